@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Identity: the key pair and certificate of one participant, and the private folder they are kept
+// in. Files are 0600 in folders of 0700; what others can read is refused, not mended.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "node/link/keys.hpp"
+
+namespace cobus::link {
+
+struct Identity {
+  CurvePair pair;
+  ClusterKey cluster;
+  std::optional<v1::Certificate> certificate;  // none until enrolled
+};
+
+// Reads `folder`/curve.key, cluster.pub and certificate, making the folder and a key pair when absent.
+// A certificate of another cluster than `cluster` or of another key is ignored.
+// FAILED_PRECONDITION naming the file and the chmod to type when others can read it; UNAVAILABLE for
+// I/O errors with errno's text.
+[[nodiscard]] Result<Identity> load_identity(const std::filesystem::path& folder, const ClusterKey& cluster);
+// Keeps a certificate that was issued. Atomic (write, sync, rename).
+[[nodiscard]] Status save_certificate(const std::filesystem::path& folder, const v1::Certificate& certificate);
+
+// Reads the cluster secret of a broker from `folder`/cluster.key, making one at first start.
+[[nodiscard]] Result<ClusterSecret> load_cluster_secret(const std::filesystem::path& folder);
+
+// Private files: written 0600 atomically; read only when nobody else can read them or their folder.
+[[nodiscard]] Status make_private_folder(const std::filesystem::path& folder);
+[[nodiscard]] Status write_private_file(const std::filesystem::path& file, std::string_view bytes);
+[[nodiscard]] Result<std::string> read_private_file(const std::filesystem::path& file);
+
+// The state folder: `flag` if given, else $COBUS_STATE, else /var/lib/cobus for root, else
+// $XDG_STATE_HOME/cobus or ~/.local/state/cobus.
+[[nodiscard]] std::filesystem::path state_folder(const std::string& flag);
+
+}  // namespace cobus::link

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// JoinString: everything a newcomer needs to find a cluster and be let in, as one line of text:
+// cobus://HOST:PORT[,HOST:PORT...]?cluster=FINGERPRINT[&token=SECRET]
+// Plain value; any thread.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "node/link/keys.hpp"
+
+namespace cobus::link {
+
+struct JoinString {
+  std::vector<std::string> brokers;  // HOST:PORT, as written; names are resolved when dialled
+  ClusterKey cluster;
+  std::string token;                 // empty: only who has a certificate already gets in
+  [[nodiscard]] std::string to_string() const;
+};
+
+// INVALID_ARGUMENT naming what is wrong and what a join string looks like.
+[[nodiscard]] Result<JoinString> parse_join_string(std::string_view text);
+
+// The numeric endpoints (tcp://ADDRESS:PORT) of HOST:PORT. Blocks on the resolver: never call it on
+// a shard. UNAVAILABLE with the resolver's reason.
+[[nodiscard]] Result<std::vector<std::string>> resolve(const std::string& host_and_port);
+
+}  // namespace cobus::link

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Every bound that two processes must agree on, with its reason, and the relations between them.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace cobus::limits {
+
+using std::chrono::milliseconds;
+
+// The first release speaks exactly this version.
+inline constexpr std::uint32_t protocol_min = 1;
+inline constexpr std::uint32_t protocol_max = 1;
+
+// A frame collects envelopes until it holds this many bytes: large enough that the cost of a
+// ZeroMQ message vanishes, small enough that control waits behind little.
+inline constexpr std::size_t frame_bytes_target = 64 * 1024;
+// No frame is larger, and none larger is accepted (ZMQ_MAXMSGSIZE).
+inline constexpr std::size_t frame_bytes_max = 1024 * 1024;
+// CURVE adds this to every frame, and MAXMSGSIZE counts it.
+inline constexpr std::size_t curve_overhead_bytes = 33;
+// What the frame header and the envelope around one payload may take at most.
+inline constexpr std::size_t envelope_overhead_bytes_max = 16 * 1024;
+// The largest payload of one message.
+inline constexpr std::size_t payload_bytes_max = frame_bytes_max - envelope_overhead_bytes_max;
+// What somebody unidentified may send: one Hello.
+inline constexpr std::size_t hello_bytes_max = 4 * 1024;
+// Bytes that may wait for one peer before senders are told that it is full.
+inline constexpr std::size_t peer_window_bytes_max = 8 * 1024 * 1024;
+
+// Bounds of a mailbox: many small messages or a few large ones.
+inline constexpr std::size_t mailbox_messages_max = 10'000;
+inline constexpr std::size_t mailbox_bytes_max = 16 * 1024 * 1024;
+
+// Names: services, methods, workers, nodes.
+inline constexpr std::size_t name_bytes_max = 255;
+
+// Failure detection, see guarantee W4.
+inline constexpr milliseconds beat_interval{1000};
+inline constexpr milliseconds suspect_after{3000};
+inline constexpr milliseconds down_after{5000};
+// Redial: first try, growth by two, cap; each with full jitter.
+inline constexpr milliseconds redial_first{50};
+inline constexpr milliseconds redial_max{2000};
+inline constexpr milliseconds handshake_timeout{5000};
+// The keeper runs the link loop when shard 0 has not come back for this long.
+inline constexpr milliseconds keeper_after{250};
+// A worker that holds its shard longer is reported, see guarantee W8.
+inline constexpr milliseconds stall_after{25};
+
+// Directory: a lease survives two lost renewals.
+inline constexpr milliseconds renew_interval{2000};
+inline constexpr milliseconds lease_ttl{6000};
+
+// Items of a stream that may be on their way unasked for.
+inline constexpr std::uint32_t stream_credit = 64;
+
+static_assert(frame_bytes_target + payload_bytes_max + envelope_overhead_bytes_max <= 2 * frame_bytes_max);
+static_assert(payload_bytes_max + envelope_overhead_bytes_max <= frame_bytes_max);
+static_assert(hello_bytes_max < frame_bytes_target);
+static_assert(frame_bytes_max <= peer_window_bytes_max, "one frame must fit into an empty window");
+static_assert(beat_interval * 3 <= suspect_after, "two lost beats alone make nobody suspect");
+static_assert(suspect_after < down_after);
+static_assert(renew_interval * 3 <= lease_ttl, "a lease survives two lost renewals");
+static_assert(keeper_after * 2 < beat_interval, "a held shard 0 never costs a beat");
+
+}  // namespace cobus::limits
