@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Links: everything one node has to do with its peers. Dials and redials, exchanges and checks the
+// Hello, enrols, keeps one session per pair, coalesces envelopes into frames, beats, notices silence.
+// A state machine over a Transport and a Clock: one thread at a time drives it (poll), under its lock;
+// submit() and wake() may be called by any thread. It knows no workers: envelopes pass as bytes.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "node/link/identity.hpp"
+#include "node/link/transport.hpp"
+#include "node/runtime/random.hpp"
+#include "proto/address.hpp"
+#include "proto/codec.hpp"
+
+namespace cobus::link {
+
+// Who is at the other end, proven by its certificate.
+struct PeerInfo {
+  NodeId node = NodeId::none;
+  std::uint64_t incarnation = 0;
+  std::string name;
+  v1::Role role = v1::ROLE_UNSPECIFIED;
+  CurveKey key;
+  std::string build;
+};
+
+// Names one address somebody asked to be connected to, whoever answers there (a broker).
+enum class TargetId : std::uint64_t { none = 0 };
+
+// What Links tells its owner. All calls come from inside poll(), with the lock held: they must not
+// call back into Links except submit(), and must be quick.
+class LinkEvents {
+ public:
+  virtual ~LinkEvents() = default;
+  // A session is up: envelopes may flow. `target` is the one that was dialled, or none.
+  virtual void on_peer_up(const PeerInfo& peer, TargetId target) = 0;
+  // Its session ended; exactly once after each on_peer_up.
+  virtual void on_peer_down(const PeerInfo& peer, const Status& reason) = 0;
+  // One envelope from a peer whose session is up. The views live until the call returns.
+  virtual void on_envelope(const PeerInfo& peer, const EnvelopeView& envelope) = 0;
+  // Envelopes given to submit() that were not handed to the peer, with the reason.
+  virtual void on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) = 0;
+  // A target could not be reached or did not let us in (UNAVAILABLE: will be tried again;
+  // PERMISSION_DENIED, UNAUTHENTICATED, ALREADY_EXISTS: it told us why it refuses; tried again too).
+  virtual void on_target_failed(TargetId target, const Status& reason) = 0;
+  // The broker issued us a certificate; it is used from now on.
+  virtual void on_enrolled(const v1::Certificate& certificate) = 0;
+};
+
+// Decides about newcomers who present a token instead of a certificate. Brokers only.
+using Enroller = std::function<Result<v1::Certificate>(const v1::Hello& hello, const CurveKey& key)>;
+
+struct LinkOptions {
+  NodeId node = NodeId::none;      // our own id
+  std::uint64_t incarnation = 0;
+  std::string name;                // the name to enrol with
+  std::string token;               // presented while we have no certificate; may be empty
+  Enroller enroller;               // null: nobody is enrolled here
+};
+
+class Links {
+ public:
+  struct Counters {
+    std::uint64_t frames_sent = 0, frames_received = 0, bytes_sent = 0, bytes_received = 0;
+    std::uint64_t envelopes_received = 0, undeliverable = 0, refused = 0, malformed = 0;
+  };
+
+  // All references must outlive *this. `identity` without a certificate enrols with options.token.
+  Links(Transport& transport, const Clock& clock, Random& random, LinkEvents& events, Identity identity,
+        LinkOptions options);
+  ~Links();
+  Links(const Links&) = delete;
+  Links& operator=(const Links&) = delete;
+
+  // Keeps a session to whoever answers at one of `endpoints` (tried in turn) with `key`, for ever:
+  // redials with capped, jittered backoff. Any thread.
+  TargetId add_target(std::vector<std::string> endpoints, CurveKey key);
+
+  // How to reach a node, from the directory. It is dialled when something is submitted for it, and
+  // redialled while it is known. A record for the same id replaces the earlier one. Any thread.
+  void learn(NodeId node, std::vector<std::string> endpoints, CurveKey key);
+  // The directory says that it is gone: no more redials; a session that is up stays until it ends by
+  // itself. Any thread.
+  void forget(NodeId node);
+
+  // Takes envelopes (bytes as append_envelope writes them, whole ones, at most one frame's worth) for
+  // `node`. They leave with the next poll(). A node that is neither known nor connected, a full window
+  // or a failed dial is answered by on_undeliverable. Any thread; does not wake a waiting poll.
+  void submit(NodeId node, std::string envelopes);
+
+  // Sends what was submitted, runs timers, waits up to `longest` for events and handles them. Returns at
+  // once after wake(). With `only_if_free`, does nothing when another thread is inside (for the keeper).
+  // True when it ran.
+  bool poll(Duration longest, bool only_if_free = false);
+  // Any thread.
+  void wake() noexcept { transport_.wake(); }
+
+  // Says goodbye: flushes what can be flushed until `deadline`, closes every connection.
+  // on_peer_down is called for each. The driving thread.
+  void shut(TimePoint deadline);
+
+  // Any thread; both take the lock.
+  [[nodiscard]] std::vector<PeerInfo> peers() const;
+  [[nodiscard]] Counters counters() const;
+
+ private:
+  Transport& transport_;
+};
+
+}  // namespace cobus::link

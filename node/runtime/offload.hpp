@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Offload: the explicit letting go for code that blocks or computes for long. `co_await offload(f)`
+// runs f on a thread of the node's pool while the worker waits and its shard goes on with others.
+// f must not touch the worker's state; it gets what it needs by value and gives back a value.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <coroutine>
+#include <deque>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "node/runtime/shard.hpp"
+#include "proto/status.hpp"
+
+namespace cobus {
+
+// Whether the worker that waits for an offloaded function was asked to stop or is gone. A long
+// computation looks at it from time to time. Any thread.
+class OffloadStop {
+ public:
+  explicit OffloadStop(const std::atomic<bool>& flag) noexcept : flag_(&flag) {}
+  [[nodiscard]] bool requested() const noexcept { return flag_->load(std::memory_order_relaxed); }
+
+ private:
+  const std::atomic<bool>* flag_;
+};
+
+// One function on its way through the pool. Made by the awaiter, owned by the pool until it ran and
+// by the shard's inbox afterwards.
+class OffloadJob : public InboxItem {
+ public:
+  OffloadJob(Shard& home, Wakeup* waiting) noexcept : home_(home), waiting_(waiting) {}
+  virtual void run() noexcept = 0;
+  void deliver(Shard& shard) noexcept final {
+    if (waiting_ != nullptr) {
+      delivered_ = true;
+      shard.ready(*waiting_);  // the awaiter takes the job over
+    } else {
+      delete this;
+    }
+  }
+  // The awaiter is gone. The home shard's thread; *this may be gone afterwards.
+  void abandon() noexcept {
+    if (delivered_) {
+      delete this;
+      return;
+    }
+    waiting_ = nullptr;
+    stop.store(true, std::memory_order_relaxed);
+  }
+  [[nodiscard]] Shard& home() noexcept { return home_; }
+  std::atomic<bool> stop{false};
+
+ private:
+  Shard& home_;
+  Wakeup* waiting_;  // the home shard's thread only, as is the next
+  bool delivered_ = false;
+};
+
+class OffloadPool {
+ public:
+  // With 0 threads functions run at once on the calling thread: for the simulator.
+  explicit OffloadPool(unsigned threads);
+  // Runs what is queued to its end, then joins.
+  ~OffloadPool();
+  OffloadPool(const OffloadPool&) = delete;
+  OffloadPool& operator=(const OffloadPool&) = delete;
+
+  // Takes the job over. False, leaving the job to the caller, when the queue is full.
+  [[nodiscard]] bool submit(OffloadJob* job);
+  [[nodiscard]] unsigned threads() const noexcept { return static_cast<unsigned>(threads_.size()); }
+
+ private:
+  void work();
+
+  static constexpr std::size_t queue_max = 10'000;
+  std::mutex mutex_;
+  std::condition_variable filled_;
+  std::deque<OffloadJob*> queue_;  // guarded by mutex_
+  bool stopping_ = false;          // guarded by mutex_
+  std::vector<std::thread> threads_;
+};
+
+// The pool of the node that `shard` belongs to. Defined by the layer above.
+[[nodiscard]] OffloadPool& offload_pool(Shard& shard) noexcept;
+
+template <class Function>
+class [[nodiscard]] Offload {
+  static constexpr bool wants_stop = std::is_invocable_v<Function&, OffloadStop>;
+  template <bool>
+  struct ResultOf {
+    using type = std::invoke_result_t<Function&>;
+  };
+  template <>
+  struct ResultOf<true> {
+    using type = std::invoke_result_t<Function&, OffloadStop>;
+  };
+
+ public:
+  using Value = typename ResultOf<wants_stop>::type;
+  static_assert(!std::is_void_v<Value>, "an offloaded function returns what it found out, if only true");
+
+  explicit Offload(Function function) : function_(std::move(function)) {}
+  Offload(const Offload&) = delete;
+  Offload& operator=(const Offload&) = delete;
+  ~Offload() {
+    if (job_ != nullptr) job_->abandon();
+  }
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> coroutine) {
+    Strand& strand = Shard::strand();
+    wakeup_.coroutine = coroutine;
+    wakeup_.strand = &strand;
+    job_ = new Job(*strand.shard, &wakeup_, std::move(function_));
+    if (strand.stop.requested()) {
+      job_->stop.store(true, std::memory_order_relaxed);
+    } else {
+      stopper_.job = job_;
+      strand.stop.add(stopper_);
+    }
+    if (offload_pool(*strand.shard).submit(job_)) return true;
+    delete std::exchange(job_, nullptr);
+    return false;
+  }
+  // RESOURCE_EXHAUSTED when the pool's queue is full. Rethrows what the function threw.
+  [[nodiscard]] Result<Value> await_resume() {
+    if (job_ == nullptr) return fail(Code::resource_exhausted, "the node's pool for blocking code is full: try again");
+    if (job_->exception) std::rethrow_exception(job_->exception);
+    return std::move(*job_->value);
+  }
+
+ private:
+  struct Job final : OffloadJob {
+    Job(Shard& home, Wakeup* waiting, Function work) : OffloadJob(home, waiting), function(std::move(work)) {}
+    void run() noexcept override {
+      try {
+        if constexpr (wants_stop) {
+          value.emplace(function(OffloadStop(stop)));
+        } else {
+          value.emplace(function());
+        }
+      } catch (...) {
+        exception = std::current_exception();
+      }
+    }
+    Function function;
+    std::optional<Value> value;
+    std::exception_ptr exception;
+  };
+  struct OnStop : StopCallback {
+    OnStop() noexcept
+        : StopCallback([](StopCallback& stop) {
+            static_cast<OnStop&>(stop).job->stop.store(true, std::memory_order_relaxed);
+          }) {}
+    Job* job = nullptr;
+  };
+  Function function_;
+  Wakeup wakeup_;
+  OnStop stopper_;
+  Job* job_ = nullptr;
+};
+
+// Runs `function()` or `function(OffloadStop)` on the pool; gives Result<what it returns>.
+template <class Function>
+[[nodiscard]] Offload<std::decay_t<Function>> offload(Function&& function) {
+  return Offload<std::decay_t<Function>>(std::forward<Function>(function));
+}
+
+}  // namespace cobus

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/runtime/shard.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/runtime/check.hpp"
+#include "proto/limits.hpp"
+
+namespace cobus {
+namespace {
+
+constexpr int resumptions_per_turn = 128;
+constexpr Duration turn_longest = std::chrono::microseconds(500);
+constexpr int resumptions_per_clock_reading = 16;
+
+}  // namespace
+
+thread_local Shard* Shard::current_ = nullptr;
+
+Shard::Shard(std::uint32_t index, const Clock& clock, Random& random, Waiter& waiter, void* owner) noexcept
+    : index_(index),
+      clock_(clock),
+      random_(random),
+      waiter_(waiter),
+      owner_(owner),
+      now_(clock.now()),
+      timers_(now_) {}
+
+Shard::~Shard() {
+  InboxItem* item = inbox_.exchange(nullptr, std::memory_order_acquire);
+  while (item != nullptr) {
+    InboxItem* following = item->next_in_inbox_;
+    delete item;
+    item = following;
+  }
+}
+
+Strand& Shard::strand() noexcept {
+  COBUS_CHECK(current_ != nullptr && current_->running_ != nullptr);
+  return *current_->running_;
+}
+
+void Shard::post(InboxItem* item) noexcept {
+  InboxItem* head = inbox_.load(std::memory_order_relaxed);
+  do {
+    item->next_in_inbox_ = head;
+  } while (!inbox_.compare_exchange_weak(head, item, std::memory_order_seq_cst, std::memory_order_relaxed));
+  // Pairs with wait(): either it sees the item, or we see that it sleeps.
+  if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst)) waiter_.wake();
+}
+
+bool Shard::drain_inbox() noexcept {
+  if (inbox_.load(std::memory_order_relaxed) == nullptr) return false;
+  InboxItem* newest = inbox_.exchange(nullptr, std::memory_order_acquire);
+  InboxItem* oldest = nullptr;
+  while (newest != nullptr) {
+    InboxItem* following = newest->next_in_inbox_;
+    newest->next_in_inbox_ = oldest;
+    oldest = newest;
+    newest = following;
+  }
+  while (oldest != nullptr) {
+    InboxItem* following = oldest->next_in_inbox_;
+    oldest->deliver(*this);
+    oldest = following;
+  }
+  return true;
+}
+
+Wakeup* Shard::next_ready() noexcept {
+  if (shuffle_) {
+    // Rotating by a few places is enough to vary the order and keeps this O(1) on average.
+    for (auto turns = random_.below(4); turns > 0 && !ready_.empty(); --turns) {
+      ready_.push_back(*ready_.pop_front());
+    }
+  }
+  return ready_.pop_front();
+}
+
+void Shard::resume(Strand& strand, std::coroutine_handle<> coroutine) {
+  Strand* const outer = std::exchange(running_, &strand);
+  Shard* const outer_shard = std::exchange(current_, this);
+  coroutine.resume();
+  current_ = outer_shard;
+  running_ = outer;
+}
+
+bool Shard::turn() {
+  Shard* const outer_shard = std::exchange(current_, this);
+  now_ = clock_.now();
+  const TimePoint started = now_;
+  drain_inbox();
+  timers_.advance(now_);
+  std::uint64_t resumed = 0;
+  for (int left = resumptions_per_turn; left > 0; --left) {
+    Wakeup* const wakeup = next_ready();
+    if (wakeup == nullptr) break;
+    running_ = wakeup->strand;
+    const char* const kind = running_->kind;
+    wakeup->coroutine.resume();  // *wakeup is gone now
+    running_ = nullptr;
+    ++resumed;
+    if (left % resumptions_per_clock_reading == 0 || ready_.empty()) {
+      const TimePoint after = clock_.now();
+      if (after - now_ > limits::stall_after && stall_report_ != nullptr) {
+        stall_report_(stall_context_, Report{kind, after - now_});
+      }
+      now_ = after;
+      if (after - started > turn_longest) break;
+    }
+  }
+  resumptions_.store(resumptions_.load(std::memory_order_relaxed) + resumed, std::memory_order_relaxed);
+  current_ = outer_shard;
+  return !ready_.empty() || inbox_.load(std::memory_order_relaxed) != nullptr;
+}
+
+void Shard::wait(Duration longest) {
+  asleep_.store(true, std::memory_order_seq_cst);
+  if (inbox_.load(std::memory_order_seq_cst) == nullptr) {
+    const TimePoint next = timers_.next();
+    if (next != never) {
+      const Duration until = std::max(next - clock_.now(), Duration(0));
+      longest = longest < Duration(0) ? until : std::min(longest, until);
+    }
+    waiter_.wait(longest);
+  }
+  asleep_.store(false, std::memory_order_relaxed);
+}
+
+}  // namespace cobus

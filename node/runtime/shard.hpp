@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Shard: one thread's share of a node: a run queue, timers, and an inbox that other threads post to.
+// A strand (a worker, seen from below) lives on one shard for its whole life and is resumed only
+// there, so between two awaits nothing else of the shard runs. The shard knows no messages and no
+// network; whoever drives it calls turn() and waits in between (loop.hpp, or the simulator).
+#pragma once
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <string_view>
+
+#include "node/runtime/clock.hpp"
+#include "node/runtime/list.hpp"
+#include "node/runtime/random.hpp"
+#include "node/runtime/stop.hpp"
+#include "node/runtime/timer_wheel.hpp"
+
+namespace cobus {
+
+class Shard;
+
+// What the runtime knows of a worker.
+struct Strand {
+  Shard* shard = nullptr;
+  StopSource stop;
+  const char* kind = "";  // static storage: the name in reports
+};
+
+// A suspended coroutine that is to be resumed. Embedded in the awaiter, so it lives exactly as long
+// as the wait; destroying it takes it out of every queue.
+struct Wakeup : ListHook {
+  std::coroutine_handle<> coroutine;
+  Strand* strand = nullptr;
+};
+
+// Something another thread hands to a shard. It owns itself until delivered.
+class InboxItem {
+ public:
+  virtual ~InboxItem() = default;
+  // On the shard's thread. Takes over the ownership of *this.
+  virtual void deliver(Shard& shard) noexcept = 0;
+
+ private:
+  friend class Shard;
+  InboxItem* next_in_inbox_ = nullptr;
+};
+
+// How a shard's thread sleeps and is woken.
+class Waiter {
+ public:
+  virtual ~Waiter() = default;
+  // Sleeps up to `longest` (negative = until woken). May return early. The shard's thread.
+  virtual void wait(Duration longest) = 0;
+  // Makes the present or the next wait() return. Any thread.
+  virtual void wake() noexcept = 0;
+};
+
+class Shard {
+ public:
+  struct Report {
+    const char* kind;   // of the strand that held the shard
+    Duration held;
+  };
+  using StallReport = void (*)(void* context, const Report& report);
+
+  // `clock`, `random` and `waiter` must outlive the shard. `owner` is whatever the layer above needs
+  // to find from a shard; not used here.
+  Shard(std::uint32_t index, const Clock& clock, Random& random, Waiter& waiter, void* owner) noexcept;
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  // The shard whose turn runs on this thread; null outside of a turn.
+  [[nodiscard]] static Shard* current() noexcept { return current_; }
+  // The strand that runs on this thread now. Only inside of one.
+  [[nodiscard]] static Strand& strand() noexcept;
+
+  [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
+  [[nodiscard]] void* owner() const noexcept { return owner_; }
+  // Time at the start of this turn: cheap, and never early by more than the turn lasts.
+  [[nodiscard]] TimePoint now() const noexcept { return now_; }
+  [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
+  [[nodiscard]] Random& random() noexcept { return random_; }
+  [[nodiscard]] TimerWheel& timers() noexcept { return timers_; }
+
+  // Queues a suspended coroutine. The shard's thread.
+  void ready(Wakeup& wakeup) noexcept { ready_.push_back(wakeup); }
+  // Hands over an item; items of one thread are delivered in order. Any thread.
+  void post(InboxItem* item) noexcept;
+
+  // Runs until nothing is ready or the budget of a turn (128 resumptions or 500 us) is spent.
+  // True when there is more to do at once. The shard's thread.
+  bool turn();
+  // Sleeps until a post, a timer or `longest`. The shard's thread, after turn() returned false.
+  void wait(Duration longest = Duration(-1));
+  // From a waiter that delivers events itself: the shard is awake, nobody need wake it.
+  void awake() noexcept { asleep_.store(false, std::memory_order_relaxed); }
+
+  // Tells `report` of every resumption that held the shard longer than limits::stall_after.
+  void on_stall(StallReport report, void* context) noexcept {
+    stall_report_ = report;
+    stall_context_ = context;
+  }
+  // Chooses at random among what is ready instead of first come, first served. For the simulator.
+  void shuffle(bool on) noexcept { shuffle_ = on; }
+
+  // Runs `strand`'s coroutine now, outside the queue: only for starting and ending strands.
+  void resume(Strand& strand, std::coroutine_handle<> coroutine);
+
+  [[nodiscard]] std::uint64_t resumptions() const noexcept { return resumptions_.load(std::memory_order_relaxed); }
+
+ private:
+  bool drain_inbox() noexcept;
+  Wakeup* next_ready() noexcept;
+
+  static thread_local Shard* current_;
+
+  // constant after construction
+  const std::uint32_t index_;
+  const Clock& clock_;
+  Random& random_;
+  Waiter& waiter_;
+  void* const owner_;
+
+  // the shard's thread only
+  TimePoint now_;
+  TimerWheel timers_;
+  List<Wakeup> ready_;
+  Strand* running_ = nullptr;
+  bool shuffle_ = false;
+  StallReport stall_report_ = nullptr;
+  void* stall_context_ = nullptr;
+  std::atomic<std::uint64_t> resumptions_{0};  // written by the shard, read by anybody
+
+  // any thread
+  alignas(64) std::atomic<InboxItem*> inbox_{nullptr};
+  std::atomic<bool> asleep_{false};
+};
+
+}  // namespace cobus

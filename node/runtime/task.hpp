@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Task: an asynchronous function. It starts when awaited, runs on the shard of the worker that
+// awaits it, and its frame goes with the Task object. One awaiter, move only. Completion hands over
+// to the awaiter by symmetric transfer, so a million synchronous completions need no stack.
+// Parameters of a task are taken by value: a reference would dangle once it suspends.
+#pragma once
+
+#include <coroutine>
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <new>
+#include <utility>
+
+#include "node/runtime/check.hpp"
+#include "node/runtime/pool.hpp"
+
+namespace cobus {
+
+template <class T = void>
+class Task;
+
+namespace detail {
+
+// What every coroutine of ours has: who goes on when it ends, and pooled frames.
+struct PromiseBase {
+  std::coroutine_handle<> continuation = std::noop_coroutine();
+  std::exception_ptr exception;
+
+  static void* operator new(std::size_t size) { return pool_allocate(size); }
+  static void operator delete(void* frame, std::size_t size) noexcept { pool_free(frame, size); }
+
+  [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
+  void unhandled_exception() noexcept { exception = std::current_exception(); }
+
+  struct FinalAwaiter {
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> done) const noexcept {
+      return done.promise().continuation;
+    }
+    void await_resume() const noexcept {}
+  };
+  [[nodiscard]] FinalAwaiter final_suspend() const noexcept { return {}; }
+};
+
+template <class T>
+struct TaskPromise : PromiseBase {
+  TaskPromise() noexcept {}
+  TaskPromise(const TaskPromise&) = delete;
+  TaskPromise& operator=(const TaskPromise&) = delete;
+  ~TaskPromise() {
+    if (has_value) value.~T();
+  }
+  Task<T> get_return_object() noexcept;
+  template <class U = T>
+    requires std::constructible_from<T, U&&>
+  void return_value(U&& result) {
+    ::new (static_cast<void*>(std::addressof(value))) T(std::forward<U>(result));
+    has_value = true;
+  }
+  T take() {
+    if (exception) std::rethrow_exception(std::exchange(exception, nullptr));
+    return std::move(value);
+  }
+  union {
+    T value;
+  };
+  bool has_value = false;
+};
+
+template <>
+struct TaskPromise<void> : PromiseBase {
+  Task<void> get_return_object() noexcept;
+  void return_void() const noexcept {}
+  void take() {
+    if (exception) std::rethrow_exception(std::exchange(exception, nullptr));
+  }
+};
+
+}  // namespace detail
+
+template <class T>
+class [[nodiscard]] Task {
+ public:
+  using promise_type = detail::TaskPromise<T>;
+  using Handle = std::coroutine_handle<promise_type>;
+
+  Task() noexcept = default;
+  explicit Task(Handle frame) noexcept : frame_(frame) {}
+  Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, {})) {}
+  Task& operator=(Task&& other) noexcept {
+    if (this != &other) {
+      if (frame_) frame_.destroy();
+      frame_ = std::exchange(other.frame_, {});
+    }
+    return *this;
+  }
+  Task(const Task&) = delete;
+  Task& operator=(const Task&) = delete;
+  ~Task() {
+    if (frame_) frame_.destroy();
+  }
+
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(frame_); }
+
+  // Gives the frame away; whoever takes it destroys it.
+  [[nodiscard]] Handle release() noexcept { return std::exchange(frame_, {}); }
+
+  // Starts the task and resumes where it ends, on the same shard. Rethrows what it threw.
+  auto operator co_await() && noexcept {
+    struct Awaiter {
+      Handle frame;
+      [[nodiscard]] bool await_ready() const noexcept { return false; }
+      std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) const noexcept {
+        frame.promise().continuation = awaiting;
+        return frame;
+      }
+      T await_resume() const { return frame.promise().take(); }
+    };
+    COBUS_CHECK(frame_ && !frame_.done());
+    return Awaiter{frame_};
+  }
+
+ private:
+  Handle frame_;
+};
+
+namespace detail {
+template <class T>
+Task<T> TaskPromise<T>::get_return_object() noexcept {
+  return Task<T>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+}
+inline Task<void> TaskPromise<void>::get_return_object() noexcept {
+  return Task<void>(std::coroutine_handle<TaskPromise>::from_promise(*this));
+}
+}  // namespace detail
+
+}  // namespace cobus
