@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/worker/call.hpp"
+
+#include <deque>
+
+#include "node/worker/node.hpp"
+#include "node/worker/service.hpp"
+
+namespace cobus {
+namespace {
+
+void send_cancel(Home& home, Address from, NodeId callee, std::uint64_t call, std::uint32_t flags) {
+  auto cancel = std::make_unique<SignalEnvelope>();
+  cancel->kind = v1::CANCEL;
+  cancel->flags = flags & v1::HIDDEN;
+  cancel->from = from;
+  cancel->call = call;
+  home.send(callee, std::move(cancel));
+}
+
+// Fills in what every request has and sends it.
+void send_request(Self self, PendingCall& call, std::string method, EnvelopePtr request, const CallOptions& options) {
+  Home& home = self.worker().home;
+  home.add_call(call);
+  request->kind = v1::REQUEST;
+  request->flags = options.flags | (options.on_progress ? v1::WANTS_PROGRESS : 0U);
+  request->from = self.address();
+  request->call = call.id;
+  if (options.timeout >= Duration(0)) request->deadline = home.shard().clock().now() + options.timeout;
+  request->extra().to_name = std::move(method);
+  request->extra().credit = options.credit;
+  request->extra().trace = options.trace;
+  home.send(call.callee, std::move(request));
+}
+
+Status deadline_status(const std::string& method) {
+  return {Code::deadline_exceeded, method + " did not answer in time"};
+}
+
+// The wait for a unary reply.
+class Reply final : Waiting, PendingCall {
+ public:
+  Reply(Self self, NodeId node, std::string method, EnvelopePtr request, CallOptions options)
+      : self_(self), method_(std::move(method)), request_(std::move(request)), options_(std::move(options)) {
+    callee = node;
+  }
+  ~Reply() { give_up(); }
+  Reply(const Reply&) = delete;
+  Reply& operator=(const Reply&) = delete;
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  bool await_suspend(std::coroutine_handle<> coroutine) {
+    const TimePoint until = options_.timeout < Duration(0) ? never : self_.worker().shard->clock().now() + options_.timeout;
+    if (!park(coroutine, until)) return false;
+    open_ = true;
+    send_request(self_, *this, method_, std::move(request_), options_);
+    return true;
+  }
+  [[nodiscard]] Result<EnvelopePtr> await_resume() {
+    give_up();
+    if (envelope_ == nullptr) {
+      if (cause() == Cause::stop) return fail(Code::cancelled, "the caller of " + method_ + " was stopped");
+      return fail(deadline_status(method_));
+    }
+    if (envelope_->kind == v1::REPLY) return std::move(envelope_);
+    if (envelope_->kind == v1::END) return fail(Code::internal, method_ + " is a stream, but was called for one reply");
+    return fail(envelope_->extra().status);
+  }
+
+ private:
+  void answered(EnvelopePtr envelope) noexcept override {
+    if (envelope->kind == v1::ITEM) {
+      if (!options_.on_progress) return;
+      if (Result<v1::Progress> progress = take<v1::Progress>(*envelope)) options_.on_progress(*progress);
+      return;
+    }
+    open_ = false;
+    envelope_ = std::move(envelope);
+    wake(Cause::event);
+  }
+  // Nobody waits any more: the callee is told, and a late reply finds nothing.
+  void give_up() noexcept {
+    if (!open_) return;
+    open_ = false;
+    Home& home = self_.worker().home;
+    home.remove_call(*this);
+    send_cancel(home, self_.address(), callee, id, options_.flags);
+  }
+
+  Self self_;
+  std::string method_;
+  EnvelopePtr request_;
+  CallOptions options_;
+  EnvelopePtr envelope_;
+  bool open_ = false;
+};
+
+}  // namespace
+
+CallState::CallState(Self its_self, const Method& its_method, const Envelope& request)
+    : self(its_self),
+      method(its_method),
+      caller_address(request.from),
+      call(request.call),
+      flags(request.flags),
+      deadline(request.deadline),
+      caller(request.extra().caller),
+      trace(request.extra().trace),
+      credit_(request.extra().credit) {
+  self.worker().handled = this;
+  self.worker().home.handling(self.worker(), caller_address, call);
+}
+
+CallState::~CallState() {
+  if (!answered_) finish(Status(Code::cancelled, "the handler of " + method.name + " was ended"));
+  self.worker().handled = nullptr;
+  self.worker().home.handled(caller_address, call);
+}
+
+void CallState::send(EnvelopePtr envelope, v1::Kind kind) {
+  envelope->kind = kind;
+  envelope->flags = flags & v1::HIDDEN;
+  envelope->from = self.address();
+  envelope->to = caller_address.worker;
+  envelope->call = call;
+  if ((trace.high | trace.low) != 0) envelope->extra().trace = trace;
+  if (caller_address) self.worker().home.send(caller_address.node, std::move(envelope));
+}
+
+void CallState::reply(EnvelopePtr envelope) {
+  answered_ = true;
+  send(std::move(envelope), v1::REPLY);
+}
+
+void CallState::finish(const Status& status) {
+  answered_ = true;
+  auto envelope = std::make_unique<SignalEnvelope>();
+  if (!status.ok()) envelope->extra().status = status;
+  send(std::move(envelope), status.ok() ? v1::END : v1::ERROR);
+}
+
+void CallState::item(EnvelopePtr envelope) {
+  --credit_;
+  send(std::move(envelope), v1::ITEM);
+}
+
+void CallState::progress(double fraction, std::string note) {
+  if ((flags & v1::WANTS_PROGRESS) == 0) return;
+  v1::Progress progress;
+  progress.set_fraction(fraction);
+  progress.set_note(std::move(note));
+  send(std::make_unique<TypedEnvelope<v1::Progress>>(std::move(progress)), v1::ITEM);
+}
+
+void CallState::credited(std::uint32_t more) noexcept {
+  credit_ += std::min<std::uint32_t>(more, 0xffff);
+  if (room_ != nullptr) room_->credited();
+}
+
+Task<Result<EnvelopePtr>> call_envelope(Self self, NodeId node, std::string method, EnvelopePtr request,
+                                        CallOptions options) {
+  if (node == NodeId::none) {
+    Result<NodeId> chosen = self.node().choose(method);
+    if (!chosen) co_return fail(std::move(chosen).error());
+    node = *chosen;
+  }
+  co_return co_await Reply(self, node, std::move(method), std::move(request), std::move(options));
+}
+
+// The consumer's end: items that came and were not taken yet.
+class EnvelopeStream::State final : PendingCall {
+ public:
+  State(Self self, NodeId node, std::string method, EnvelopePtr request, CallOptions options)
+      : self_(self), options_(std::move(options)) {
+    if (node == NodeId::none) {
+      Result<NodeId> chosen = self.node().choose(method);
+      if (!chosen) {
+        status_ = std::move(chosen).error();
+        return;
+      }
+      node = *chosen;
+    }
+    callee = node;
+    open_ = true;
+    send_request(self, *this, std::move(method), std::move(request), options_);
+  }
+  ~State() {
+    if (!open_) return;
+    self_.worker().home.remove_call(*this);
+    send_cancel(self_.worker().home, self_.address(), callee, id, options_.flags);
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  class Next final : public Waiting {
+   public:
+    explicit Next(State& state) noexcept : state_(state) {}
+    Next(const Next&) = delete;
+    Next& operator=(const Next&) = delete;
+    ~Next() { state_.next_ = nullptr; }
+    [[nodiscard]] bool await_ready() const noexcept { return !state_.items_.empty() || !state_.open_; }
+    bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
+      state_.next_ = this;
+      return park(coroutine, never);
+    }
+    [[nodiscard]] EnvelopePtr await_resume() { return state_.pop(cause() == Cause::stop); }
+    void came() noexcept { wake(Cause::event); }
+
+   private:
+    State& state_;
+  };
+  [[nodiscard]] Next next() noexcept { return Next(*this); }
+  [[nodiscard]] const Status& status() const noexcept { return status_; }
+
+ private:
+  void answered(EnvelopePtr envelope) noexcept override {
+    if (envelope->kind == v1::ITEM) {
+      if (envelope->type == type_id_of<v1::Progress>() && options_.on_progress) {
+        if (Result<v1::Progress> progress = take<v1::Progress>(*envelope)) options_.on_progress(*progress);
+        return;
+      }
+      producer_ = envelope->from.worker;
+      items_.push_back(std::move(envelope));
+    } else {
+      open_ = false;
+      if (envelope->kind == v1::ERROR) status_ = envelope->extra().status;
+      if (envelope->kind == v1::REPLY) items_.push_back(std::move(envelope));  // a unary method: one item
+    }
+    if (next_ != nullptr) next_->came();
+  }
+  EnvelopePtr pop(bool stopped) {
+    if (items_.empty()) {
+      if (stopped && status_.ok()) status_ = Status(Code::cancelled, "the consumer was stopped");
+      return nullptr;
+    }
+    EnvelopePtr item = std::move(items_.front());
+    items_.pop_front();
+    if (++taken_ >= std::max<std::uint32_t>(options_.credit / 2, 1) && open_ && producer_) give_credit();
+    return item;
+  }
+  void give_credit() {
+    auto credit = std::make_unique<SignalEnvelope>();
+    credit->kind = v1::CREDIT;
+    credit->flags = options_.flags & v1::HIDDEN;
+    credit->from = self_.address();
+    credit->to = producer_;
+    credit->call = id;
+    credit->extra().credit = std::exchange(taken_, 0);
+    self_.worker().home.send(callee, std::move(credit));
+  }
+
+  Self self_;
+  CallOptions options_;
+  std::deque<EnvelopePtr> items_;
+  Status status_;
+  WorkerId producer_;
+  std::uint32_t taken_ = 0;
+  Next* next_ = nullptr;
+  bool open_ = false;
+};
+
+EnvelopeStream::EnvelopeStream(Self self, NodeId node, std::string method, EnvelopePtr request, CallOptions options)
+    : state_(std::make_unique<State>(self, node, std::move(method), std::move(request), std::move(options))) {}
+EnvelopeStream::EnvelopeStream(EnvelopeStream&&) noexcept = default;
+EnvelopeStream& EnvelopeStream::operator=(EnvelopeStream&&) noexcept = default;
+EnvelopeStream::~EnvelopeStream() = default;
+
+Task<EnvelopePtr> EnvelopeStream::next() { co_return co_await state_->next(); }
+
+const Status& EnvelopeStream::status() const noexcept { return state_->status(); }
+
+}  // namespace cobus

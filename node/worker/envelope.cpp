@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/worker/envelope.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+
+#include "node/worker/home.hpp"
+
+namespace cobus {
+
+using std::chrono::duration_cast;
+using std::chrono::microseconds;
+
+EnvelopeExtra& Envelope::extra() {
+  if (extra_ == nullptr) extra_ = std::make_unique<EnvelopeExtra>();
+  return *extra_;
+}
+
+const EnvelopeExtra& Envelope::extra() const noexcept {
+  static const EnvelopeExtra none;
+  return extra_ != nullptr ? *extra_ : none;
+}
+
+void Envelope::deliver(Shard& shard) noexcept { Home::of(shard).receive(EnvelopePtr(this)); }
+
+void EncodedEnvelope::write_payload(std::uint8_t* into) const { std::memcpy(into, bytes.data(), bytes.size()); }
+
+EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string& status) {
+  EnvelopeHeader header;
+  header.to = envelope.to.value;
+  header.from = envelope.from.worker.value;
+  header.kind = envelope.kind;
+  header.type = static_cast<std::uint64_t>(envelope.type);
+  header.call = envelope.call;
+  if (envelope.deadline != never) {
+    // At least 1: 0 would mean no deadline.
+    header.time_left_us = static_cast<std::uint64_t>(
+        std::max<std::int64_t>(duration_cast<microseconds>(envelope.deadline - now).count(), 1));
+  }
+  header.flags = envelope.flags;
+  const EnvelopeExtra& extra = envelope.extra();
+  header.to_name = extra.to_name;
+  header.credit = extra.credit;
+  header.trace_high = extra.trace.high;
+  header.trace_low = extra.trace.low;
+  header.trace_span = extra.trace.span;
+  header.trace_flags = extra.trace.flags;
+  if (!extra.status.ok()) {
+    status = encode_status(extra.status);
+    header.status = status;
+  }
+  return header;
+}
+
+EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now) {
+  const EnvelopeHeader& header = view.header;
+  EnvelopePtr envelope;
+  if (header.type == 0 && view.payload.empty()) {
+    envelope = std::make_unique<SignalEnvelope>();
+  } else {
+    envelope = std::make_unique<EncodedEnvelope>(TypeId{header.type}, std::string(view.payload));
+  }
+  envelope->kind = header.kind;
+  envelope->flags = header.flags;
+  envelope->from = Address{from_node, WorkerId{header.from}};
+  envelope->to = WorkerId{header.to};
+  envelope->call = header.call;
+  if (header.time_left_us != 0) {
+    constexpr std::uint64_t year_us = 31'557'600'000'000;
+    envelope->deadline = now + microseconds(static_cast<std::int64_t>(std::min(header.time_left_us, year_us)));
+  }
+  if (!header.to_name.empty()) envelope->extra().to_name = header.to_name;
+  if (!header.status.empty()) envelope->extra().status = decode_status(header.status);
+  if (header.credit != 0) envelope->extra().credit = header.credit;
+  if ((header.trace_high | header.trace_low) != 0) {
+    envelope->extra().trace =
+        TraceContext{header.trace_high, header.trace_low, header.trace_span, header.trace_flags};
+  }
+  return envelope;
+}
+
+}  // namespace cobus

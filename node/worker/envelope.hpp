@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Envelope: one message or signal inside a node. A typed one carries the message object itself and is
+// moved, never encoded, between workers of one node; one from another node carries the bytes and is
+// decoded by whoever takes it. One allocation each. Owned by exactly one place at a time: the sender,
+// an inbox, a mailbox, the receiver.
+#pragma once
+
+#include <cobus/v1/envelope.pb.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "node/runtime/clock.hpp"
+#include "node/runtime/pool.hpp"
+#include "node/runtime/shard.hpp"
+#include "proto/address.hpp"
+#include "proto/codec.hpp"
+#include "proto/status.hpp"
+#include "proto/type_id.hpp"
+
+namespace cobus {
+
+struct TraceContext {
+  std::uint64_t high = 0;
+  std::uint64_t low = 0;
+  std::uint64_t span = 0;
+  std::uint32_t flags = 0;
+};
+
+// Who sent a request, as proven by its certificate; for requests within a node the node itself.
+struct Caller {
+  std::string name;
+  v1::Role role = v1::NODE;
+};
+
+// What most envelopes do not have.
+struct EnvelopeExtra {
+  std::string to_name;
+  Status status;
+  std::uint32_t credit = 0;
+  TraceContext trace;
+  Caller caller;
+};
+
+class Envelope : public InboxItem {
+ public:
+  v1::Kind kind = v1::MESSAGE;
+  std::uint32_t flags = 0;  // v1::EnvelopeFlag
+  Address from;
+  WorkerId to;
+  TypeId type = TypeId::none;
+  std::uint64_t call = 0;
+  TimePoint deadline = never;
+
+  Envelope() = default;
+  Envelope(const Envelope&) = delete;
+  Envelope& operator=(const Envelope&) = delete;
+
+  // Made on first use; the constant view is all defaults when there is none.
+  [[nodiscard]] EnvelopeExtra& extra();
+  [[nodiscard]] const EnvelopeExtra& extra() const noexcept;
+
+  // Bytes of the encoded payload, and the encoding itself into exactly that many bytes.
+  [[nodiscard]] virtual std::size_t payload_size() const { return 0; }
+  virtual void write_payload(std::uint8_t* /*into*/) const {}
+  // The encoded payload when that is how it is held; else empty.
+  [[nodiscard]] virtual std::string_view encoded() const noexcept { return {}; }
+
+  void deliver(Shard& shard) noexcept final;
+
+ private:
+  friend class Mailbox;
+  Envelope* next_in_mailbox_ = nullptr;
+  std::unique_ptr<EnvelopeExtra> extra_;
+};
+using EnvelopePtr = std::unique_ptr<Envelope>;
+
+// Without a payload: cancel, credit, end, error.
+class SignalEnvelope final : public Envelope {
+ public:
+  static void* operator new(std::size_t size) { return pool_allocate(size); }
+  static void operator delete(void* block, std::size_t size) noexcept { pool_free(block, size); }
+};
+
+// With the message object itself.
+template <class Message>
+class TypedEnvelope final : public Envelope {
+ public:
+  explicit TypedEnvelope(Message message) : body(std::move(message)) { type = type_id_of<Message>(); }
+  [[nodiscard]] std::size_t payload_size() const override { return body.ByteSizeLong(); }
+  // Called right after payload_size() on the same thread, whose cached sizes it uses.
+  void write_payload(std::uint8_t* into) const override { body.SerializeWithCachedSizesToArray(into); }
+  static void* operator new(std::size_t size) { return pool_allocate(size); }
+  static void operator delete(void* block, std::size_t size) noexcept { pool_free(block, size); }
+  Message body;
+};
+
+// With the payload as bytes, as it came from another node or from a program that has no classes for it.
+class EncodedEnvelope final : public Envelope {
+ public:
+  EncodedEnvelope(TypeId of, std::string payload) : bytes(std::move(payload)) { type = of; }
+  [[nodiscard]] std::size_t payload_size() const override { return bytes.size(); }
+  void write_payload(std::uint8_t* into) const override;
+  [[nodiscard]] std::string_view encoded() const noexcept override { return bytes; }
+  std::string bytes;
+};
+
+// The message in `envelope`, moved out or decoded. INVALID_ARGUMENT when it is of another type or its
+// bytes are malformed; the envelope is then unchanged.
+template <class Message>
+[[nodiscard]] Result<Message> take(Envelope& envelope) {
+  if (envelope.type != type_id_of<Message>()) {
+    return fail(Code::invalid_argument, "expected a " + Message::descriptor()->full_name() + ", got another type");
+  }
+  if (auto* typed = dynamic_cast<TypedEnvelope<Message>*>(&envelope)) return std::move(typed->body);
+  const std::string_view bytes = envelope.encoded();
+  Message message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return fail(Code::invalid_argument, "the bytes are not a " + Message::descriptor()->full_name());
+  }
+  return message;
+}
+
+// The wire form of `envelope`'s header as it stands at `now`. The views point into it and `status`.
+[[nodiscard]] EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string& status);
+
+// The opposite: an envelope with the payload copied. `from_node` sent it.
+[[nodiscard]] EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now);
+
+}  // namespace cobus

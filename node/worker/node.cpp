@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/worker/node.hpp"
+
+#include <pthread.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+
+#include "proto/limits.hpp"
+
+namespace cobus {
+namespace {
+
+link::LinkOptions link_options(const NodeOptions& options) {
+  link::LinkOptions link;
+  link.node = options.id;
+  link.incarnation = options.incarnation;
+  link.name = options.name;
+  link.token = options.token;
+  link.enroller = options.enroller;
+  return link;
+}
+
+void report_stall(void* context, const Shard::Report& report) {
+  const auto held_ms = std::chrono::duration_cast<std::chrono::milliseconds>(report.held).count();
+  spdlog::warn("node {}: worker {} held its shard for {} ms; use co_await offload(...) for code that blocks",
+               static_cast<Node*>(context)->name(), report.kind, held_ms);
+}
+
+// A function on its way to a shard.
+class Posted final : public InboxItem {
+ public:
+  explicit Posted(std::move_only_function<void(Home&)> function) : function_(std::move(function)) {}
+  void deliver(Shard& shard) noexcept override {
+    function_(Home::of(shard));
+    delete this;
+  }
+
+ private:
+  std::move_only_function<void(Home&)> function_;
+};
+
+}  // namespace
+
+OffloadPool& offload_pool(Shard& shard) noexcept { return Home::of(shard).node().pool(); }
+
+Node::Place::Place(Node& node, unsigned index)
+    : waiter(index == 0 ? std::unique_ptr<Waiter>(std::make_unique<LinkWaiter>(node))
+                        : std::unique_ptr<Waiter>(std::make_unique<ThreadWaiter>())),
+      shard(index, node.clock(), node.random(), *waiter, &home),
+      home(node, shard) {
+  shard.on_stall(&report_stall, &node);
+  shard.shuffle(node.options_.shuffle);
+}
+
+NodeOptions Node::complete(NodeOptions options) {
+  while (options.id == NodeId::none) options.id = NodeId{options.random->next()};
+  if (options.incarnation == 0) options.incarnation = static_cast<std::uint64_t>(options.clock->unix_us());
+  options.shards = std::clamp(options.shards, 1U, 255U);
+  return options;
+}
+
+Node::Node(NodeOptions options, link::Transport& transport, link::Identity identity)
+    : options_(complete(std::move(options))),
+      links_(transport, *options_.clock, *options_.random, *this, std::move(identity), link_options(options_)),
+      pool_(options_.pool_threads) {
+  for (unsigned i = 0; i < options_.shards; ++i) places_.push_back(std::make_unique<Place>(*this, i));
+}
+
+Node::~Node() { stop(Duration(0)); }
+
+void Node::add_service(std::unique_ptr<Service> service) {
+  for (const Method& described : service->info().methods) {
+    Method method = described;
+    method.service = service.get();
+    methods_.insert_or_assign(described.name, std::move(method));
+  }
+  services_.push_back(std::move(service));
+}
+
+const Method* Node::find_method(std::string_view name) const noexcept {
+  const auto found = methods_.find(name);
+  return found == methods_.end() ? nullptr : &found->second;
+}
+
+std::vector<const Service*> Node::services() const {
+  std::vector<const Service*> all;
+  for (const auto& service : services_) all.push_back(service.get());
+  return all;
+}
+
+Result<NodeId> Node::choose(std::string_view method) const {
+  if (find_method(method) != nullptr) return id();
+  const std::string_view service = method.substr(0, method.find('/'));
+  if (resolver_ != nullptr) return resolver_->choose(service);
+  return fail(Code::not_found, "no node offers " + std::string(service));
+}
+
+void Node::run_on(unsigned shard, std::move_only_function<void(Home&)> function) {
+  places_[shard]->shard.post(new Posted(std::move(function)));
+}
+
+unsigned Node::least_loaded() const noexcept {
+  unsigned best = 0;
+  std::size_t fewest = places_[0]->home.workers();
+  for (unsigned i = 1; i < places_.size(); ++i) {
+    const std::size_t count = places_[i]->home.workers();
+    if (count < fewest || (best == 0 && count == fewest)) {
+      best = i;
+      fewest = count;
+    }
+  }
+  return best;
+}
+
+void Node::start() {
+  stopping_.store(false);
+  for (unsigned i = 0; i < shards(); ++i) {
+    threads_.emplace_back([this, i] { run_shard(i); });
+    pthread_setname_np(threads_.back().native_handle(), ("cobus-shard-" + std::to_string(i)).c_str());
+  }
+  threads_.emplace_back([this] { keep(); });
+  pthread_setname_np(threads_.back().native_handle(), "cobus-keeper");
+}
+
+void Node::run_shard(unsigned index) {
+  Place& place = *places_[index];
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    if (index == 0) shard0_turn_ns_.store(clock().now().time_since_epoch().count(), std::memory_order_relaxed);
+    const bool more = place.shard.turn();
+    place.home.flush();
+    if (index == 0) shard0_turn_ns_.store(0, std::memory_order_relaxed);
+    if (more) {
+      if (index == 0) links_.poll(Duration(0));
+    } else {
+      place.shard.wait();
+    }
+  }
+}
+
+// When shard 0 has been away from the link for too long, somebody else beats, drains and delivers.
+void Node::keep() {
+  std::unique_lock lock(keeper_mutex_);
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    keeper_wakes_.wait_for(lock, limits::keeper_after);
+    const std::int64_t turn_ns = shard0_turn_ns_.load(std::memory_order_relaxed);
+    if (turn_ns == 0) continue;
+    const Duration away = clock().now().time_since_epoch() - Duration(turn_ns);
+    if (away >= limits::keeper_after) links_.poll(Duration(0), true);
+  }
+}
+
+void Node::stop(Duration grace) {
+  if (threads_.empty()) return;
+  for (unsigned i = 0; i < shards(); ++i) run_on(i, [](Home& home) { home.stop_all(); });
+  const TimePoint until = clock().now() + grace;
+  const auto workers = [this] {
+    std::size_t count = 0;
+    for (const auto& place : places_) count += place->home.workers();
+    return count;
+  };
+  while (workers() > 0 && clock().now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  stopping_.store(true);
+  for (auto& place : places_) place->waiter->wake();
+  keeper_wakes_.notify_all();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+  for (auto& place : places_) {
+    place->home.end_all();
+    place->home.flush();
+  }
+  links_.shut(clock().now() + std::min<Duration>(grace, std::chrono::milliseconds(500)));
+}
+
+bool Node::step() {
+  bool more = false;
+  for (auto& place : places_) {
+    more = place->shard.turn() || more;
+    place->home.flush();
+  }
+  links_.poll(Duration(0));
+  return more;
+}
+
+std::optional<link::PeerInfo> Node::peer(NodeId node) const {
+  const std::scoped_lock lock(peers_mutex_);
+  const auto found = peers_.find(node);
+  if (found == peers_.end()) return std::nullopt;
+  return found->second;
+}
+
+void Node::show(const Envelope& envelope, NodeId to_node) {
+  TrafficObserver* watching = observer();
+  if (watching == nullptr || (envelope.flags & v1::HIDDEN) != 0) return;
+  if (to_node != id()) {
+    // What goes to another node daemon is seen where it arrives.
+    const std::optional<link::PeerInfo> to = peer(to_node);
+    if (!to || to->role == v1::NODE) return;
+  }
+  const std::function<std::string()> body = [&envelope] {
+    std::string bytes(envelope.payload_size(), '\0');
+    envelope.write_payload(reinterpret_cast<std::uint8_t*>(bytes.data()));
+    return bytes;
+  };
+  const EnvelopeExtra& extra = envelope.extra();
+  watching->saw({envelope.kind, envelope.from, Address{to_node, envelope.to}, extra.to_name, envelope.type,
+                 envelope.call, envelope.payload_size(), extra.trace, &extra.status, body});
+}
+
+void Node::on_peer_up(const link::PeerInfo& peer, link::TargetId target) {
+  {
+    const std::scoped_lock lock(peers_mutex_);
+    peers_.insert_or_assign(peer.node, peer);
+  }
+  for (PeerListener* listener : listeners_) listener->on_peer_up(peer, target);
+}
+
+void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
+  {
+    const std::scoped_lock lock(peers_mutex_);
+    peers_.erase(peer.node);
+  }
+  for (unsigned i = 0; i < shards(); ++i) {
+    const Status status(Code::unavailable, "lost node " + peer.name + ": " + reason.message());
+    run_on(i, [lost = peer.node, status](Home& home) { home.peer_lost(lost, status); });
+  }
+  for (PeerListener* listener : listeners_) listener->on_peer_down(peer, reason);
+}
+
+void Node::deliver(EnvelopePtr envelope) {
+  if (envelope->kind == v1::CANCEL) {
+    for (unsigned i = 0; i < shards(); ++i) {
+      auto copy = std::make_unique<SignalEnvelope>();
+      copy->kind = v1::CANCEL;
+      copy->from = envelope->from;
+      copy->call = envelope->call;
+      places_[i]->shard.post(copy.release());
+    }
+    return;
+  }
+  const unsigned to = envelope->to ? envelope->to.shard() : least_loaded();
+  if (to < shards()) places_[to]->shard.post(envelope.release());
+}
+
+void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
+  if (TrafficObserver* watching = observer(); watching != nullptr && (view.header.flags & v1::HIDDEN) == 0) {
+    const std::function<std::string()> body = [&view] { return std::string(view.payload); };
+    const EnvelopeHeader& header = view.header;
+    const Status status = header.status.empty() ? Status() : decode_status(header.status);
+    watching->saw({header.kind, Address{peer.node, WorkerId{header.from}}, Address{id(), WorkerId{header.to}},
+                   header.to_name, TypeId{header.type}, header.call, view.payload.size(),
+                   TraceContext{header.trace_high, header.trace_low, header.trace_span, header.trace_flags}, &status,
+                   body});
+  }
+  if (!options_.shuffle) places_[0]->shard.awake();
+  EnvelopePtr envelope = from_wire(view, peer.node, clock().now());
+  if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};
+  deliver(std::move(envelope));
+}
+
+void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) {
+  const auto fail_call = [&](const EnvelopeView& view) {
+    if (view.header.kind != v1::REQUEST) {
+      if (view.header.kind == v1::MESSAGE) count_dead_letter();
+      return;
+    }
+    auto error = std::make_unique<SignalEnvelope>();
+    error->kind = v1::ERROR;
+    error->from = Address{node, WorkerId{}};
+    error->to = WorkerId{view.header.from};
+    error->call = view.header.call;
+    error->extra().status = reason;
+    deliver(std::move(error));
+  };
+  static_cast<void>(read_frame(envelopes, fail_call));
+}
+
+void Node::on_target_failed(link::TargetId target, const Status& reason) {
+  for (PeerListener* listener : listeners_) listener->on_target_failed(target, reason);
+}
+
+void Node::on_enrolled(const v1::Certificate& certificate) {
+  for (PeerListener* listener : listeners_) listener->on_enrolled(certificate);
+}
+
+}  // namespace cobus

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Node: one participant of the bus: shards with their homes, the pool for blocking code, the links, and
+// the services it offers. A daemon, a broker and a client are each a Node with other services. It can
+// run on threads of its own (start/stop) or be stepped by a simulator (step).
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "node/link/links.hpp"
+#include "node/runtime/loop.hpp"
+#include "node/runtime/offload.hpp"
+#include "node/runtime/shard.hpp"
+#include "node/worker/home.hpp"
+#include "node/worker/service.hpp"
+
+namespace cobus {
+
+// Finds a node that offers a service. Implemented by the cluster layer; any thread.
+class Resolver {
+ public:
+  virtual ~Resolver() = default;
+  // NOT_FOUND when nobody is known to offer it, UNAVAILABLE when nobody could be asked yet.
+  [[nodiscard]] virtual Result<NodeId> choose(std::string_view service) = 0;
+};
+
+// Sees what passes. Called by the thread that moves the envelope; must be quick and not call back.
+class TrafficObserver {
+ public:
+  struct Sighting {
+    v1::Kind kind;
+    Address from;
+    Address to;
+    std::string_view to_name;
+    TypeId type;
+    std::uint64_t call;
+    std::size_t size;
+    TraceContext trace;
+    const Status* status;
+    // Gives the payload's bytes; only during the call.
+    const std::function<std::string()>& body;
+  };
+  virtual ~TrafficObserver() = default;
+  virtual void saw(const Sighting& sighting) noexcept = 0;
+};
+
+// Hears of sessions. Called on the link's thread, with its lock held: be quick, do not call Links.
+class PeerListener {
+ public:
+  virtual ~PeerListener() = default;
+  virtual void on_peer_up(const link::PeerInfo& peer, link::TargetId target) = 0;
+  virtual void on_peer_down(const link::PeerInfo& peer, const Status& reason) = 0;
+  virtual void on_target_failed(link::TargetId /*target*/, const Status& /*reason*/) {}
+  virtual void on_enrolled(const v1::Certificate& /*certificate*/) {}
+};
+
+struct NodeOptions {
+  std::string name;
+  v1::Role role = v1::NODE;
+  NodeId id = NodeId::none;          // none: drawn from `random`
+  std::uint64_t incarnation = 0;     // 0: the clock's Unix microseconds
+  unsigned shards = 1;
+  unsigned pool_threads = 1;         // 0: offloaded functions run at once, for the simulator
+  std::string token;                 // to enrol with
+  link::Enroller enroller;           // brokers only
+  const Clock* clock = &system_clock();
+  Random* random = &system_random();
+  bool shuffle = false;              // shards choose at random what to run; for the simulator
+};
+
+class Node final : public link::LinkEvents {
+ public:
+  // `transport` and what the options point to must outlive the node.
+  Node(NodeOptions options, link::Transport& transport, link::Identity identity);
+  ~Node() override;
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  [[nodiscard]] NodeId id() const noexcept { return options_.id; }
+  [[nodiscard]] std::uint64_t incarnation() const noexcept { return options_.incarnation; }
+  [[nodiscard]] const std::string& name() const noexcept { return options_.name; }
+  [[nodiscard]] v1::Role role() const noexcept { return options_.role; }
+  [[nodiscard]] const Clock& clock() const noexcept { return *options_.clock; }
+  [[nodiscard]] Random& random() const noexcept { return *options_.random; }
+  [[nodiscard]] link::Links& links() noexcept { return links_; }
+  [[nodiscard]] OffloadPool& pool() noexcept { return pool_; }
+  [[nodiscard]] unsigned shards() const noexcept { return static_cast<unsigned>(places_.size()); }
+  [[nodiscard]] Home& home(unsigned shard) noexcept { return places_[shard]->home; }
+
+  // Before start(): what it offers, who finds others, who listens. Nothing is owned but services.
+  void add_service(std::unique_ptr<Service> service);
+  void use_resolver(Resolver* resolver) noexcept { resolver_ = resolver; }
+  void add_peer_listener(PeerListener* listener) { listeners_.push_back(listener); }
+  // Any thread, any time; null: nobody watches, and nothing is recorded.
+  void use_observer(TrafficObserver* observer) noexcept { observer_.store(observer, std::memory_order_release); }
+  [[nodiscard]] TrafficObserver* observer() const noexcept { return observer_.load(std::memory_order_acquire); }
+
+  // Null when the node does not offer it. Any thread after start().
+  [[nodiscard]] const Method* find_method(std::string_view name) const noexcept;
+  [[nodiscard]] std::vector<const Service*> services() const;
+  // A node that offers "package.Service/Method", this one first. NOT_FOUND, UNAVAILABLE. Any thread.
+  [[nodiscard]] Result<NodeId> choose(std::string_view method) const;
+
+  // Runs `function(home)` on a shard, soon. Any thread.
+  void run_on(unsigned shard, std::move_only_function<void(Home&)> function);
+  // Spawns `function(Self, arguments...)` on the least loaded shard. Any thread.
+  template <class Function, class... Arguments>
+  void spawn(const char* kind, Function function, Arguments... arguments);
+  // The shard for something new: the one with the fewest workers, shard 0 last. Any thread.
+  [[nodiscard]] unsigned least_loaded() const noexcept;
+
+  // Starts the threads.
+  void start();
+  // Asks every worker to stop, waits up to `grace`, ends the rest, says goodbye to peers, joins. Idempotent.
+  void stop(Duration grace);
+  // One turn of every shard and of the link, without threads. True when there is more to do at once.
+  bool step();
+
+  // What a peer's session proved; nothing when it has none now. Any thread.
+  [[nodiscard]] std::optional<link::PeerInfo> peer(NodeId node) const;
+  [[nodiscard]] std::uint64_t dead_letters() const noexcept { return dead_letters_.load(std::memory_order_relaxed); }
+  void count_dead_letter() noexcept { dead_letters_.fetch_add(1, std::memory_order_relaxed); }
+  // Calls of other nodes and of this one that are handled here now. Any thread.
+  std::atomic<std::uint32_t> calls_running{0};
+
+  // Tells the observer, if there is one, about an envelope that leaves for `to_node` or stays here.
+  void show(const Envelope& envelope, NodeId to_node);
+
+  void on_peer_up(const link::PeerInfo& peer, link::TargetId target) override;
+  void on_peer_down(const link::PeerInfo& peer, const Status& reason) override;
+  void on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) override;
+  void on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) override;
+  void on_target_failed(link::TargetId target, const Status& reason) override;
+  void on_enrolled(const v1::Certificate& certificate) override;
+
+ private:
+  // Shard 0 waits in the link's poll.
+  class LinkWaiter final : public Waiter {
+   public:
+    explicit LinkWaiter(Node& node) noexcept : node_(node) {}
+    void wait(Duration longest) override { node_.links_.poll(longest); }
+    void wake() noexcept override { node_.links_.wake(); }
+
+   private:
+    Node& node_;
+  };
+  struct Place {
+    Place(Node& node, unsigned index);
+    std::unique_ptr<Waiter> waiter;
+    Shard shard;
+    Home home;
+  };
+  void run_shard(unsigned index);
+  void keep();  // the keeper's thread
+  void deliver(EnvelopePtr envelope);
+  static NodeOptions complete(NodeOptions options);
+
+  NodeOptions options_;
+  link::Links links_;
+  OffloadPool pool_;
+  std::vector<std::unique_ptr<Place>> places_;
+  std::vector<std::unique_ptr<Service>> services_;
+  std::unordered_map<std::string_view, Method> methods_;  // constant after start()
+  Resolver* resolver_ = nullptr;
+  std::vector<PeerListener*> listeners_;
+  std::atomic<TrafficObserver*> observer_{nullptr};
+  std::atomic<std::uint64_t> dead_letters_{0};
+
+  mutable std::mutex peers_mutex_;
+  std::unordered_map<NodeId, link::PeerInfo> peers_;  // guarded by peers_mutex_
+
+  std::vector<std::thread> threads_;
+  std::atomic<bool> stopping_{false};
+  std::atomic<std::int64_t> shard0_turn_ns_{0};  // when shard 0 last came to its link; 0 while it waits there
+  std::mutex keeper_mutex_;
+  std::condition_variable keeper_wakes_;
+};
+
+template <class Function, class... Arguments>
+void Node::spawn(const char* kind, Function function, Arguments... arguments) {
+  run_on(least_loaded(), [kind, function, ... arguments = std::move(arguments)](Home& home) mutable {
+    Worker& made = home.make_worker(kind);
+    home.start(made, function(Self(made), std::move(arguments)...));
+  });
+}
+
+}  // namespace cobus
