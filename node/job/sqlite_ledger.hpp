@@ -41,8 +41,8 @@ class SqliteLedger final : public Ledger {
                                                                   Random& random = system_random());
   ~SqliteLedger() override;
 
-  // Works off what is queued and lets go of the file. What is asked for later is answered UNAVAILABLE.
-  // Not from `done` or an observer.
+  // Works off what is queued. What is asked for later is answered UNAVAILABLE. The file is let go by the
+  // destructor. Not from `done` or an observer.
   void close();
 
   void submit(NewJob job, Done<Submitted> done) override;
