@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/link/access.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace cobus::link {
+namespace {
+
+constexpr std::size_t buckets_max = 4'096;
+constexpr std::chrono::seconds log_interval{1};
+constexpr std::string_view digits = "0123456789abcdef";
+
+bool is_loopback(std::string_view address) {
+  if (address.starts_with("::ffff:")) address.remove_prefix(7);
+  return address.starts_with("127.") || address == "::1";
+}
+
+}  // namespace
+
+AccessDecision Access::decide(const AccessRequest& request) {
+  if (!take_token(request.address)) {
+    ++counts_.too_many;
+    log_refusal(request, "too many new connections from this address");
+    return {300, "too many connections, try again", {}};
+  }
+  CurveKey key;
+  if (request.mechanism != "CURVE" || request.credential.size() != key.bytes.size()) {
+    ++counts_.not_curve;
+    log_refusal(request, "not a CURVE key");
+    return {400, "only CURVE is spoken here", {}};
+  }
+  std::ranges::copy(request.credential, key.bytes.begin());
+  std::string user_id = user_id_of(key);
+  if (user_id == stranger_) return {400, "a stranger", {}};
+  if (revoked_.contains(user_id)) {
+    ++counts_.revoked;
+    log_refusal(request, "its key is revoked");
+    return {400, "this key is revoked", {}};
+  }
+  ++counts_.admitted;
+  return {200, "OK", std::move(user_id)};
+}
+
+bool Access::take_token(std::string_view address) {
+  const bool loopback = is_loopback(address);
+  const double per_second = loopback ? limits_.loopback_per_second : limits_.per_second;
+  const double burst = loopback ? limits_.loopback_burst : limits_.burst;
+  const TimePoint now = clock_.now();
+  if (buckets_.size() >= buckets_max) forget_full_buckets(now);
+  // When even that leaves no room, everybody new shares one bucket.
+  const bool room = buckets_.size() < buckets_max;
+  const std::string name(room || buckets_.contains(std::string(address)) ? address
+                                                                         : std::string_view("others"));
+  Bucket& bucket = buckets_.try_emplace(name, Bucket{burst, now}).first->second;
+  const double elapsed_s = std::chrono::duration<double>(now - bucket.filled_at).count();
+  bucket.tokens = std::min(burst, bucket.tokens + elapsed_s * per_second);
+  bucket.filled_at = now;
+  if (bucket.tokens < 1) return false;
+  bucket.tokens -= 1;
+  return true;
+}
+
+void Access::forget_full_buckets(TimePoint now) {
+  // A bucket that is full by now says nothing that a new one would not.
+  const double longest_s =
+      std::max(limits_.burst / limits_.per_second, limits_.loopback_burst / limits_.loopback_per_second);
+  std::erase_if(buckets_, [&](const auto& entry) {
+    return std::chrono::duration<double>(now - entry.second.filled_at).count() >= longest_s;
+  });
+}
+
+void Access::log_refusal(const AccessRequest& request, std::string_view reason) {
+  const TimePoint now = clock_.now();
+  if (now < log_again_at_) {
+    ++unlogged_;
+    return;
+  }
+  log_again_at_ = now + log_interval;
+  std::string who = "no key";
+  if (CurveKey key; request.credential.size() == key.bytes.size()) {
+    std::ranges::copy(request.credential, key.bytes.begin());
+    who = "key " + short_fingerprint(key);
+  }
+  spdlog::warn(
+      "refused a connection from {} ({}): {}{}", request.address, who, reason,
+      unlogged_ == 0 ? std::string() : "; " + std::to_string(unlogged_) + " more since the last such line");
+  unlogged_ = 0;
+}
+
+std::string Access::user_id_of(const CurveKey& key) {
+  std::string text;
+  text.reserve(2 * key.bytes.size());
+  for (const std::uint8_t byte : key.bytes) {
+    text.push_back(digits[byte >> 4]);
+    text.push_back(digits[byte & 0xf]);
+  }
+  return text;
+}
+
+bool Access::key_of(std::string_view user_id, CurveKey& key) noexcept {
+  if (user_id.size() != 2 * key.bytes.size()) return false;
+  for (std::size_t i = 0; i < key.bytes.size(); ++i) {
+    const std::size_t high = digits.find(user_id[2 * i]);
+    const std::size_t low = digits.find(user_id[2 * i + 1]);
+    if (high == std::string_view::npos || low == std::string_view::npos) return false;
+    key.bytes[i] = static_cast<std::uint8_t>(high << 4 | low);
+  }
+  return true;
+}
+
+}  // namespace cobus::link

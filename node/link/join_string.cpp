@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/link/join_string.hpp"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cerrno>
+#include <charconv>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+
+namespace cobus::link {
+namespace {
+
+constexpr std::string_view scheme = "cobus://";
+constexpr std::string_view shape =
+    "a join string looks like cobus://HOST:PORT?cluster=FINGERPRINT&token=SECRET";
+
+std::unexpected<Status> refuse(const std::string& cause) {
+  return fail(Code::invalid_argument, "not a join string: " + cause + "; " + std::string(shape));
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view blanks = " \t\r\n";
+  const std::size_t first = text.find_first_not_of(blanks);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+}
+
+// Everything before `separator`, which is taken off with it.
+std::string_view take_until(std::string_view& text, char separator) {
+  const std::size_t at = text.find(separator);
+  const std::string_view taken = text.substr(0, at);
+  text.remove_prefix(at == std::string_view::npos ? text.size() : at + 1);
+  return taken;
+}
+
+struct HostPort {
+  std::string host;  // without brackets
+  std::string port;
+};
+
+// Empty host when it is not HOST:PORT.
+HostPort split(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos || colon == 0) return {};
+  const std::string_view digits = text.substr(colon + 1);
+  std::uint16_t port = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (error != std::errc{} || end != digits.data() + digits.size() || port == 0) return {};
+  std::string_view host = text.substr(0, colon);
+  const bool bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  const auto fits = [bracketed](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '.' || c == '-' || c == '_' || (bracketed && (c == ':' || c == '%'));
+  };
+  if (!std::ranges::all_of(host, fits)) return {};
+  return {std::string(host), std::to_string(port)};
+}
+
+bool is_token(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '~';
+  });
+}
+
+Status parse_parameter(std::string_view parameter, JoinString& join, bool& has_cluster) {
+  const std::string_view name = take_until(parameter, '=');
+  if (name == "cluster" && !has_cluster) {
+    auto cluster = parse_fingerprint(parameter);
+    if (!cluster) return std::move(cluster).error();
+    join.cluster = *cluster;
+    has_cluster = true;
+    return {};
+  }
+  if (name == "token" && join.token.empty()) {
+    // The token itself is a secret and never part of a message.
+    if (!is_token(parameter)) return refuse("its token is malformed or cut short").error();
+    join.token = parameter;
+    return {};
+  }
+  if (name == "cluster" || name == "token")
+    return refuse("'" + std::string(name) + "' is given twice").error();
+  return refuse("it has no parameter '" + std::string(name) + "', only cluster and token").error();
+}
+
+struct AddressListCloser {
+  void operator()(addrinfo* list) const noexcept { ::freeaddrinfo(list); }
+};
+
+std::string numeric(const addrinfo& entry) {
+  std::array<char, NI_MAXHOST> host{};
+  std::array<char, NI_MAXSERV> port{};
+  if (::getnameinfo(entry.ai_addr, entry.ai_addrlen, host.data(), host.size(), port.data(), port.size(),
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    return {};
+  }
+  const bool ipv6 = entry.ai_family == AF_INET6;
+  return std::string(ipv6 ? "tcp://[" : "tcp://") + host.data() + (ipv6 ? "]:" : ":") + port.data();
+}
+
+}  // namespace
+
+std::string JoinString::to_string() const {
+  std::string text(scheme);
+  for (std::size_t i = 0; i < brokers.size(); ++i) text.append(i == 0 ? "" : ",").append(brokers[i]);
+  text.append("?cluster=").append(fingerprint(cluster));
+  if (!token.empty()) text.append("&token=").append(token);
+  return text;
+}
+
+Result<JoinString> parse_join_string(std::string_view text) {
+  std::string_view rest = trimmed(text);
+  if (!rest.starts_with(scheme)) return refuse("it does not begin with cobus://");
+  rest.remove_prefix(scheme.size());
+  std::string_view hosts = take_until(rest, '?');
+  JoinString join;
+  do {
+    const std::string_view host = take_until(hosts, ',');
+    if (split(host).host.empty()) return refuse("'" + std::string(host) + "' is not HOST:PORT");
+    join.brokers.emplace_back(host);
+  } while (!hosts.empty());
+  bool has_cluster = false;
+  while (!rest.empty()) {
+    Status parsed = parse_parameter(take_until(rest, '&'), join, has_cluster);
+    if (!parsed.ok()) return fail(std::move(parsed));
+  }
+  if (!has_cluster) return refuse("the cluster's fingerprint is missing");
+  return join;
+}
+
+Result<std::vector<std::string>> resolve(const std::string& host_and_port) {
+  const HostPort wanted = split(host_and_port);
+  if (wanted.host.empty()) return fail(Code::invalid_argument, "not HOST:PORT: '" + host_and_port + "'");
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICSERV | AI_ADDRCONFIG;
+  addrinfo* found = nullptr;
+  int error = ::getaddrinfo(wanted.host.c_str(), wanted.port.c_str(), &hints, &found);
+  if (error == EAI_NONAME || error == EAI_ADDRFAMILY) {
+    // AI_ADDRCONFIG leaves out loopback addresses on a host without a network.
+    hints.ai_flags = AI_NUMERICSERV;
+    error = ::getaddrinfo(wanted.host.c_str(), wanted.port.c_str(), &hints, &found);
+  }
+  const std::unique_ptr<addrinfo, AddressListCloser> list(found);
+  if (error != 0) {
+    const char* reason = error == EAI_SYSTEM ? std::strerror(errno) : ::gai_strerror(error);
+    return fail(Code::unavailable, "cannot resolve '" + wanted.host + "': " + reason);
+  }
+  std::vector<std::string> endpoints;
+  for (const addrinfo* entry = list.get(); entry != nullptr; entry = entry->ai_next) {
+    std::string endpoint = numeric(*entry);
+    if (!endpoint.empty() && std::ranges::find(endpoints, endpoint) == endpoints.end())
+      endpoints.push_back(std::move(endpoint));
+  }
+  if (endpoints.empty()) return fail(Code::unavailable, "'" + wanted.host + "' has no usable address");
+  return endpoints;
+}
+
+}  // namespace cobus::link

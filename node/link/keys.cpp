@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/link/keys.hpp"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+
+namespace cobus::link {
+namespace {
+
+constexpr std::string_view alphabet = "abcdefghijklmnopqrstuvwxyz234567";
+// The sizeof counts the closing zero, which is part of the prefix.
+constexpr char certificate_prefix_text[] = "cobus certificate v1";
+constexpr std::string_view certificate_prefix(certificate_prefix_text, sizeof certificate_prefix_text);
+
+// libsodium is ready after this; without it there is nothing safe to do.
+void need_sodium() {
+  static const int ready = sodium_init();
+  if (ready < 0) std::abort();
+}
+
+const unsigned char* unsigned_bytes(const std::string& text) {
+  return reinterpret_cast<const unsigned char*>(text.data());
+}
+
+template <class Key>
+std::string_view bytes_of(const Key& key) {
+  return {reinterpret_cast<const char*>(key.bytes.data()), key.bytes.size()};
+}
+
+Status refuse(std::string reason) {
+  return {Code::permission_denied, "certificate refused: " + std::move(reason)};
+}
+
+// Ed25519's secret form is seed and public key; wiped when it goes.
+struct SigningKey {
+  std::array<unsigned char, crypto_sign_SECRETKEYBYTES> bytes{};
+  SigningKey() = default;
+  SigningKey(const SigningKey&) = delete;
+  SigningKey& operator=(const SigningKey&) = delete;
+  ~SigningKey() { sodium_memzero(bytes.data(), bytes.size()); }
+};
+
+}  // namespace
+
+SecretKey::SecretKey(SecretKey&& other) noexcept : bytes_(other.bytes_) {
+  sodium_memzero(other.bytes_.data(), other.bytes_.size());
+}
+
+SecretKey& SecretKey::operator=(SecretKey&& other) noexcept {
+  if (this != &other) {
+    bytes_ = other.bytes_;
+    sodium_memzero(other.bytes_.data(), other.bytes_.size());
+  }
+  return *this;
+}
+
+SecretKey::~SecretKey() { sodium_memzero(bytes_.data(), bytes_.size()); }
+
+CurvePair make_curve_pair() {
+  need_sodium();
+  CurveKey key;
+  std::array<std::uint8_t, 32> secret{};
+  crypto_box_keypair(key.bytes.data(), secret.data());
+  CurvePair pair{key, SecretKey(secret)};
+  sodium_memzero(secret.data(), secret.size());
+  return pair;
+}
+
+std::string fingerprint(const ClusterKey& key) { return base32(bytes_of(key)); }
+
+Result<ClusterKey> parse_fingerprint(std::string_view text) {
+  auto bytes = parse_base32(text);
+  if (!bytes || bytes->size() != 32) {
+    return fail(Code::invalid_argument, "not a cluster fingerprint: '" + std::string(text) +
+                                            "' (52 characters a-z and 2-7, as the broker printed them)");
+  }
+  ClusterKey key;
+  std::ranges::copy(*bytes, key.bytes.begin());
+  if (broker_curve_key(key).empty()) {
+    return fail(Code::invalid_argument, "not a cluster fingerprint: '" + std::string(text) +
+                                            "' is no Ed25519 key; was it copied whole?");
+  }
+  return key;
+}
+
+std::string short_fingerprint(const ClusterKey& key) { return fingerprint(key).substr(0, 12); }
+std::string short_fingerprint(const CurveKey& key) { return base32(bytes_of(key)).substr(0, 12); }
+
+CurveKey broker_curve_key(const ClusterKey& key) {
+  need_sodium();
+  CurveKey curve;
+  if (crypto_sign_ed25519_pk_to_curve25519(curve.bytes.data(), key.bytes.data()) != 0) return {};
+  return curve;
+}
+
+ClusterSecret ClusterSecret::make() {
+  need_sodium();
+  std::array<std::uint8_t, 32> seed{};
+  randombytes_buf(seed.data(), seed.size());
+  ClusterSecret secret = from_seed(SecretKey(seed));
+  sodium_memzero(seed.data(), seed.size());
+  return secret;
+}
+
+ClusterSecret ClusterSecret::from_seed(SecretKey seed) {
+  need_sodium();
+  ClusterSecret secret;
+  SigningKey signing;
+  crypto_sign_seed_keypair(secret.key_.bytes.data(), signing.bytes.data(), seed.bytes().data());
+  secret.seed_ = std::move(seed);
+  return secret;
+}
+
+CurvePair ClusterSecret::broker_pair() const {
+  ClusterKey unused;
+  SigningKey signing;
+  crypto_sign_seed_keypair(unused.bytes.data(), signing.bytes.data(), seed_.bytes().data());
+  std::array<std::uint8_t, 32> secret{};
+  crypto_sign_ed25519_sk_to_curve25519(secret.data(), signing.bytes.data());
+  CurvePair pair{broker_curve_key(key_), SecretKey(secret)};
+  sodium_memzero(secret.data(), secret.size());
+  return pair;
+}
+
+v1::Certificate ClusterSecret::sign(const v1::CertificateBody& body) const {
+  ClusterKey unused;
+  SigningKey signing;
+  crypto_sign_seed_keypair(unused.bytes.data(), signing.bytes.data(), seed_.bytes().data());
+  v1::Certificate certificate;
+  certificate.set_body(body.SerializeAsString());
+  const std::string message = std::string(certificate_prefix) + certificate.body();
+  std::array<unsigned char, crypto_sign_BYTES> signature{};
+  crypto_sign_detached(signature.data(), nullptr, unsigned_bytes(message), message.size(),
+                       signing.bytes.data());
+  certificate.set_signature(signature.data(), signature.size());
+  return certificate;
+}
+
+Result<v1::CertificateBody> check_certificate(const v1::Certificate& certificate, const ClusterKey& cluster,
+                                              const CurveKey& key, std::int64_t now_s) {
+  need_sodium();
+  const std::string message = std::string(certificate_prefix) + certificate.body();
+  if (certificate.signature().size() != crypto_sign_BYTES ||
+      crypto_sign_verify_detached(unsigned_bytes(certificate.signature()), unsigned_bytes(message),
+                                  message.size(), cluster.bytes.data()) != 0) {
+    return fail(refuse("not signed by cluster " + short_fingerprint(cluster)));
+  }
+  v1::CertificateBody body;
+  if (!body.ParseFromString(certificate.body())) return fail(refuse("its body is malformed"));
+  if (body.curve_key() != bytes_of(key)) {
+    return fail(refuse("it is for another key than " + short_fingerprint(key)));
+  }
+  if (now_s < body.not_before()) {
+    return fail(refuse("'" + body.name() + "' is valid only in " + std::to_string(body.not_before() - now_s) +
+                       " s; do the clocks of both hosts agree?"));
+  }
+  if (now_s >= body.not_after()) {
+    return fail(refuse("that of '" + body.name() + "' expired " + std::to_string(now_s - body.not_after()) +
+                       " s ago; join again with a new token"));
+  }
+  return body;
+}
+
+std::string_view role_name(v1::Role role) noexcept {
+  switch (role) {
+    case v1::BROKER:
+      return "broker";
+    case v1::NODE:
+      return "node";
+    case v1::SUBMIT:
+      return "submit";
+    case v1::OBSERVE:
+      return "observe";
+    case v1::ADMIN:
+      return "admin";
+    default:
+      return "none";
+  }
+}
+
+Result<v1::Role> parse_role(std::string_view name) {
+  for (const v1::Role role : {v1::BROKER, v1::NODE, v1::SUBMIT, v1::OBSERVE, v1::ADMIN}) {
+    if (role_name(role) == name) return role;
+  }
+  return fail(Code::invalid_argument,
+              "no role '" + std::string(name) + "'; the roles are broker, node, submit, observe and admin");
+}
+
+std::string base32(std::string_view bytes) {
+  std::string text;
+  text.reserve((bytes.size() * 8 + 4) / 5);
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char byte : bytes) {
+    bits = (bits << 8) | static_cast<unsigned char>(byte);
+    for (count += 8; count >= 5; count -= 5) text.push_back(alphabet[(bits >> (count - 5)) & 31]);
+    bits &= (1U << count) - 1;
+  }
+  if (count > 0) text.push_back(alphabet[(bits << (5 - count)) & 31]);
+  return text;
+}
+
+Result<std::string> parse_base32(std::string_view text) {
+  std::string bytes;
+  bytes.reserve(text.size() * 5 / 8);
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (const char character : text) {
+    const std::size_t value = alphabet.find(character);
+    if (value == std::string_view::npos) {
+      return fail(Code::invalid_argument, "not base32: only a-z and 2-7 occur in it");
+    }
+    bits = (bits << 5) | static_cast<std::uint32_t>(value);
+    count += 5;
+    if (count >= 8) {
+      count -= 8;
+      bytes.push_back(static_cast<char>(bits >> count));
+      bits &= (1U << count) - 1;
+    }
+  }
+  // A whole text leaves fewer than five bits, all of them zero.
+  if (count >= 5 || bits != 0) return fail(Code::invalid_argument, "not base32: characters are missing");
+  return bytes;
+}
+
+}  // namespace cobus::link

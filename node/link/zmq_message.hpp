@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Whole frames in and out of a ROUTER socket: a routing id and exactly one part, never waiting.
+// Each function retries when a signal interrupts it. Messages are reused from read to read.
+#pragma once
+
+#include <zmq.h>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "node/link/transport.hpp"
+
+namespace cobus::link {
+
+class ZmqMessage {
+ public:
+  ZmqMessage() noexcept { zmq_msg_init(&message_); }
+  ~ZmqMessage() { zmq_msg_close(&message_); }
+  ZmqMessage(const ZmqMessage&) = delete;
+  ZmqMessage& operator=(const ZmqMessage&) = delete;
+
+  // Replaces the content with the next part. False when there is none now.
+  [[nodiscard]] bool receive(void* socket) noexcept;
+  // Whether more parts of the same message follow.
+  [[nodiscard]] bool more() const noexcept { return zmq_msg_more(&message_) != 0; }
+  [[nodiscard]] std::string_view bytes() noexcept {
+    return {static_cast<const char*>(zmq_msg_data(&message_)), zmq_msg_size(&message_)};
+  }
+  // Metadata of the connection that it came along; empty when absent. For the part that carries the
+  // payload: libzmq 4.3.4 may lose it on the routing id.
+  [[nodiscard]] std::string_view property(const char* name) const noexcept;
+  // The descriptor that it came along, -1 when unknown.
+  [[nodiscard]] int descriptor() const noexcept;
+
+ private:
+  mutable zmq_msg_t message_;
+};
+
+enum class Received : std::uint8_t {
+  nothing,
+  frame,
+  malformed,  // not exactly one part behind the routing id; read and dropped
+};
+[[nodiscard]] Received receive_frame(void* router, ZmqMessage& routing_id, ZmqMessage& frame) noexcept;
+
+// For a ROUTER with ZMQ_ROUTER_MANDATORY.
+[[nodiscard]] SendOutcome send_frame(void* router, std::string_view routing_id,
+                                     std::string_view frame) noexcept;
+
+// One event of a socket monitor.
+struct MonitorEvent {
+  int event = 0;            // ZMQ_EVENT_...
+  std::uint32_t value = 0;  // mostly a descriptor
+  std::string endpoint;     // as it was dialled, or where the door listens
+};
+// False when there is none now.
+[[nodiscard]] bool receive_event(void* monitor, MonitorEvent& event);
+
+}  // namespace cobus::link
