@@ -3,15 +3,16 @@
 // Codec: frames and envelopes as bytes, written and read in place. The bytes are ordinary
 // Protocol Buffers (cobus/v1/envelope.proto); a test proves that this and the generated code
 // agree. It never throws and never trusts its input: anything malformed is INVALID_ARGUMENT.
+// What it hands out as views (names, status, headers, hello) is bounded but not looked into: not
+// checked for UTF-8, say. Groups, which nothing here has, count as malformed.
 // Pure functions and a buffer; no thread of its own.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <cobus/v1/envelope.pb.h>
 #include "proto/status.hpp"
@@ -27,33 +28,38 @@ struct EnvelopeHeader {
   std::uint64_t type = 0;
   std::uint64_t call = 0;
   std::uint64_t time_left_us = 0;
-  std::string_view to_name;
+  std::string_view to_name = {};
   std::uint32_t credit = 0;
   std::uint32_t flags = 0;
   std::uint64_t trace_high = 0;
   std::uint64_t trace_low = 0;
   std::uint64_t trace_span = 0;
   std::uint32_t trace_flags = 0;
-  std::string_view status;   // serialised v1::Status; empty = ok
-  std::string_view headers;  // the raw map entries, tags included, exactly as they stand on the wire
+  std::string_view status = {};  // serialised v1::Status; empty = ok
+  // The raw map entries, tags included, exactly as they stand on the wire; when a foreign encoder
+  // strewed them between other fields, the first run of them.
+  std::string_view headers = {};
 };
 
 struct EnvelopeView {
   EnvelopeHeader header;
-  std::string_view payload;
+  std::string_view payload = {};
 };
 
 struct FrameHeader {
   std::uint64_t session = 0;
   std::uint64_t sequence = 0;
   std::uint64_t acknowledged = 0;
-  std::string_view hello;  // serialised v1::Hello; empty = none
+  std::string_view hello = {};  // serialised v1::Hello; empty = none
 };
 
-// Appends one envelope (as a field of Frame) to `frame`; `write_payload` is called once with exactly
-// `payload_size` bytes to fill. Exceptions of `write_payload` pass through with `frame` unchanged.
+// Appends one envelope (as a field of Frame) to `frame`; `write_payload(std::uint8_t*)` is called once
+// with exactly `payload_size` bytes to fill. Exceptions of `write_payload` pass through with `frame`
+// unchanged.
+template <class WritePayload>
+  requires requires(WritePayload write, std::uint8_t* out) { write(out); }
 void append_envelope(std::string& frame, const EnvelopeHeader& header, std::size_t payload_size,
-                     const std::function<void(std::uint8_t*)>& write_payload);
+                     WritePayload&& write_payload);
 // The same for a payload that is already bytes.
 void append_envelope(std::string& frame, const EnvelopeHeader& header, std::string_view payload);
 
@@ -63,19 +69,74 @@ void append_envelope(std::string& frame, const EnvelopeHeader& header, std::stri
 // Writes a frame header; envelopes appended behind it complete the frame.
 void append_frame_header(std::string& frame, const FrameHeader& header);
 
-// Reads a whole frame: the header is returned, `each` is called for every envelope in order.
-// The views live as long as `frame`. INVALID_ARGUMENT with the offset when the bytes are malformed;
-// envelopes before the malformed place have then been handed out already.
-[[nodiscard]] Result<FrameHeader> read_frame(std::string_view frame,
-                                             const std::function<void(const EnvelopeView&)>& each);
+// Reads a whole frame: the header is returned, `each(const EnvelopeView&)` is called for every envelope
+// in order. The views live as long as `frame`. INVALID_ARGUMENT with the offset when the bytes are
+// malformed; envelopes before the malformed place have then been handed out already.
+template <class Each>
+[[nodiscard]] Result<FrameHeader> read_frame(std::string_view frame, Each&& each);
 
-// Only the header, without looking at the envelopes.
+// Only the header, without looking into the envelopes.
 [[nodiscard]] Result<FrameHeader> read_frame_header(std::string_view frame);
 
-// Status to and from the wire.
+// Status to and from the wire. Text that is not UTF-8 is repaired on the way out; a code that this
+// release does not know becomes UNKNOWN.
 [[nodiscard]] std::string encode_status(const Status& status);
 [[nodiscard]] Status decode_status(std::string_view bytes);  // INTERNAL when malformed
 void to_proto(const Status& status, v1::Status& out);
 [[nodiscard]] Status from_proto(const v1::Status& status);
+
+// What read_frame walks with; for those who cannot give a callback.
+class FrameReader {
+ public:
+  explicit FrameReader(std::string_view frame) noexcept
+      : begin_(frame.data()), at_(begin_), end_(begin_ + frame.size()) {}
+
+  // True with `envelope` set to the next one; false at the end and at malformed bytes.
+  [[nodiscard]] bool next(EnvelopeView& envelope) noexcept { return next_bytes() && read(envelope); }
+  // The same without looking into the envelope.
+  [[nodiscard]] bool skip() noexcept { return next_bytes(); }
+  // After next() or skip() said false: the header, or what is malformed.
+  [[nodiscard]] Result<FrameHeader> finish() const;
+
+ private:
+  bool next_bytes() noexcept;
+  bool read(EnvelopeView& envelope) noexcept;
+  bool malformed(const char* at, const char* what) noexcept;
+
+  const char* begin_;
+  const char* at_;
+  const char* end_;
+  FrameHeader header_;
+  std::string_view envelope_;   // the bytes of the one found last
+  const char* what_ = nullptr;  // is malformed, at at_
+};
+
+namespace detail {
+// Appends the envelope with its payload still to be filled in, and returns where that goes.
+[[nodiscard]] std::uint8_t* append_envelope_around(std::string& frame, const EnvelopeHeader& header,
+                                                   std::size_t payload_size);
+}  // namespace detail
+
+template <class WritePayload>
+  requires requires(WritePayload write, std::uint8_t* out) { write(out); }
+void append_envelope(std::string& frame, const EnvelopeHeader& header, std::size_t payload_size,
+                     WritePayload&& write_payload) {
+  const std::size_t size_before = frame.size();
+  std::uint8_t* const payload = detail::append_envelope_around(frame, header, payload_size);
+  try {
+    std::forward<WritePayload>(write_payload)(payload);
+  } catch (...) {
+    frame.resize(size_before);
+    throw;
+  }
+}
+
+template <class Each>
+Result<FrameHeader> read_frame(std::string_view frame, Each&& each) {
+  FrameReader reader(frame);
+  EnvelopeView envelope;
+  while (reader.next(envelope)) each(std::as_const(envelope));
+  return reader.finish();
+}
 
 }  // namespace cobus
