@@ -58,7 +58,7 @@ begun=$SECONDS
 deploy/install-packages.sh
 mkdir -p "$build"
 printf 'packages   %4d s\n' $((SECONDS - begun))
-step configure cmake --preset "$preset"
+step configure cmake --preset "$preset" -DCOBUS_TESTS=ON -DCOBUS_BENCH=ON
 step build cmake --build "$build" -j "$cores"
 
 # What a sanitizer finds ends the test, with names in the report.
