@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/link/join_string.hpp"
 
+#include "node/link/identity.hpp"
+
 #include <netdb.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -132,6 +134,27 @@ Result<JoinString> parse_join_string(std::string_view text) {
   }
   if (!has_cluster) return refuse("the cluster's fingerprint is missing");
   return join;
+}
+
+Result<JoinString> find_join_string(const std::string& flag, const std::filesystem::path& state,
+                                    const std::vector<std::string>& roles) {
+  if (!flag.empty() && flag[0] != '@') return parse_join_string(flag);
+  std::vector<std::filesystem::path> files;
+  if (!flag.empty()) {
+    files.emplace_back(flag.substr(1));
+  } else {
+    for (const std::string& role : roles) files.push_back(state / "join" / role);
+  }
+  for (const std::filesystem::path& file : files) {
+    Result<std::string> text = read_private_file(file);
+    if (!text && text.error().code() == Code::not_found) continue;
+    if (!text) return fail(std::move(text).error());
+    return parse_join_string(text->substr(0, text->find('\n')));
+  }
+  if (!flag.empty()) return fail(Code::not_found, "--join: there is no file " + flag.substr(1));
+  return fail(Code::not_found,
+              "no join string in " + (state / "join").string() +
+                  ": start a broker with this state folder (cobus-broker), or give --join STRING");
 }
 
 Result<std::vector<std::string>> resolve(const std::string& host_and_port) {

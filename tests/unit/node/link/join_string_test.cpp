@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Join strings: what people paste, whole, cut or mistyped.
+#include "node/link/join_string.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace cobus::link {
+namespace {
+
+const ClusterKey& cluster() {
+  static const ClusterKey key = ClusterSecret::make().key();
+  return key;
+}
+
+std::string cluster_part() { return "?cluster=" + fingerprint(cluster()); }
+
+TEST(JoinString, ComesBackFromItsText) {
+  const JoinString join{{"broker.example.org:7700", "10.0.0.7:7701", "[::1]:7702"}, cluster(), "sesame-1_2"};
+  const auto parsed = parse_join_string(join.to_string());
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ(parsed->brokers, join.brokers);
+  EXPECT_EQ(parsed->cluster, join.cluster);
+  EXPECT_EQ(parsed->token, join.token);
+}
+
+TEST(JoinString, NeedsNoTokenAndIgnoresSpaceAroundIt) {
+  const auto parsed = parse_join_string("  cobus://h:1" + cluster_part() + "\n");
+  ASSERT_TRUE(parsed) << parsed.error().message();
+  EXPECT_EQ(parsed->token, "");
+  EXPECT_EQ(parsed->to_string(), "cobus://h:1" + cluster_part());
+}
+
+TEST(JoinString, SaysWhatIsWrongAndHowItShouldLook) {
+  const std::pair<std::string, std::string> wrong[] = {
+      {"", "does not begin with cobus://"},
+      {"http://h:1" + cluster_part(), "does not begin with cobus://"},
+      {"cobus://" + cluster_part(), "'' is not HOST:PORT"},
+      {"cobus://h" + cluster_part(), "'h' is not HOST:PORT"},
+      {"cobus://h:0" + cluster_part(), "'h:0' is not HOST:PORT"},
+      {"cobus://h:65536" + cluster_part(), "'h:65536' is not HOST:PORT"},
+      {"cobus://h:1,:2" + cluster_part(), "':2' is not HOST:PORT"},
+      {"cobus://::1:7700" + cluster_part(), "is not HOST:PORT"},
+      {"cobus://a b:1" + cluster_part(), "'a b:1' is not HOST:PORT"},
+      {"cobus://h:1", "fingerprint is missing"},
+      {"cobus://h:1?token=x", "fingerprint is missing"},
+      {"cobus://h:1" + cluster_part() + "&toke=x", "no parameter 'toke'"},
+      {"cobus://h:1" + cluster_part() + "&token=x&token=y", "'token' is given twice"},
+      {"cobus://h:1" + cluster_part() + "&token=", "token is malformed"},
+  };
+  for (const auto& [text, cause] : wrong) {
+    const auto parsed = parse_join_string(text);
+    ASSERT_FALSE(parsed) << text;
+    EXPECT_EQ(parsed.error().code(), Code::invalid_argument);
+    EXPECT_NE(parsed.error().message().find(cause), std::string::npos) << parsed.error().message();
+    EXPECT_NE(parsed.error().message().find("cobus://HOST:PORT?cluster="), std::string::npos);
+  }
+  EXPECT_EQ(parse_join_string("cobus://h:1?cluster=abc").error().code(), Code::invalid_argument);
+}
+
+TEST(JoinString, KeepsItsTokenOutOfMessages) {
+  const auto parsed = parse_join_string("cobus://h:1" + cluster_part() + "&token=sec ret");
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().message().find("sec"), std::string::npos) << parsed.error().message();
+}
+
+TEST(Resolve, GivesNumericEndpoints) {
+  EXPECT_EQ(*resolve("127.0.0.1:7700"), std::vector<std::string>{"tcp://127.0.0.1:7700"});
+  EXPECT_EQ(*resolve("[::1]:7700"), std::vector<std::string>{"tcp://[::1]:7700"});
+  const auto local = resolve("localhost:7700");
+  ASSERT_TRUE(local) << local.error().message();
+  for (const std::string& endpoint : *local) {
+    EXPECT_TRUE(endpoint == "tcp://127.0.0.1:7700" || endpoint == "tcp://[::1]:7700") << endpoint;
+  }
+}
+
+TEST(Resolve, RefusesWhatIsNoHostAndPort) {
+  EXPECT_EQ(resolve("127.0.0.1").error().code(), Code::invalid_argument);
+  EXPECT_EQ(resolve("localhost:http").error().code(), Code::invalid_argument);
+}
+
+TEST(Resolve, NamesTheHostThatCannotBeResolved) {
+  const auto resolved = resolve("no-such-host.invalid:7700");
+  ASSERT_FALSE(resolved);
+  EXPECT_EQ(resolved.error().code(), Code::unavailable);
+  EXPECT_NE(resolved.error().message().find("no-such-host.invalid"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace cobus::link
