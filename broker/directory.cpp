@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/directory.hpp"
+
+#include <fmt/format.h>
+#include <google/protobuf/util/message_differencer.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/node_name.hpp"
+
+namespace cobus::broker {
+namespace {
+
+using google::protobuf::util::MessageDifferencer;
+
+NodeId id_of(const v1::NodeRecord& record) { return static_cast<NodeId>(record.node()); }
+
+}  // namespace
+
+Status Directory::check(const v1::NodeRecord& record, const Proof& proof) const {
+  if (id_of(record) == NodeId::none) return {Code::invalid_argument, "a record without a node id"};
+  if (Status status = check_node_name(record.name()); !status.ok()) return status;
+  if (record.name() != proof.name) {
+    return {Code::permission_denied,
+            fmt::format("the certificate is for {}, so it cannot register as {}", proof.name, record.name())};
+  }
+  if (record.ByteSizeLong() > record_bytes_max) {
+    return {Code::invalid_argument,
+            fmt::format("the record of node {} has {} bytes; at most {} are allowed: give "
+                        "it fewer labels or services",
+                        record.name(), record.ByteSizeLong(), record_bytes_max)};
+  }
+  const auto holder = entries_.find(id_of(record));
+  if (holder != entries_.end() &&
+      (holder->second.record.name() != record.name() || holder->second.key != proof.key)) {
+    return {Code::permission_denied,
+            fmt::format("node id {} belongs to {}", to_string(id_of(record)), holder->second.record.name())};
+  }
+  return check_earlier(record, proof);
+}
+
+// Against what is registered under the same name.
+Status Directory::check_earlier(const v1::NodeRecord& record, const Proof& proof) const {
+  const auto named = by_name_.find(record.name());
+  if (named == by_name_.end()) return {};
+  const Entry& known = entries_.at(named->second);
+  if (known.key != proof.key) {
+    return {Code::already_exists,
+            fmt::format(
+                "the name {} is held by key {}, so key {} cannot have it: choose another --name, or stop the "
+                "other node",
+                record.name(), link::short_fingerprint(known.key), link::short_fingerprint(proof.key))};
+  }
+  const bool same_life =
+      known.record.node() == record.node() && known.record.incarnation() == record.incarnation();
+  if (!same_life && record.incarnation() <= known.record.incarnation()) {
+    return {Code::failed_precondition,
+            fmt::format(
+                "a later life of node {} is registered already (started at {} us, this one at {} us): stop "
+                "one of the two, or wait for its lease to end if the clock was set back",
+                record.name(), known.record.incarnation(), record.incarnation())};
+  }
+  return {};
+}
+
+Result<void> Directory::register_node(v1::NodeRecord record, const Proof& proof, TimePoint now) {
+  expire(now);  // an ended lease holds no name
+  if (Status status = check(record, proof); !status.ok()) return fail(std::move(status));
+  const NodeId node = id_of(record);
+  const auto named = by_name_.find(record.name());
+  const bool known = named != by_name_.end() && named->second == node;
+  if (Status status = leases_.renew(node, record.incarnation(), now); !status.ok())
+    return fail(std::move(status));
+  if (known) {
+    Entry& entry = entries_.at(node);
+    const bool newer = std::pair(record.incarnation(), record.revision()) >=
+                       std::pair(entry.record.incarnation(), entry.record.revision());
+    if (!newer || MessageDifferencer::Equals(record, entry.record)) return {};
+    entry.record = std::move(record);
+    loads_changed_.erase(node);
+    *add_delta().add_changed() = entry.record;
+    return {};
+  }
+  v1::DirectoryEvent& delta = add_delta();
+  if (named != by_name_.end()) remove(named->second, "replaced by a later life", delta);
+  *delta.add_changed() = record;
+  by_name_.emplace(record.name(), node);
+  entries_.emplace(node, Entry{std::move(record), proof.key});
+  return {};
+}
+
+bool Directory::renew(NodeId node, Incarnation incarnation, const v1::Load& load, TimePoint now) {
+  const auto found = entries_.find(node);
+  if (found == entries_.end() || found->second.record.incarnation() != incarnation) return false;
+  if (!leases_.renew(node, incarnation, now).ok()) return false;
+  v1::NodeRecord& record = found->second.record;
+  if (MessageDifferencer::Equals(load, record.load())) return true;
+  *record.mutable_load() = load;
+  if (loads_changed_.empty()) loads_due_ = now + load_interval;
+  loads_changed_.insert(node);
+  return true;
+}
+
+void Directory::depart(NodeId node, std::string_view reason) {
+  if (entries_.contains(node)) remove(node, reason, add_delta());
+}
+
+void Directory::remove(NodeId node, std::string_view reason, v1::DirectoryEvent& delta) {
+  const auto found = entries_.find(node);
+  v1::Departure& departure = *delta.add_gone();
+  departure.set_node(static_cast<std::uint64_t>(node));
+  departure.set_name(found->second.record.name());
+  departure.set_reason(std::string(reason));
+  leases_.remove(node);
+  loads_changed_.erase(node);
+  by_name_.erase(found->second.record.name());
+  entries_.erase(found);
+}
+
+void Directory::expire(TimePoint now) {
+  const std::vector<NodeId> ended = leases_.expire(now);
+  if (!ended.empty()) {
+    v1::DirectoryEvent& delta = add_delta();
+    for (const NodeId node : ended) remove(node, "lease ended", delta);
+  }
+  if (now >= loads_due_) put_out_loads();
+}
+
+void Directory::put_out_loads() {
+  loads_due_ = never;
+  if (loads_changed_.empty()) return;
+  v1::DirectoryEvent& delta = add_delta();
+  for (const NodeId node : loads_changed_) *delta.add_changed() = entries_.at(node).record;
+  loads_changed_.clear();
+}
+
+TimePoint Directory::next_expiry() const noexcept { return std::min(leases_.next_expiry(), loads_due_); }
+
+v1::DirectoryEvent Directory::snapshot() const {
+  v1::DirectoryEvent event;
+  event.set_sequence(sequence_);
+  event.set_snapshot(true);
+  for (const auto& [node, entry] : entries_) *event.add_changed() = entry.record;
+  return event;
+}
+
+std::vector<v1::DirectoryEvent> Directory::take_deltas() { return std::exchange(deltas_, {}); }
+
+v1::DirectoryEvent& Directory::add_delta() {
+  v1::DirectoryEvent& delta = deltas_.emplace_back();
+  delta.set_sequence(++sequence_);
+  return delta;
+}
+
+const v1::NodeRecord* Directory::find(NodeId node) const {
+  const auto found = entries_.find(node);
+  return found == entries_.end() ? nullptr : &found->second.record;
+}
+
+const v1::NodeRecord* Directory::find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : find(found->second);
+}
+
+}  // namespace cobus::broker

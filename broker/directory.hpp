@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Directory: who is alive, what it offers and how busy it is: soft state that the nodes tell and renew.
+// Decisions only: no sockets, no clock, one shard. The caller has checked who speaks, passes `now`, and
+// after each call that changes something takes the deltas and sends them to whoever watches.
+#pragma once
+
+#include <cobus/v1/directory.pb.h>
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "broker/lease_table.hpp"
+#include "node/link/keys.hpp"
+#include "proto/limits.hpp"
+
+namespace cobus::broker {
+
+// Bounds of what one node may say of itself.
+inline constexpr std::size_t record_bytes_max = std::size_t{64} * 1024;
+// Changes of load that arrive within this time are told in one delta.
+inline constexpr std::chrono::milliseconds load_interval{500};
+
+// What the certificate of the speaker proves.
+struct Proof {
+  std::string name;
+  link::CurveKey key;
+};
+
+class Directory {
+ public:
+  explicit Directory(Duration lease_ttl = limits::lease_ttl) noexcept : leases_(lease_ttl) {}
+
+  // Takes in what a node says of itself and starts its lease. An earlier life of the same name and key is
+  // replaced. Repeating a record, or an older revision of it, only renews.
+  // INVALID_ARGUMENT: no node id, a name that is not allowed, too large. PERMISSION_DENIED: the name or node
+  // id is not the speaker's. ALREADY_EXISTS: another key holds the name; both are named. FAILED_PRECONDITION:
+  // a later life has registered. Nothing but ended leases is changed then.
+  [[nodiscard]] Result<void> register_node(v1::NodeRecord record, const Proof& proof, TimePoint now);
+
+  // Extends the lease. False when the node is not known in this life: it must register again.
+  [[nodiscard]] bool renew(NodeId node, Incarnation incarnation, const v1::Load& load, TimePoint now);
+
+  // The node says that it goes; its connection is gone. Nothing happens for one that is not known.
+  void leave(NodeId node) { depart(node, "left"); }
+  void connection_lost(NodeId node) { depart(node, "connection lost"); }
+
+  // Removes nodes whose lease ended, and puts out collected changes of load. Call at `next_expiry`.
+  void expire(TimePoint now);
+  // When `expire` next has something to do; `never` if nothing is pending.
+  [[nodiscard]] TimePoint next_expiry() const noexcept;
+
+  // Everything, with the sequence number of the last delta.
+  [[nodiscard]] v1::DirectoryEvent snapshot() const;
+  // The changes since the last call; their sequence numbers grow by one.
+  [[nodiscard]] std::vector<v1::DirectoryEvent> take_deltas();
+
+  // nullptr when it is not known; valid until the next change.
+  [[nodiscard]] const v1::NodeRecord* find(NodeId node) const;
+  [[nodiscard]] const v1::NodeRecord* find(std::string_view name) const;
+  [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+
+ private:
+  struct Entry {
+    v1::NodeRecord record;
+    link::CurveKey key;
+  };
+
+  [[nodiscard]] Status check(const v1::NodeRecord& record, const Proof& proof) const;
+  [[nodiscard]] Status check_earlier(const v1::NodeRecord& record, const Proof& proof) const;
+  void depart(NodeId node, std::string_view reason);
+  void remove(NodeId node, std::string_view reason, v1::DirectoryEvent& delta);
+  void put_out_loads();
+  v1::DirectoryEvent& add_delta();
+
+  LeaseTable leases_;
+  std::map<NodeId, Entry> entries_;
+  std::map<std::string, NodeId, std::less<>> by_name_;
+  std::vector<v1::DirectoryEvent> deltas_;
+  std::uint64_t sequence_ = 0;
+  std::set<NodeId> loads_changed_;
+  TimePoint loads_due_ = never;
+};
+
+}  // namespace cobus::broker

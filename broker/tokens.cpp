@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/tokens.hpp"
+
+#include <fmt/format.h>
+#include <sodium.h>
+
+#include <algorithm>
+#include <array>
+#include <sstream>
+
+#include "node/link/identity.hpp"
+#include "node/link/keys.hpp"
+
+namespace cobus::broker {
+namespace {
+
+constexpr std::size_t secret_bytes = 20;
+constexpr std::size_t tokens_max = 10'000;
+// An expired token is remembered this long, so that whoever comes late is told why.
+constexpr std::int64_t remembered_s = std::int64_t{30} * 24 * 3600;
+constexpr std::string_view header = "cobus tokens v1";
+
+// Secrets are found by their hash, so how long a look-up takes says nothing about any secret.
+std::string hash_of(std::string_view secret) {
+  std::string lower(secret);
+  for (char& c : lower) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  std::array<unsigned char, crypto_generichash_BYTES> hash{};
+  crypto_generichash(hash.data(), hash.size(), reinterpret_cast<const unsigned char*>(lower.data()),
+                     lower.size(), nullptr, 0);
+  sodium_memzero(lower.data(), lower.size());
+  return link::base32({reinterpret_cast<const char*>(hash.data()), hash.size()});
+}
+
+bool may_be_granted(v1::Role role) {
+  return role == v1::NODE || role == v1::SUBMIT || role == v1::OBSERVE || role == v1::ADMIN;
+}
+
+}  // namespace
+
+Result<TokenStore> TokenStore::open(std::filesystem::path file) {
+  TokenStore store(std::move(file));
+  const auto text = link::read_private_file(store.file_);
+  if (!text) {
+    if (text.error().code() == Code::not_found) return store;
+    return fail(text.error());
+  }
+  if (Status status = store.parse(*text); !status.ok()) return fail(std::move(status));
+  return store;
+}
+
+// The header, then one line a token: HASH ROLE EXPIRES USES USED.
+Status TokenStore::parse(std::string_view text) {
+  std::istringstream lines{std::string(text)};
+  std::string line;
+  std::getline(lines, line);
+  bool good = line == header;
+  while (good && std::getline(lines, line)) {
+    std::istringstream fields(line);
+    std::string hash;
+    std::string role;
+    Token token;
+    fields >> hash >> role >> token.expires_s >> token.uses >> token.used;
+    const auto parsed = link::parse_role(role);
+    good = !fields.fail() && parsed && may_be_granted(*parsed);
+    if (good) token.role = *parsed;
+    if (good) tokens_.insert_or_assign(hash, token);
+  }
+  if (good) return {};
+  return {Code::failed_precondition,
+          fmt::format("{} is damaged: move it away and make new tokens with: cobus token", file_.string())};
+}
+
+Status TokenStore::keep(Tokens tokens) {
+  std::string text(header);
+  text.push_back('\n');
+  for (const auto& [hash, token] : tokens) {
+    text += fmt::format("{} {} {} {} {}\n", hash, link::role_name(token.role), token.expires_s, token.uses,
+                        token.used);
+  }
+  Status status = link::write_private_file(file_, text);
+  if (status.ok()) tokens_ = std::move(tokens);
+  return status;
+}
+
+Result<std::string> TokenStore::create(v1::Role role, std::chrono::seconds ttl, std::uint32_t uses,
+                                       std::int64_t now_s) {
+  if (!may_be_granted(role)) {
+    return fail(Code::invalid_argument,
+                fmt::format("a token cannot be for the role {}: only node, submit, observe "
+                            "or admin",
+                            link::role_name(role)));
+  }
+  if (ttl.count() < 0) return fail(Code::invalid_argument, "the life time of a token cannot be negative");
+  Tokens tokens = tokens_;
+  std::erase_if(tokens, [now_s](const auto& each) {
+    return each.second.expires_s != 0 && each.second.expires_s + remembered_s < now_s;
+  });
+  if (tokens.size() >= tokens_max) {
+    return fail(Code::resource_exhausted,
+                fmt::format("{} tokens exist already: use one of them", tokens.size()));
+  }
+  std::array<char, secret_bytes> bytes{};
+  randombytes_buf(bytes.data(), bytes.size());
+  std::string secret = link::base32({bytes.data(), bytes.size()});
+  sodium_memzero(bytes.data(), bytes.size());
+  Token token{.role = role, .expires_s = 0, .uses = uses};
+  if (ttl != ttl_unlimited) token.expires_s = now_s + ttl.count();
+  tokens.emplace(hash_of(secret), token);
+  if (Status status = keep(std::move(tokens)); !status.ok()) return fail(std::move(status));
+  return secret;
+}
+
+Result<v1::Role> TokenStore::redeem(std::string_view secret, std::int64_t now_s) {
+  const std::string hash = hash_of(secret);
+  const auto found = tokens_.find(hash);
+  if (found == tokens_.end()) {
+    return fail(
+        Code::unauthenticated,
+        "this cluster does not know the token of the join string: ask for a new one, made with: cobus token");
+  }
+  const Token& token = found->second;
+  if (token.uses != uses_unlimited && token.used >= token.uses) {
+    return fail(
+        Code::permission_denied,
+        fmt::format("the token of the join string was for {} enrolment{} and is used up: ask for a new one, "
+                    "made with: cobus token",
+                    token.uses, token.uses == 1 ? "" : "s"));
+  }
+  if (!is_usable(token, now_s)) {
+    return fail(Code::permission_denied,
+                fmt::format("the token of the join string expired {} s ago: ask for a new "
+                            "one, made with: cobus token",
+                            now_s - token.expires_s));
+  }
+  const v1::Role role = token.role;
+  if (token.uses == uses_unlimited) return role;
+  Tokens tokens = tokens_;
+  Token& spent = tokens.at(hash);
+  // From then on it is only remembered, like one that expired.
+  if (++spent.used >= spent.uses) spent.expires_s = now_s;
+  if (Status status = keep(std::move(tokens)); !status.ok()) return fail(std::move(status));
+  return role;
+}
+
+bool TokenStore::is_usable(const Token& token, std::int64_t now_s) {
+  return (token.uses == uses_unlimited || token.used < token.uses) &&
+         (token.expires_s == 0 || now_s < token.expires_s);
+}
+
+std::size_t TokenStore::usable(std::int64_t now_s) const {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(tokens_, [now_s](const auto& each) { return is_usable(each.second, now_s); }));
+}
+
+}  // namespace cobus::broker
