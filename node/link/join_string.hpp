@@ -5,6 +5,7 @@
 // Plain value; any thread.
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +23,11 @@ struct JoinString {
 
 // INVALID_ARGUMENT naming what is wrong and what a join string looks like.
 [[nodiscard]] Result<JoinString> parse_join_string(std::string_view text);
+
+// The join string that `flag` gives (the text, or @FILE), else the first of STATE/join/ROLE for `roles`
+// that exists. NOT_FOUND saying how to get one; FAILED_PRECONDITION when others can read the file.
+[[nodiscard]] Result<JoinString> find_join_string(const std::string& flag, const std::filesystem::path& state,
+                                                  const std::vector<std::string>& roles);
 
 // The numeric endpoints (tcp://ADDRESS:PORT) of HOST:PORT. Blocks on the resolver: never call it on
 // a shard. UNAVAILABLE with the resolver's reason.

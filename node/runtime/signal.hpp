@@ -29,6 +29,7 @@ class Signal {
 
    private:
     friend class Signal;
+    void notified() noexcept { wake(Cause::event); }
     Signal& signal_;
     Duration timeout_;
   };
@@ -37,7 +38,7 @@ class Signal {
   [[nodiscard]] Wait wait(Duration timeout = Duration(-1)) noexcept { return {*this, timeout}; }
   // Wakes everybody who waits now.
   void notify() noexcept {
-    while (Wait* waiting = waiters_.pop_front()) waiting->wake(Waiting::Cause::event);
+    while (Wait* waiting = waiters_.pop_front()) waiting->notified();
   }
 
  private:

@@ -56,7 +56,7 @@ EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string&
 EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now) {
   const EnvelopeHeader& header = view.header;
   EnvelopePtr envelope;
-  if (header.type == 0 && view.payload.empty()) {
+  if (header.type == 0 && view.payload.empty() && header.kind != v1::REQUEST) {
     envelope = std::make_unique<SignalEnvelope>();
   } else {
     envelope = std::make_unique<EncodedEnvelope>(TypeId{header.type}, std::string(view.payload));

@@ -63,10 +63,17 @@ namespace detail {
 // Turns the exception in flight into INTERNAL with its text.
 [[nodiscard]] Status exception_status() noexcept;
 
+// A request that does not name its type is taken for what the method expects.
+template <class Request>
+[[nodiscard]] Result<Request> take_request(Envelope& envelope) {
+  if (envelope.type == TypeId::none) envelope.type = type_id_of<Request>();
+  return take<Request>(envelope);
+}
+
 template <class Base, class Request, class Reply, auto Handler>
 Task<> handle_unary(Self self, Service* service, const Method* method, EnvelopePtr envelope) {
   CallState state(self, *method, *envelope);
-  Result<Request> request = take<Request>(*envelope);
+  Result<Request> request = take_request<Request>(*envelope);
   envelope.reset();
   if (!request) {
     state.finish(std::move(request).error());
@@ -87,7 +94,7 @@ Task<> handle_unary(Self self, Service* service, const Method* method, EnvelopeP
 template <class Base, class Request, class Item, auto Handler>
 Task<> handle_stream(Self self, Service* service, const Method* method, EnvelopePtr envelope) {
   CallState state(self, *method, *envelope);
-  Result<Request> request = take<Request>(*envelope);
+  Result<Request> request = take_request<Request>(*envelope);
   envelope.reset();
   if (!request) {
     state.finish(std::move(request).error());

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cluster/membership.hpp"
+
+#include <cobus/v1/directory.cobus.h>
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+
+namespace cobus {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr Duration again_after = std::chrono::seconds(1);
+
+CallOptions quiet(Duration timeout) {
+  CallOptions options;
+  options.timeout = timeout;
+  options.flags = v1::HIDDEN;
+  return options;
+}
+
+link::CurveKey key_of(const v1::NodeRecord& record) {
+  link::CurveKey key;
+  v1::CertificateBody body;
+  if (body.ParseFromString(record.certificate().body()) && body.curve_key().size() == key.bytes.size()) {
+    std::copy(body.curve_key().begin(), body.curve_key().end(), key.bytes.begin());
+  }
+  return key;
+}
+
+}  // namespace
+
+Membership::Membership(Node& node, View& view, Hooks hooks) : node_(node), view_(view), hooks_(std::move(hooks)) {
+  node.add_peer_listener(this);
+  node.use_resolver(&view);
+}
+
+void Membership::on_peer_up(const link::PeerInfo& peer, link::TargetId) {
+  if (peer.role == v1::NODE) view_.found(peer.node);
+  if (peer.role != v1::BROKER) return;
+  std::uint64_t session = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    session = ++sessions_;
+    brokers_.insert_or_assign(peer.node, session);
+  }
+  node_.spawn("cobus.watch", &Membership::watch, this, peer.node, session);
+  if (hooks_.describe) node_.spawn("cobus.register", &Membership::enrol, this, peer.node, session);
+}
+
+void Membership::on_peer_down(const link::PeerInfo& peer, const Status&) {
+  if (peer.role == v1::NODE) view_.lost(peer.node);
+  if (peer.role != v1::BROKER) return;
+  const std::scoped_lock lock(mutex_);
+  brokers_.erase(peer.node);
+}
+
+bool Membership::connected(NodeId broker, std::uint64_t session) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = brokers_.find(broker);
+  return found != brokers_.end() && found->second == session;
+}
+
+void Membership::refresh() {
+  const std::scoped_lock lock(mutex_);
+  ++revision_;
+}
+
+Task<> Membership::watch(Self self, Membership* membership, NodeId broker, std::uint64_t session) {
+  while (membership->connected(broker, session) && !self.stop_requested()) {
+    v1::DirectoryStub directory(self, broker);
+    auto events = directory.Watch(v1::WatchRequest(), quiet(Duration(-1)));
+    std::uint64_t expected = 0;
+    for (;;) {
+      std::optional<v1::DirectoryEvent> event = co_await events.next();
+      if (!event) break;
+      // A gap means that something was missed: watch anew, from a snapshot.
+      if (expected != 0 && event->sequence() != expected) break;
+      expected = event->sequence() + 1;
+      View::Effects effects = membership->view_.apply(broker, *event);
+      for (const v1::NodeRecord& record : effects.learned) {
+        if (NodeId{record.node()} == self.node().id()) continue;
+        self.node().links().learn(NodeId{record.node()}, {record.endpoints().begin(), record.endpoints().end()},
+                                  key_of(record));
+      }
+      for (const NodeId gone : effects.forgotten) self.node().links().forget(gone);
+    }
+    if (!(co_await sleep(again_after)).ok()) co_return;
+  }
+}
+
+Task<Result<Duration>> Membership::register_once(Self self, NodeId broker) {
+  v1::RegisterRequest request;
+  *request.mutable_record() = hooks_.describe();
+  {
+    const std::scoped_lock lock(mutex_);
+    request.mutable_record()->set_revision(revision_);
+  }
+  v1::DirectoryStub directory(self, broker);
+  auto reply = co_await directory.Register(std::move(request), quiet(std::chrono::seconds(5)));
+  if (!reply) co_return fail(std::move(reply).error());
+  co_return milliseconds(reply->renew_ms());
+}
+
+// Registers with one broker and renews until it is gone.
+Task<> Membership::enrol(Self self, Membership* membership, NodeId broker, std::uint64_t session) {
+  while (membership->connected(broker, session) && !self.stop_requested()) {
+    Result<Duration> interval = co_await membership->register_once(self, broker);
+    std::uint64_t registered = 0;
+    {
+      const std::scoped_lock lock(membership->mutex_);
+      registered = membership->revision_;
+    }
+    if (membership->hooks_.registered) membership->hooks_.registered(interval ? Status() : interval.error());
+    if (!interval) {
+      const Status& why = interval.error();
+      if (why.code() != Code::cancelled) spdlog::warn("cannot register with a broker: {}", why.to_string());
+      if (!(co_await sleep(again_after)).ok()) co_return;
+      continue;
+    }
+    for (bool known = true; known;) {
+      // Spread over a tenth of the interval, so that nodes that started together do not stay together.
+      const Duration spread = self.node().random().jitter(*interval / 10);
+      if (!(co_await sleep(*interval - spread)).ok()) co_return;
+      if (!membership->connected(broker, session)) co_return;
+      const std::uint64_t revision = [membership] {
+        const std::scoped_lock lock(membership->mutex_);
+        return membership->revision_;
+      }();
+      if (revision != registered) break;
+      v1::RenewRequest renew;
+      v1::NodeRecord record = membership->hooks_.describe();
+      renew.set_node(record.node());
+      renew.set_incarnation(record.incarnation());
+      *renew.mutable_load() = std::move(*record.mutable_load());
+      v1::DirectoryStub directory(self, broker);
+      auto reply = co_await directory.Renew(std::move(renew), quiet(std::chrono::seconds(5)));
+      known = reply && reply->known();
+    }
+  }
+}
+
+Task<> Membership::leave(Self self) {
+  std::vector<NodeId> brokers;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [broker, session] : brokers_) brokers.push_back(broker);
+  }
+  for (const NodeId broker : brokers) {
+    v1::LeaveRequest request;
+    request.set_node(static_cast<std::uint64_t>(self.node().id()));
+    v1::DirectoryStub directory(self, broker);
+    static_cast<void>(co_await directory.Leave(std::move(request), quiet(milliseconds(500))));
+  }
+}
+
+}  // namespace cobus

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cluster/view.hpp"
+
+#include <algorithm>
+
+namespace cobus {
+namespace {
+
+constexpr Duration avoided_for = std::chrono::seconds(2);
+
+bool offers(const v1::NodeRecord& record, std::string_view service) {
+  return std::any_of(record.services().begin(), record.services().end(),
+                     [service](const v1::ServiceRecord& offered) { return offered.name() == service; });
+}
+
+}  // namespace
+
+bool View::usable(const Entry& entry) const {
+  return entry.avoided_until <= clock_.now() && entry.record.state() == v1::UP;
+}
+
+void View::put(NodeId broker, const v1::NodeRecord& record, Effects& effects) {
+  Entry& entry = entries_[NodeId{record.node()}];
+  entry.brokers.insert(broker);
+  const auto age = [](const v1::NodeRecord& of) { return std::pair(of.incarnation(), of.revision()); };
+  if (age(record) < age(entry.record)) return;
+  const bool changed = age(record) != age(entry.record);
+  entry.record = record;
+  if (changed) entry.avoided_until = TimePoint{};
+  if (changed) effects.learned.push_back(record);
+}
+
+void View::drop(NodeId broker, NodeId node, Effects& effects) {
+  const auto found = entries_.find(node);
+  if (found == entries_.end()) return;
+  found->second.brokers.erase(broker);
+  if (!found->second.brokers.empty()) return;
+  entries_.erase(found);
+  effects.forgotten.push_back(node);
+}
+
+View::Effects View::apply(NodeId broker, const v1::DirectoryEvent& event) {
+  Effects effects;
+  const std::scoped_lock lock(mutex_);
+  updated_ = clock_.now();
+  if (event.snapshot()) {
+    complete_ = true;
+    std::set<NodeId> named;
+    for (const v1::NodeRecord& record : event.changed()) named.insert(NodeId{record.node()});
+    std::vector<NodeId> missing;
+    // What another, dead broker said is superseded as well once a snapshot arrives without it.
+    for (const auto& [node, entry] : entries_) {
+      if (!named.contains(node)) missing.push_back(node);
+    }
+    for (const NodeId node : missing) drop(broker, node, effects);
+  }
+  for (const v1::NodeRecord& record : event.changed()) put(broker, record, effects);
+  for (const v1::Departure& gone : event.gone()) drop(broker, NodeId{gone.node()}, effects);
+  return effects;
+}
+
+void View::lost(NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto found = entries_.find(node); found != entries_.end()) found->second.avoided_until = clock_.now() + avoided_for;
+}
+
+void View::found(NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto entry = entries_.find(node); entry != entries_.end()) entry->second.avoided_until = TimePoint{};
+}
+
+std::vector<v1::NodeRecord> View::nodes() const {
+  std::vector<v1::NodeRecord> all;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const auto& [node, entry] : entries_) all.push_back(entry.record);
+  }
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name() < b.name(); });
+  return all;
+}
+
+std::optional<v1::NodeRecord> View::find(NodeId node) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = entries_.find(node);
+  if (found == entries_.end()) return std::nullopt;
+  return found->second.record;
+}
+
+std::optional<v1::NodeRecord> View::find_name(std::string_view name) const {
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [node, entry] : entries_) {
+    if (entry.record.name() == name) return entry.record;
+  }
+  return std::nullopt;
+}
+
+std::vector<v1::NodeRecord> View::providers(std::string_view service) const {
+  std::vector<v1::NodeRecord> all;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [node, entry] : entries_) {
+    if (usable(entry) && offers(entry.record, service)) all.push_back(entry.record);
+  }
+  return all;
+}
+
+std::vector<v1::NodeRecord> View::available() const {
+  std::vector<v1::NodeRecord> all;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [node, entry] : entries_) {
+    if (usable(entry)) all.push_back(entry.record);
+  }
+  return all;
+}
+
+std::string View::name_of(NodeId node) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = entries_.find(node);
+  return found == entries_.end() ? to_string(node) : found->second.record.name();
+}
+
+bool View::complete() const {
+  const std::scoped_lock lock(mutex_);
+  return complete_;
+}
+
+TimePoint View::updated() const {
+  const std::scoped_lock lock(mutex_);
+  return updated_;
+}
+
+Result<NodeId> View::choose(std::string_view service) {
+  const std::scoped_lock lock(mutex_);
+  std::vector<NodeId> choice;
+  for (const auto& [node, entry] : entries_) {
+    if (usable(entry) && offers(entry.record, service)) choice.push_back(node);
+  }
+  if (!choice.empty()) return choice[turn_++ % choice.size()];
+  if (!complete_) {
+    return fail(Code::unavailable, "cannot look for " + std::string(service) + ": no broker has answered yet");
+  }
+  return fail(Code::not_found, "no node that is up offers " + std::string(service));
+}
+
+}  // namespace cobus

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// View: what this node knows of the others, the union of what every broker says. Keeps its last state
+// when brokers are gone and says how old it is. Shared by all threads of a node; every method locks.
+#pragma once
+
+#include <cobus/v1/directory.pb.h>
+
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "node/worker/node.hpp"
+
+namespace cobus {
+
+class View final : public Resolver {
+ public:
+  explicit View(const Clock& clock) : clock_(clock) {}
+
+  // What a change did, so that the caller can tell the links.
+  struct Effects {
+    std::vector<v1::NodeRecord> learned;  // new or changed
+    std::vector<NodeId> forgotten;
+  };
+
+  // Folds in what `broker` said. A record is replaced only by a later (incarnation, revision)
+  // or an equal one; a node is forgotten when no broker has it any more.
+  Effects apply(NodeId broker, const v1::DirectoryEvent& event);
+
+  // A node could not be reached: it is not chosen for two seconds, or until found().
+  void lost(NodeId node);
+  void found(NodeId node);
+
+  // All records, by name.
+  [[nodiscard]] std::vector<v1::NodeRecord> nodes() const;
+  [[nodiscard]] std::optional<v1::NodeRecord> find(NodeId node) const;
+  [[nodiscard]] std::optional<v1::NodeRecord> find_name(std::string_view name) const;
+  // Nodes that are up, offer `service` and were not lost just now.
+  [[nodiscard]] std::vector<v1::NodeRecord> providers(std::string_view service) const;
+  // Nodes that are up and were not lost just now.
+  [[nodiscard]] std::vector<v1::NodeRecord> available() const;
+  // The name of a node, or its id in hexadecimal.
+  [[nodiscard]] std::string name_of(NodeId node) const;
+  // Whether any broker has told us everything it knows, and when one last said something.
+  [[nodiscard]] bool complete() const;
+  [[nodiscard]] TimePoint updated() const;
+
+  // Providers in turn. NOT_FOUND naming what was asked for, UNAVAILABLE before any broker answered.
+  [[nodiscard]] Result<NodeId> choose(std::string_view service) override;
+
+ private:
+  struct Entry {
+    v1::NodeRecord record;
+    std::set<NodeId> brokers;
+    TimePoint avoided_until{};
+  };
+  [[nodiscard]] bool usable(const Entry& entry) const;
+  void put(NodeId broker, const v1::NodeRecord& record, Effects& effects);
+  void drop(NodeId broker, NodeId node, Effects& effects);
+
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::map<NodeId, Entry> entries_;
+  bool complete_ = false;
+  TimePoint updated_{};
+  std::uint64_t turn_ = 0;
+};
+
+}  // namespace cobus

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/daemon/daemon.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <condition_variable>
+#include <future>
+#include <mutex>
+
+#include "node/host/module.hpp"
+#include "node/observe/process_load.hpp"
+#include "node/observe/services.hpp"
+#include "node/services/shipped.hpp"
+#include "proto/version.hpp"
+
+namespace cobus::daemon {
+namespace {
+
+Task<> leave(Self self, Membership* membership, std::shared_ptr<std::promise<void>> left) {
+  co_await membership->leave(self);
+  left->set_value();
+}
+
+}  // namespace
+
+// Hears how joining goes, for start() to wait on, and keeps the certificate.
+class Daemon::Watch final : public PeerListener {
+ public:
+  explicit Watch(std::filesystem::path state) : state_(std::move(state)) {}
+
+  void on_peer_up(const link::PeerInfo& peer, link::TargetId) override {
+    spdlog::debug("connected with {} ({})", peer.name, link::role_name(peer.role));
+  }
+  void on_peer_down(const link::PeerInfo& peer, const Status& reason) override {
+    spdlog::info("lost {}: {}", peer.name, reason.message());
+  }
+  void on_target_failed(link::TargetId, const Status& reason) override { tell(reason); }
+  void on_enrolled(const v1::Certificate& certificate) override {
+    const std::scoped_lock lock(mutex_);
+    certificate_ = certificate;
+    if (const Status saved = link::save_certificate(state_, certificate); !saved.ok()) {
+      spdlog::warn("the certificate could not be kept, so the next start enrols again: {}", saved.message());
+    }
+  }
+  void give_up() {
+    const std::scoped_lock lock(mutex_);
+    failure_ = Status(Code::cancelled, "stopped before it had joined");
+    changed_.notify_all();
+  }
+  void registered(const Status& status) {
+    if (!status.ok()) return tell(status);
+    const std::scoped_lock lock(mutex_);
+    registered_ = true;
+    changed_.notify_all();
+  }
+  [[nodiscard]] v1::Certificate certificate(const v1::Certificate& own) {
+    const std::scoped_lock lock(mutex_);
+    return certificate_ ? *certificate_ : own;
+  }
+  // Ok once registered; the refusal when it is final; UNAVAILABLE after `patience`.
+  Status wait(Duration patience) {
+    std::unique_lock lock(mutex_);
+    const auto over = [this] { return registered_ || final(failure_); };
+    if (patience < Duration(0)) {
+      changed_.wait(lock, over);
+    } else if (!changed_.wait_for(lock, patience, over)) {
+      return failure_.ok() ? Status(Code::unavailable, "no broker answered in time") : failure_;
+    }
+    return registered_ ? Status() : failure_;
+  }
+
+ private:
+  static bool final(const Status& status) {
+    return status.code() == Code::cancelled || status.code() == Code::permission_denied || status.code() == Code::unauthenticated ||
+           status.code() == Code::already_exists;
+  }
+  void tell(const Status& reason) {
+    const std::scoped_lock lock(mutex_);
+    if (reason.message() != failure_.message()) spdlog::warn("not joined yet: {}", reason.message());
+    failure_ = reason;
+    changed_.notify_all();
+  }
+
+  const std::filesystem::path state_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool registered_ = false;
+  Status failure_;
+  std::optional<v1::Certificate> certificate_;
+};
+
+Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
+  std::unique_ptr<Daemon> daemon(new Daemon(std::move(setup)));
+  const Setup& with = daemon->setup_;
+  if (const Status made = link::make_private_folder(with.state); !made.ok()) return fail(made);
+  auto identity = link::load_identity(with.state, with.join.cluster);
+  if (!identity) return fail(std::move(identity).error());
+  if (with.ledger) {
+    job::SqliteLedger::Options options;
+    options.file = with.state / "ledger.db";
+    options.home = with.name;
+    auto ledger = job::SqliteLedger::open(options);
+    if (!ledger) return fail(std::move(ledger).error());
+    daemon->ledger_ = std::move(*ledger);
+  }
+  link::ZmqTransportOptions transport;
+  transport.own = link::CurvePair{identity->pair.key, identity->pair.secret.clone()};
+  transport.listen = with.listen;
+  auto opened = link::ZmqTransport::open(transport);
+  if (!opened) return fail(std::move(opened).error());
+  daemon->transport_ = std::move(*opened);
+  daemon->address_ = with.advertise.empty() ? daemon->transport_->listening() : with.advertise;
+  daemon->certificate_ = identity->certificate;
+
+  NodeOptions options;
+  options.name = with.name;
+  options.role = v1::NODE;
+  options.shards = with.shards;
+  options.pool_threads = with.pool_threads;
+  options.token = with.join.token;
+  daemon->node_ = std::make_unique<Node>(std::move(options), *daemon->transport_, std::move(*identity));
+  daemon->view_ = std::make_unique<View>(system_clock());
+  if (const Status loaded = daemon->load_modules(); !loaded.ok()) return fail(loaded);
+  daemon->add_services();
+  return daemon;
+}
+
+Daemon::Daemon(Setup setup) : setup_(std::move(setup)) {}
+Daemon::~Daemon() { stop(); }
+
+Status Daemon::load_modules() {
+  for (const std::string& file : setup_.modules) {
+    Result<std::unique_ptr<Service>> service = host::load_module(file);
+    if (!service) return std::move(service).error();
+    spdlog::info("loaded {} from {}", (*service)->info().name, file);
+    node_->add_service(std::move(*service));
+  }
+  return {};
+}
+
+void Daemon::add_services() {
+  node_->add_service(services::make_echo());
+  node_->add_service(services::make_primes());
+  node_->add_service(services::make_text());
+  watch_ = std::make_unique<Watch>(setup_.state);
+  node_->add_peer_listener(watch_.get());
+  membership_ = std::make_unique<Membership>(
+      *node_, *view_,
+      Membership::Hooks{[this] { return describe(); }, [this](const Status& status) { watch_->registered(status); }});
+  if (ledger_ != nullptr) {
+    dispatcher_ = std::make_unique<job::Dispatcher>(*node_, *view_, *ledger_);
+    node_->add_service(std::make_unique<job::JobsService>(*node_, *view_, *ledger_, *dispatcher_));
+  }
+  const auto name_of = [this](NodeId node) {
+    if (node == node_->id()) return node_->name();
+    const auto peer = node_->peer(node);
+    return peer ? peer->name : view_->name_of(node);
+  };
+  tap_ = std::make_unique<Tap>(*node_, name_of, type_names(*node_));
+  node_->add_service(make_observe_service(*tap_));
+  node_->add_service(make_schema_service(*node_));
+  for (const Service* service : node_->services()) offered_.push_back(describe_service(*service));
+}
+
+v1::NodeRecord Daemon::describe() {
+  v1::NodeRecord record;
+  record.set_node(static_cast<std::uint64_t>(node_->id()));
+  record.set_incarnation(node_->incarnation());
+  record.set_name(setup_.name);
+  *record.mutable_certificate() = watch_->certificate(certificate_.value_or(v1::Certificate()));
+  record.add_endpoints(address_);
+  for (const auto& [key, value] : setup_.labels) (*record.mutable_labels())[key] = value;
+  for (const v1::ServiceRecord& service : offered_) *record.add_services() = service;
+  record.set_state(started_ ? v1::UP : v1::DRAINING);
+  record.set_build(std::string(version()));
+  *record.mutable_load() = process_load();
+  record.mutable_load()->set_shards(node_->shards());
+  record.mutable_load()->set_pool_threads(setup_.pool_threads);
+  std::size_t workers = 0;
+  for (unsigned i = 0; i < node_->shards(); ++i) workers += node_->home(i).workers();
+  record.mutable_load()->set_workers(static_cast<std::uint32_t>(workers));
+  record.mutable_load()->set_calls_running(node_->calls_running.load());
+  return record;
+}
+
+Status Daemon::dial() {
+  std::vector<std::string> endpoints;
+  Status failed(Code::invalid_argument, "the join string names no broker");
+  for (const std::string& broker : setup_.join.brokers) {
+    Result<std::vector<std::string>> resolved = link::resolve(broker);
+    if (!resolved) {
+      failed = std::move(resolved).error();
+      continue;
+    }
+    node_->links().add_target(*resolved, link::broker_curve_key(setup_.join.cluster));
+    endpoints.insert(endpoints.end(), resolved->begin(), resolved->end());
+  }
+  return endpoints.empty() ? failed : Status();
+}
+
+Status Daemon::start(Duration patience) {
+  started_.store(true);
+  node_->start();
+  if (dispatcher_ != nullptr) node_->spawn("cobus.dispatcher", &job::Dispatcher::run, dispatcher_.get());
+  if (Status dialled = dial(); !dialled.ok()) return dialled;
+  return watch_->wait(patience);
+}
+
+void Daemon::give_up() { watch_->give_up(); }
+
+void Daemon::stop() {
+  if (!started_.exchange(false)) return;
+  // Brokers hear of it first, so that nothing new is sent here.
+  auto left = std::make_shared<std::promise<void>>();
+  node_->spawn("cobus.leave", &leave, membership_.get(), left);
+  left->get_future().wait_for(std::chrono::seconds(1));
+  node_->stop(setup_.drain);
+  if (ledger_ != nullptr) ledger_->close();
+}
+
+}  // namespace cobus::daemon

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Daemon: assembles a node: keys, transport, services, ledger, membership; serves; drains; stops.
+// Made and driven by main's thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "node/cluster/membership.hpp"
+#include "node/job/jobs_service.hpp"
+#include "node/job/sqlite_ledger.hpp"
+#include "node/link/join_string.hpp"
+#include "node/link/zmq_transport.hpp"
+#include "node/observe/tap.hpp"
+#include "node/runtime/options.hpp"
+
+namespace cobus::daemon {
+
+// What the options say, checked and resolved.
+struct Setup {
+  link::JoinString join;
+  std::filesystem::path state;  // of this node: STATE/nodes/NAME
+  std::string name;
+  std::string listen;
+  std::string advertise;
+  std::vector<std::string> modules;
+  std::map<std::string, std::string> labels;
+  unsigned shards = 1;
+  unsigned pool_threads = 1;
+  bool ledger = true;
+  Duration drain{};
+};
+
+// INVALID_ARGUMENT or FAILED_PRECONDITION naming the option and the mend.
+[[nodiscard]] Result<Setup> set_up(const OptionValues& options);
+
+class Daemon {
+ public:
+  // Opens everything or nothing: keys, door, ledger, modules. UNAVAILABLE, FAILED_PRECONDITION and others
+  // naming what could not be opened and the next step.
+  [[nodiscard]] static Result<std::unique_ptr<Daemon>> open(Setup setup);
+  ~Daemon();
+
+  // Starts the threads and dials the brokers. Returns once the node is registered, or with the reason why
+  // it cannot be; keeps trying for `patience` while no broker answers.
+  [[nodiscard]] Status start(Duration patience);
+  // Ends a start() that waits: it returns CANCELLED. Any thread.
+  void give_up();
+  // Leaves the directory, lets work end for the drain time, then stops. Idempotent.
+  void stop();
+
+  [[nodiscard]] const std::string& address() const noexcept { return address_; }
+  [[nodiscard]] const std::string& name() const noexcept { return setup_.name; }
+
+ private:
+  class Watch;
+  explicit Daemon(Setup setup);
+  [[nodiscard]] v1::NodeRecord describe();
+  [[nodiscard]] Status load_modules();
+  [[nodiscard]] Status dial();
+  void add_services();
+
+  const Setup setup_;
+  std::string address_;
+  std::optional<v1::Certificate> certificate_;
+  std::unique_ptr<link::ZmqTransport> transport_;
+  std::unique_ptr<job::SqliteLedger> ledger_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<View> view_;
+  std::unique_ptr<Watch> watch_;
+  std::unique_ptr<Membership> membership_;
+  std::unique_ptr<Tap> tap_;
+  std::unique_ptr<job::Dispatcher> dispatcher_;
+  std::vector<v1::ServiceRecord> offered_;
+  std::atomic<bool> started_{false};
+};
+
+}  // namespace cobus::daemon

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cobus-node: the daemon that hosts workers. A shell: options, signals, exit code.
+#include <spdlog/spdlog.h>
+
+#include <cstdio>
+
+#include "node/daemon/daemon.hpp"
+#include "node/daemon/options.hpp"
+#include "node/observe/log.hpp"
+#include "node/runtime/exit_code.hpp"
+#include "node/runtime/signals.hpp"
+
+namespace {
+
+int complain(const cobus::Status& status) {
+  std::fprintf(stderr, "cobus-node: %s\n", status.message().c_str());
+  return cobus::exit_code(status.code());
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using cobus::daemon::Daemon;
+  cobus::SignalGate signals;  // before any thread
+  auto parsed = cobus::parse_options("cobus-node", "A node of a cobus cluster: hosts workers, runs jobs.",
+                                     cobus::daemon::node_options(), argc, argv);
+  if (!parsed) return complain(parsed.error());
+  if (parsed->finished) {
+    std::fputs(parsed->output.c_str(), stdout);
+    return 0;
+  }
+  cobus::set_up_log("cobus-node", parsed->values.text("log-level"), parsed->values.text("log-format"));
+  auto setup = cobus::daemon::set_up(parsed->values);
+  if (!setup) return complain(setup.error());
+  auto daemon = Daemon::open(std::move(*setup));
+  if (!daemon) return complain(daemon.error());
+
+  // Joining may take for ever while no broker answers; a signal ends it.
+  signals.on_stop([&daemon] { (*daemon)->give_up(); });
+  if (const cobus::Status started = (*daemon)->start(cobus::Duration(-1)); !started.ok()) {
+    (*daemon)->stop();
+    return started.code() == cobus::Code::cancelled ? 0 : complain(started);
+  }
+  std::fprintf(stderr, "cobus-node %s is ready at %s\n", (*daemon)->name().c_str(), (*daemon)->address().c_str());
+  signals.wait();
+  spdlog::info("stopping: no new work, work in flight gets its time");
+  (*daemon)->stop();
+  return 0;
+}

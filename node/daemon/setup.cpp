@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+#include <thread>
+
+#include "node/daemon/daemon.hpp"
+
+namespace cobus::daemon {
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0) return "node";
+  return std::string(name.data()).substr(0, std::string_view(name.data()).find('.'));
+}
+
+unsigned cores_unless(std::int64_t given) {
+  return given > 0 ? static_cast<unsigned>(given) : std::max(1U, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+Result<Setup> set_up(const OptionValues& options) {
+  Setup setup;
+  const std::filesystem::path state = link::state_folder(options.text("state"));
+  const Result<link::JoinString> join = link::find_join_string(options.text("join"), state, {"node"});
+  if (!join) return fail(join.error());
+  setup.join = *join;
+  setup.name = options.text("name").empty() ? host_name() : options.text("name");
+  const bool well_formed = !setup.name.empty() && setup.name.size() <= 63 &&
+                           std::all_of(setup.name.begin(), setup.name.end(), [](unsigned char c) {
+                             return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+                           }) && std::isalnum(static_cast<unsigned char>(setup.name[0])) != 0;
+  if (!well_formed) {
+    return fail(Code::invalid_argument,
+                "--name: '" + setup.name + "' is not a node name (1 to 63 letters, digits, '.', '-', '_'; first a letter or digit)");
+  }
+  setup.state = state / "nodes" / setup.name;
+  setup.listen = options.text("listen");
+  setup.advertise = options.text("advertise");
+  setup.modules = options.list("service");
+  for (const std::string& label : options.list("label")) {
+    const std::size_t equals = label.find('=');
+    if (equals == 0 || equals == std::string::npos) {
+      return fail(Code::invalid_argument, "--label: '" + label + "' is not of the form KEY=VALUE");
+    }
+    setup.labels[label.substr(0, equals)] = label.substr(equals + 1);
+  }
+  setup.shards = cores_unless(options.number("shards"));
+  setup.pool_threads = cores_unless(options.number("pool"));
+  setup.ledger = options.text("ledger") == "sqlite";
+  setup.drain = std::chrono::seconds(options.number("drain"));
+  return setup;
+}
+
+}  // namespace cobus::daemon

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/observe/tap.hpp"
+
+#include <algorithm>
+
+namespace cobus {
+namespace {
+
+constexpr std::uint32_t rate_default = 100;  // records a second
+constexpr std::size_t queue_max = 1000;
+constexpr std::size_t open_requests_max = 10'000;
+
+bool matches(const std::string& filter, const std::string& text) {
+  return filter.empty() || text.starts_with(filter) || text.ends_with(filter);
+}
+
+bool wanted(const v1::TapRequest& filter, const v1::TapRecord& record) {
+  if (!matches(filter.from(), record.from()) || !matches(filter.to(), record.to())) return false;
+  if (!matches(filter.method(), record.method()) || !matches(filter.type(), record.type())) return false;
+  if (filter.errors_only() && record.code() == 0) return false;
+  return filter.slow_us() == 0 || record.latency_us() >= filter.slow_us();
+}
+
+}  // namespace
+
+Tap::Tap(Node& node, NameOf name_of, TypeName type_name)
+    : node_(node), name_of_(std::move(name_of)), type_name_(std::move(type_name)) {}
+
+Tap::~Tap() { node_.use_observer(nullptr); }
+
+Tap::Watcher::Watcher(Tap& tap, v1::TapRequest request)
+    : tap_(tap), request_(std::move(request)), shard_(Shard::current()->index()) {
+  const std::scoped_lock lock(tap_.mutex_);
+  tap_.watchers_.push_back(this);
+  tap_.node_.use_observer(&tap_);
+}
+
+Tap::Watcher::~Watcher() {
+  const std::scoped_lock lock(tap_.mutex_);
+  std::erase(tap_.watchers_, this);
+  if (!tap_.watchers_.empty()) return;
+  tap_.node_.use_observer(nullptr);
+  tap_.requests_.clear();
+}
+
+Task<std::optional<v1::TapBatch>> Tap::Watcher::next() {
+  const std::shared_ptr<Mail> mail = mail_;
+  for (;;) {
+    v1::TapBatch batch;
+    {
+      const std::scoped_lock lock(tap_.mutex_);
+      for (v1::TapRecord& record : records_) *batch.add_records() = std::move(record);
+      records_.clear();
+      batch.set_dropped(std::exchange(dropped_, 0));
+    }
+    if (batch.records_size() > 0 || batch.dropped() > 0) co_return batch;
+    if ((co_await mail->came.wait()).code() == Code::cancelled) co_return std::nullopt;
+  }
+}
+
+std::string Tap::place(const Address& address) const {
+  std::string text = name_of_(address.node);
+  if (address.worker) text += '/' + to_string(address.worker);
+  return text;
+}
+
+v1::TapRecord Tap::describe(const Sighting& sighting) {
+  v1::TapRecord record;
+  record.set_time_us(node_.clock().unix_us());
+  record.set_kind(sighting.kind);
+  record.set_from(place(sighting.from));
+  record.set_to(place(sighting.to));
+  record.set_size(sighting.size);
+  record.set_call(sighting.call);
+  record.set_at(node_.name());
+  if (sighting.type != TypeId::none) record.set_type(type_name_(sighting.type));
+  record.set_code(static_cast<std::int32_t>(sighting.status->code()));
+  record.set_message(sighting.status->message());
+  if ((sighting.trace.high | sighting.trace.low) != 0) {
+    record.mutable_trace()->set_trace_high(sighting.trace.high);
+    record.mutable_trace()->set_trace_low(sighting.trace.low);
+    record.mutable_trace()->set_span(sighting.trace.span);
+  }
+  const TimePoint now = node_.clock().now();
+  if (sighting.kind == v1::REQUEST) {
+    record.set_method(std::string(sighting.to_name));
+    if (requests_.size() >= open_requests_max) requests_.clear();
+    requests_.insert_or_assign(Key{sighting.from, sighting.call}, Request{std::string(sighting.to_name), now});
+    return record;
+  }
+  // The answers, and what the caller sends about a call, belong to its request.
+  const bool by_caller = sighting.kind == v1::CANCEL || sighting.kind == v1::CREDIT;
+  const auto request = requests_.find(Key{by_caller ? sighting.from : sighting.to, sighting.call});
+  if (request == requests_.end()) return record;
+  record.set_method(request->second.method);
+  record.set_latency_us(static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(now - request->second.seen).count()));
+  if (sighting.kind == v1::REPLY || sighting.kind == v1::END || sighting.kind == v1::ERROR) requests_.erase(request);
+  return record;
+}
+
+void Tap::offer(Watcher& watcher, const v1::TapRecord& record, const Sighting& sighting) {
+  const std::uint32_t rate = watcher.request_.rate_max() == 0 ? rate_default : watcher.request_.rate_max();
+  const TimePoint now = node_.clock().now();
+  if (now - watcher.second_ >= std::chrono::seconds(1)) {
+    watcher.second_ = now;
+    watcher.in_second_ = 0;
+  }
+  const bool first = watcher.records_.empty() && watcher.dropped_ == 0;
+  if (watcher.in_second_ >= rate || watcher.records_.size() >= queue_max) {
+    ++watcher.dropped_;
+  } else {
+    ++watcher.in_second_;
+    watcher.records_.push_back(record);
+    if (watcher.request_.body()) watcher.records_.back().set_body(sighting.body());
+  }
+  if (first) node_.run_on(watcher.shard_, [mail = watcher.mail_](Home&) { mail->came.notify(); });
+}
+
+void Tap::saw(const Sighting& sighting) noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (watchers_.empty()) return;
+  const v1::TapRecord record = describe(sighting);
+  for (Watcher* watcher : watchers_) {
+    if (wanted(watcher->request_, record)) offer(*watcher, record, sighting);
+  }
+}
+
+}  // namespace cobus

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Options: what a daemon can be told, in one table: flags, environment (COBUS_NAME), configuration file
+// and --print-config all come from it. Flag > environment > file > default. Used at start, one thread.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/status.hpp"
+
+namespace cobus {
+
+struct OptionSpec {
+  enum class Kind : std::uint8_t { text, number, list, flag };
+  std::string name;           // "metrics-addr": the flag is --metrics-addr, the file's key the same
+  Kind kind = Kind::text;
+  std::string fallback;       // default, as text
+  std::string help;           // one line, with the unit
+  std::int64_t least = 0;     // bounds of a number
+  std::int64_t most = 0;
+  std::vector<std::string> choices;  // of a text; empty = any
+};
+
+// The values of a table after parsing; every option has one.
+class OptionValues {
+ public:
+  [[nodiscard]] const std::string& text(std::string_view name) const;
+  [[nodiscard]] std::int64_t number(std::string_view name) const;
+  [[nodiscard]] bool flag(std::string_view name) const;
+  [[nodiscard]] const std::vector<std::string>& list(std::string_view name) const;
+  // TOML that sets every option to its present value, with its help as a comment.
+  [[nodiscard]] std::string to_toml(const std::vector<OptionSpec>& table) const;
+
+ private:
+  friend class OptionParser;
+  std::map<std::string, std::vector<std::string>, std::less<>> values_;
+};
+
+struct ParsedOptions {
+  OptionValues values;
+  // Set when there is nothing to run: --help, --version, --print-config, --check-config. Text for stdout.
+  bool finished = false;
+  std::string output;
+};
+
+// INVALID_ARGUMENT naming the flag, variable or file and key that is wrong, with the bounds or choices.
+// Adds --config FILE, --check-config, --print-config, --version and --help to the table.
+[[nodiscard]] Result<ParsedOptions> parse_options(const std::string& program, const std::string& summary,
+                                                  const std::vector<OptionSpec>& table, int argc,
+                                                  const char* const* argv);
+
+}  // namespace cobus
