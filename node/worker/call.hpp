@@ -79,6 +79,7 @@ class Call {
   explicit Call(CallState& state) noexcept : state_(&state) {}
   [[nodiscard]] Self self() const noexcept { return state_->self; }
   [[nodiscard]] const Caller& caller() const noexcept { return state_->caller; }
+  [[nodiscard]] Address caller_address() const noexcept { return state_->caller_address; }
   // When the caller gives up; `never` when it does not.
   [[nodiscard]] TimePoint deadline() const noexcept { return state_->deadline; }
   // The caller no longer wants it, or the node stops: end soon.

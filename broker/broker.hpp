@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Broker: assembles the directory's process: the cluster key, the tokens and join strings, the door, the
+// directory service. Made and driven by main's thread.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/directory_service.hpp"
+#include "broker/enrolment.hpp"
+#include "broker/tokens.hpp"
+#include "node/link/identity.hpp"
+#include "node/link/zmq_transport.hpp"
+#include "node/runtime/options.hpp"
+#include "node/worker/node.hpp"
+
+namespace cobus::broker {
+
+// What cobus-broker can be told. The table is the only place that lists its options.
+[[nodiscard]] const std::vector<OptionSpec>& broker_options();
+
+class Broker {
+ public:
+  // Opens everything or nothing. Makes the cluster key and the join strings at first start. UNAVAILABLE when the
+  // address is taken, FAILED_PRECONDITION when others can read the state folder; both name the mend.
+  [[nodiscard]] static Result<std::unique_ptr<Broker>> open(const OptionValues& options);
+  ~Broker();
+
+  void start();
+  void stop();
+
+  [[nodiscard]] const std::string& address() const noexcept { return address_; }
+  [[nodiscard]] const std::filesystem::path& join_folder() const noexcept { return join_folder_; }
+
+ private:
+  class Departures;
+  explicit Broker(link::ClusterSecret secret, TokenStore tokens);
+  // Writes STATE/join/ROLE for each role, keeping the tokens that stand there already.
+  [[nodiscard]] Status write_join_strings();
+  [[nodiscard]] Result<link::Identity> own_identity();
+
+  const link::ClusterSecret secret_;
+  TokenStore tokens_;
+  Enrolment enrolment_;
+  std::string address_;
+  std::filesystem::path join_folder_;
+  std::unique_ptr<link::ZmqTransport> transport_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<Departures> departures_;
+  DirectoryService* directory_ = nullptr;  // owned by node_
+};
+
+}  // namespace cobus::broker

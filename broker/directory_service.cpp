@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/directory_service.hpp"
+
+#include <algorithm>
+
+namespace cobus::broker {
+namespace {
+
+constexpr std::size_t events_waiting_max = 1000;
+
+}  // namespace
+
+void DirectoryService::publish() {
+  for (v1::DirectoryEvent& delta : directory_.take_deltas()) {
+    const auto event = std::make_shared<const v1::DirectoryEvent>(std::move(delta));
+    watchers_.each([&event](Watcher& watcher) {
+      if (watcher.events.size() >= events_waiting_max) {
+        watcher.behind = true;
+        watcher.events.clear();
+      }
+      if (!watcher.behind) watcher.events.push_back(event);
+      watcher.came.notify();
+    });
+  }
+  changed_.notify();
+}
+
+Task<Result<v1::RegisterReply>> DirectoryService::Register(Call call, v1::RegisterRequest request) {
+  const std::optional<link::PeerInfo> peer = node_.peer(call.caller_address().node);
+  if (!peer) co_return fail(Code::unavailable, "the connection ended");
+  if (NodeId{request.record().node()} != peer->node) {
+    co_return fail(Code::permission_denied, "a node registers itself and no other");
+  }
+  const Result<void> registered = directory_.register_node(std::move(*request.mutable_record()),
+                                                           Proof{peer->name, peer->key}, node_.clock().now());
+  publish();
+  if (!registered) co_return fail(registered.error());
+  v1::RegisterReply reply;
+  reply.set_lease_ms(static_cast<std::uint32_t>(limits::lease_ttl.count()));
+  reply.set_renew_ms(static_cast<std::uint32_t>(limits::renew_interval.count()));
+  co_return reply;
+}
+
+Task<Result<v1::RenewReply>> DirectoryService::Renew(Call call, v1::RenewRequest request) {
+  v1::RenewReply reply;
+  const NodeId node = call.caller_address().node;
+  reply.set_known(NodeId{request.node()} == node &&
+                  directory_.renew(node, request.incarnation(), request.load(), node_.clock().now()));
+  publish();
+  co_return reply;
+}
+
+Task<Result<v1::LeaveReply>> DirectoryService::Leave(Call call, v1::LeaveRequest /*request*/) {
+  directory_.leave(call.caller_address().node);
+  publish();
+  co_return v1::LeaveReply();
+}
+
+Stream<v1::DirectoryEvent> DirectoryService::Watch(Call /*call*/, v1::WatchRequest /*request*/) {
+  Watcher watcher;
+  watchers_.push_back(watcher);
+  co_yield directory_.snapshot();
+  for (;;) {
+    if (watcher.behind) {
+      watcher.behind = false;
+      co_yield directory_.snapshot();
+    } else if (!watcher.events.empty()) {
+      const auto event = watcher.events.front();
+      watcher.events.pop_front();
+      co_yield *event;
+    } else if (!(co_await watcher.came.wait()).ok()) {
+      co_return;
+    }
+  }
+}
+
+void DirectoryService::connection_lost(NodeId node) {
+  directory_.connection_lost(node);
+  publish();
+}
+
+Task<> DirectoryService::keep_time(Self self, DirectoryService* service) {
+  while (!self.stop_requested()) {
+    const TimePoint due = service->directory_.next_expiry();
+    const TimePoint now = self.node().clock().now();
+    if (due <= now) {
+      service->directory_.expire(now);
+      service->publish();
+      continue;
+    }
+    const Duration wait = due == never ? Duration(-1) : due - now;
+    if ((co_await service->changed_.wait(wait)).code() == Code::cancelled) co_return;
+  }
+}
+
+}  // namespace cobus::broker

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// DirectoryService: the directory on the bus. Nodes register and renew, everybody watches: a snapshot,
+// then each change. Runs on the broker's only shard, so the directory needs no lock.
+#pragma once
+
+#include <cobus/v1/directory.cobus.h>
+
+#include <deque>
+#include <memory>
+
+#include "broker/directory.hpp"
+#include "node/runtime/signal.hpp"
+#include "node/worker/node.hpp"
+
+namespace cobus::broker {
+
+class DirectoryService final : public v1::DirectoryService {
+ public:
+  explicit DirectoryService(Node& node) : node_(node) {}
+
+  Task<Result<v1::RegisterReply>> Register(Call call, v1::RegisterRequest request) override;
+  Task<Result<v1::RenewReply>> Renew(Call call, v1::RenewRequest request) override;
+  Task<Result<v1::LeaveReply>> Leave(Call call, v1::LeaveRequest request) override;
+  Stream<v1::DirectoryEvent> Watch(Call call, v1::WatchRequest request) override;
+
+  // Ends leases and puts out collected changes when they are due. A worker's coroutine; run it once.
+  static Task<> keep_time(Self self, DirectoryService* service);
+  // The session of a node ended. The broker's shard.
+  void connection_lost(NodeId node);
+
+ private:
+  struct Watcher : ListHook {
+    std::deque<std::shared_ptr<const v1::DirectoryEvent>> events;
+    bool behind = false;  // it missed some: it gets a snapshot next
+    Signal came;
+  };
+  void publish();
+
+  Node& node_;
+  Directory directory_;
+  List<Watcher> watchers_;
+  Signal changed_;
+};
+
+}  // namespace cobus::broker
