@@ -3,6 +3,8 @@
 
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
+# CMake's own module forgets what libprotoc stands on.
+set_property(TARGET protobuf::libprotoc APPEND PROPERTY INTERFACE_LINK_LIBRARIES protobuf::libprotobuf)
 find_package(PkgConfig REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(CLI11 REQUIRED)
