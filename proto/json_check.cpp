@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proto/json_check.hpp"
 
+#include <google/protobuf/descriptor.pb.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
