@@ -216,8 +216,8 @@ JobTables::Ending JobTables::hand_back(const std::string& id, std::uint32_t atte
   return ending;
 }
 
-Result<v1::JobState> JobTables::end_attempt(const std::string& id, std::uint32_t attempt, Ending ending,
-                                            const std::string* result) {
+Result<v1::JobState> JobTables::end_attempt(const std::string& id, std::uint32_t attempt,
+                                            const Ending& ending, const std::string* result) {
   const Running* known = running(id, attempt);
   const std::string node = known == nullptr ? std::string() : known->job.node();
   const std::int64_t finished_us = is_final(ending.state) ? clock_.unix_us() : 0;

@@ -76,8 +76,8 @@ class JobTables {
   [[nodiscard]] std::vector<std::string> ready_methods();
   [[nodiscard]] std::vector<std::int64_t> ready_jobs(const ClaimRequest& request);
   [[nodiscard]] Ending hand_back(const std::string& id, std::uint32_t attempt, const HandedBack& outcome);
-  [[nodiscard]] Result<v1::JobState> end_attempt(const std::string& id, std::uint32_t attempt, Ending ending,
-                                                 const std::string* result);
+  [[nodiscard]] Result<v1::JobState> end_attempt(const std::string& id, std::uint32_t attempt,
+                                                 const Ending& ending, const std::string* result);
   [[nodiscard]] Status why_fenced(const std::string& id, std::uint32_t attempt);
   void changed(Row row, v1::JobState from);
   Running* running(const std::string& id, std::uint32_t attempt);

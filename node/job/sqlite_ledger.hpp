@@ -11,6 +11,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <filesystem>
 #include <memory>
@@ -63,8 +64,8 @@ class SqliteLedger final : public Ledger {
   class Call;
   using Operations = std::vector<std::unique_ptr<Operation>>;
   // A batch is done in this order. `memory` touches no table, so it cannot fail.
-  enum class Access { memory, write, read };
-  enum class From { outside, inside };
+  enum class Access : std::uint8_t { memory, write, read };
+  enum class From : std::uint8_t { outside, inside };
 
   SqliteLedger(Options options, LedgerDatabase database, const Clock& clock, Random& random);
 
