@@ -128,7 +128,7 @@ bool fits_integer(const Json& value) {
     const double number = value.get<double>();
     return std::trunc(number) == number &&
            number >= static_cast<double>(std::numeric_limits<Integer>::min()) &&
-           number <= static_cast<double>(std::numeric_limits<Integer>::max());
+           number < std::ldexp(1.0, std::numeric_limits<Integer>::digits);
   }
   return value.is_number_integer() && parses_as<Integer>(value.dump());
 }

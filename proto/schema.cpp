@@ -5,6 +5,8 @@
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <sodium.h>
 
+#include <algorithm>
+
 #include <cobus/v1/directory.pb.h>
 #include <cobus/v1/envelope.pb.h>
 #include <cobus/v1/job.pb.h>
@@ -98,7 +100,7 @@ Status SchemaPool::add_file(const FilesByName& set, const pb::FileDescriptorProt
   const auto known = files_.find(file.name());
   if (const pb::FileDescriptor* const own = own_definition(file.name()); own != nullptr) {
     if (known == files_.end()) {
-      files_.emplace(file.name(), std::string());
+      files_.emplace(file.name(), std::vector<std::string>());
       added_.push_back(own);
       index(own);
     }
@@ -106,7 +108,7 @@ Status SchemaPool::add_file(const FilesByName& set, const pb::FileDescriptorProt
   }
   std::string bytes = identity(file);
   if (known != files_.end()) {
-    if (known->second == bytes) return Status();
+    if (std::ranges::find(known->second, bytes) != known->second.end()) return Status();
     return Status(Code::failed_precondition,
                   "schema file " + file.name() +
                       " is known already with other contents: two nodes offer different "
@@ -120,7 +122,9 @@ Status SchemaPool::add_file(const FilesByName& set, const pb::FileDescriptorProt
     return Status(conflict ? Code::failed_precondition : Code::invalid_argument,
                   "schema file " + file.name() + ": " + error.text);
   }
-  files_.emplace(file.name(), std::move(bytes));
+  pb::FileDescriptorProto copy;
+  built->CopyTo(&copy);
+  files_.emplace(file.name(), std::vector{std::move(bytes), identity(std::move(copy))});
   added_.push_back(built);
   index(built);
   return Status();

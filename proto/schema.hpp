@@ -80,8 +80,8 @@ class SchemaPool {
 
   google::protobuf::DescriptorPool pool_;
   mutable google::protobuf::DynamicMessageFactory factory_;
-  std::map<std::string, std::string, std::less<>>
-      files_;  // by name: what decides whether it is the same again
+  // By name: the serialised file as it was given and as the pool writes it; either is the same again.
+  std::map<std::string, std::vector<std::string>, std::less<>> files_;
   std::vector<const google::protobuf::FileDescriptor*> added_;
   std::unordered_set<const google::protobuf::FileDescriptor*> indexed_;
   std::unordered_map<std::uint64_t, const google::protobuf::Descriptor*> types_;
