@@ -78,8 +78,16 @@ TEST(LedgerDurability, J1_EveryConfirmedJobSurvivesKillNine) {
 
 // A file system of 4 MiB, seen by this process only. Says why when there can be none.
 std::string mount_small(const std::filesystem::path& folder) {
-  const int kinds = geteuid() == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER;
-  if (unshare(kinds) != 0) return std::string("no mount namespace: ") + std::strerror(errno);
+  const uid_t user = geteuid();
+  const gid_t group = getegid();
+  if (unshare(user == 0 ? CLONE_NEWNS : CLONE_NEWNS | CLONE_NEWUSER) != 0) {
+    return std::string("no mount namespace: ") + std::strerror(errno);
+  }
+  if (user != 0) {  // in a user namespace of its own, where it stays who it is
+    std::ofstream("/proc/self/setgroups") << "deny";
+    std::ofstream("/proc/self/uid_map") << user << ' ' << user << " 1";
+    std::ofstream("/proc/self/gid_map") << group << ' ' << group << " 1";
+  }
   if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
       mount("cobus-test", folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "size=4m,mode=0777") != 0) {
     return std::string("no mount: ") + std::strerror(errno);
