@@ -8,13 +8,11 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include "node/link/identity.hpp"
@@ -69,6 +67,8 @@ struct LinkOptions {
   Enroller enroller;               // null: nobody is enrolled here
 };
 
+class LinkMachine;
+
 class Links {
  public:
   struct Counters {
@@ -110,12 +110,51 @@ class Links {
   // on_peer_down is called for each. The driving thread.
   void shut(TimePoint deadline);
 
-  // Any thread; both take the lock.
+  // When poll() will have something to do even if nothing comes: for who does not sleep in it, as the
+  // simulator. Any thread.
+  [[nodiscard]] TimePoint next_due() const;
+
+  // As of the end of the last poll(). Any thread; they do not wait for a poll that sleeps.
   [[nodiscard]] std::vector<PeerInfo> peers() const;
   [[nodiscard]] Counters counters() const;
 
  private:
+  struct AddTarget {
+    TargetId target;
+    std::vector<std::string> endpoints;
+    CurveKey key;
+  };
+  struct Learn {
+    NodeId node;
+    std::vector<std::string> endpoints;
+    CurveKey key;
+  };
+  struct Forget {
+    NodeId node;
+  };
+  struct Submit {
+    NodeId node;
+    std::string envelopes;
+  };
+  using Command = std::variant<Submit, Learn, Forget, AddTarget>;
+
+  void push(Command command);
+  // Hands the machine what was asked since the last time. With mutex_ held.
+  void take_commands();
+  void publish();
+
   Transport& transport_;
+  const Clock& clock_;
+  std::mutex mutex_;  // held by whoever is inside poll() or shut(), also while it sleeps
+  std::unique_ptr<LinkMachine> machine_;
+  std::vector<Command> taken_;
+
+  mutable std::mutex front_mutex_;  // of what follows; held for moments only, and taken last
+  std::vector<Command> commands_;
+  std::uint64_t last_target_ = 0;
+  std::vector<PeerInfo> peers_;
+  Counters counters_;
+  TimePoint due_ = never;
 };
 
 }  // namespace cobus::link

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/link/greeter.hpp"
+
+#include <utility>
+
+#include "node/link/hello.hpp"
+
+namespace cobus::link {
+
+std::string Greeter::introduction(std::uint64_t session) const {
+  return hello_frame(make_hello(options_, identity_, session));
+}
+
+std::string Greeter::answer(std::uint64_t session, const std::optional<v1::Certificate>& issued) const {
+  v1::Hello hello = make_hello(options_, identity_, session);
+  if (issued) *hello.mutable_issued() = *issued;
+  return hello_frame(hello);
+}
+
+Result<Newcomer> Greeter::welcome(const v1::Hello& hello, const CurveKey& key, std::int64_t now_s) const {
+  if (Status status = check_hello(hello, options_.node); !status.ok()) return fail(std::move(status));
+  if (!identity_.certificate) {
+    return fail(Code::unavailable, "this node has no certificate of its own yet; try again later");
+  }
+  Newcomer newcomer;
+  if (!hello.has_certificate()) {
+    if (hello.token().empty() || !options_.enroller) {
+      return fail(
+          Code::unauthenticated,
+          "no certificate was shown, and no token that counts here; ask the operator for a join string: "
+          "cobus token");
+    }
+    auto issued = options_.enroller(hello, key);
+    if (!issued) return fail(std::move(issued.error()));
+    newcomer.issued = std::move(*issued);
+  }
+  auto peer = identify(hello, newcomer.issued ? *newcomer.issued : hello.certificate(), identity_.cluster,
+                       key, now_s);
+  if (!peer) return fail(std::move(peer.error()));
+  newcomer.peer = std::move(*peer);
+  return newcomer;
+}
+
+Result<Host> Greeter::meet(const v1::Hello& hello, const CurveKey& key, std::uint64_t session,
+                           std::int64_t now_s) {
+  if (hello.session() != session) return fail(Code::internal, "it answered with another session");
+  if (hello.has_refused()) return fail(refusal_of(hello));
+  if (Status status = check_hello(hello, options_.node); !status.ok()) return fail(std::move(status));
+  if (!hello.has_certificate()) return fail(Code::unauthenticated, "it showed no certificate");
+  auto peer = identify(hello, hello.certificate(), identity_.cluster, key, now_s);
+  if (!peer) return fail(std::move(peer.error()));
+  Host host{std::move(*peer), std::nullopt};
+  if (!identity_.certificate) {
+    if (!hello.has_issued())
+      return fail(Code::unauthenticated, "it neither issued a certificate nor refused to");
+    auto own = check_certificate(hello.issued(), identity_.cluster, identity_.pair.key, now_s);
+    if (!own) return fail(Code::permission_denied, "it issued a bad certificate: " + own.error().message());
+    identity_.certificate = hello.issued();
+    host.issued = hello.issued();
+  }
+  return host;
+}
+
+}  // namespace cobus::link

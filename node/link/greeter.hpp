@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Greeter: who we are, and whom we accept. It holds our identity, introduces us, enrols newcomers who
+// bring a token (brokers only) and judges the Hello of others, whoever dialled. Decisions only: no
+// connection, no clock. Used under the link's lock.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "node/link/links.hpp"
+
+namespace cobus::link {
+
+// Somebody who dialled us and may come in.
+struct Newcomer {
+  PeerInfo peer;
+  std::optional<v1::Certificate> issued;  // enrolled just now: to be sent along with our answer
+};
+
+// Somebody whom we dialled.
+struct Host {
+  PeerInfo peer;
+  std::optional<v1::Certificate> issued;  // to us: it is in our identity now
+};
+
+class Greeter {
+ public:
+  Greeter(Identity identity, LinkOptions options)
+      : identity_(std::move(identity)), options_(std::move(options)) {}
+
+  [[nodiscard]] NodeId own() const noexcept { return options_.node; }
+  // The first frame of a connection that we dialled.
+  [[nodiscard]] std::string introduction(std::uint64_t session) const;
+  // Our answer to a Hello that was welcome.
+  [[nodiscard]] std::string answer(std::uint64_t session, const std::optional<v1::Certificate>& issued) const;
+
+  // Judges the Hello of somebody who dialled us and proved `key`; enrols who has a token. The error is
+  // what to tell him: FAILED_PRECONDITION (no common version), UNAUTHENTICATED (no certificate),
+  // PERMISSION_DENIED (a bad one), UNAVAILABLE (we are not enrolled ourselves), or what the enroller says.
+  [[nodiscard]] Result<Newcomer> welcome(const v1::Hello& hello, const CurveKey& key,
+                                         std::int64_t now_s) const;
+
+  // Judges the answer to introduction(session) and takes a certificate that was issued to us into use. The
+  // error is why we do not stay; when the other side refused us, in its own words.
+  [[nodiscard]] Result<Host> meet(const v1::Hello& hello, const CurveKey& key, std::uint64_t session,
+                                  std::int64_t now_s);
+
+ private:
+  Identity identity_;
+  LinkOptions options_;
+};
+
+}  // namespace cobus::link

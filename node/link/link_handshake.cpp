@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The part of LinkMachine that turns a dial, or somebody who dialled us, into a session.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "node/link/hello.hpp"
+#include "node/link/link_machine.hpp"
+#include "proto/limits.hpp"
+
+namespace cobus::link {
+namespace {
+
+// Whether trying the same endpoint again at once would give the same answer.
+bool is_definite(CloseReason reason) noexcept { return reason == CloseReason::refused; }
+
+}  // namespace
+
+void LinkMachine::start(const Dialler::Attempt& attempt) {
+  auto id = transport_.dial(attempt.endpoint, attempt.key);
+  if (!id) {
+    attempt_failed(attempt.goal, attempt.endpoint, id.error(), true);
+    return;
+  }
+  dialler_.started(attempt.goal, *id);
+  Connection& connection = connections_[*id];
+  connection.id = *id;
+  connection.goal = attempt.goal;
+  connection.endpoint = attempt.endpoint;
+  enter(connection, Stage::opening);
+}
+
+void LinkMachine::on_open(ConnectionId id) {
+  Connection* connection = find(id);
+  if (connection == nullptr || connection->stage != Stage::opening) return;
+  std::uint64_t session = random_.next();
+  while (session == 0) session = random_.next();
+  connection->session = Session(session);
+  enter(*connection, Stage::greeted);
+  if (transmit(*connection, greeter_.introduction(session)) != SendOutcome::sent) {
+    end_attempt(*connection, {Code::unavailable, "the connection takes nothing"}, false);
+  }
+}
+
+void LinkMachine::on_closed(ConnectionId id, CloseReason reason) {
+  Connection* connection = find(id);
+  if (connection == nullptr) return;
+  const Status status(Code::unavailable, std::string(close_reason_text(reason)));
+  switch (connection->stage) {
+    case Stage::opening:
+    case Stage::greeted:
+      end_attempt(*connection, status, is_definite(reason));
+      return;
+    case Stage::up:
+      end_session(*connection, status);
+      return;
+    case Stage::held:
+    case Stage::probation:
+    case Stage::refused:
+      connections_.erase(id);
+      return;
+  }
+}
+
+void LinkMachine::accept(ConnectionId id, const CurveKey& key, std::string_view frame) {
+  const auto hello = read_hello(frame);
+  if (!hello) {
+    ++counters_.malformed;
+    transport_.close(id);
+    return;
+  }
+  Connection& connection = connections_[id];
+  connection.id = id;
+  connection.session = Session(hello->session());
+  auto newcomer = greeter_.welcome(*hello, key, unix_s());
+  if (!newcomer) return refuse(connection, newcomer.error());
+  if (const Status claim = check_claim(newcomer->peer); !claim.ok()) return refuse(connection, claim);
+  connection.peer = std::move(newcomer->peer);
+  connection.issued = std::move(newcomer->issued);
+  if (must_hold(connection)) {
+    enter(connection, Stage::held);
+  } else {
+    answer(connection);
+  }
+}
+
+// A certificate proves a name and a role, not a node id: that is its holder's as long as nobody else has it.
+Status LinkMachine::check_claim(const PeerInfo& peer) const {
+  std::optional<CurveKey> owner = dialler_.key_of(goal_of(peer.node));
+  if (const auto found = peers_.find(peer.node);
+      found != peers_.end() && found->second.up != ConnectionId::none) {
+    owner = connections_.at(found->second.up).peer.key;
+  }
+  if (!owner || *owner == peer.key) return {};
+  return {Code::permission_denied,
+          "node id " + to_string(peer.node) + " belongs to another key; start again to choose a new one"};
+}
+
+bool LinkMachine::must_hold(const Connection& connection) const {
+  return greeter_.own() < connection.peer.node &&
+         dialler_.attempt_towards(connection.peer.node, connection.peer.key).has_value();
+}
+
+void LinkMachine::answer(Connection& connection) {
+  abandon_attempt(goal_of(connection.peer.node));
+  const std::string hello =
+      greeter_.answer(connection.session.number(), std::exchange(connection.issued, {}));
+  if (transmit(connection, hello) != SendOutcome::sent) {
+    drop(connection);
+  } else if (const Peer* earlier = peer_up(connection.peer.node)) {
+    connection.rival = earlier->up;
+    enter(connection, Stage::probation);
+  } else {
+    bring_up(connection);
+  }
+}
+
+void LinkMachine::refuse(Connection& connection, const Status& reason) {
+  ++counters_.refused;
+  const std::string hello = hello_frame(make_refusal(reason, connection.session.number()));
+  if (transmit(connection, hello) == SendOutcome::sent) {
+    enter(connection, Stage::refused);
+  } else {
+    drop(connection);
+  }
+}
+
+void LinkMachine::read_answer(Connection& connection, const CurveKey& key, std::string_view frame) {
+  const auto hello =
+      connection.stage == Stage::greeted ? read_hello(frame) : fail(Code::internal, "it spoke before we did");
+  if (!hello) {
+    ++counters_.malformed;
+    return end_attempt(connection, {Code::internal, hello.error().message()}, true);
+  }
+  auto host = greeter_.meet(*hello, key, connection.session.number(), unix_s());
+  if (!host) return end_attempt(connection, host.error(), true);
+  if (host->issued) {
+    told_ = true;
+    events_.on_enrolled(*host->issued);
+  }
+  if (const Status status = check_goal(connection, host->peer); !status.ok()) {
+    return end_attempt(connection, status, true);
+  }
+  connection.peer = std::move(host->peer);
+  const Goal goal = connection.goal;
+  if (peer_up(connection.peer.node) != nullptr) {
+    // We have each other already; the other side sees the end of this connection and keeps that one.
+    const NodeId node = connection.peer.node;
+    drop(connection);
+    dialler_.connected(goal, clock_.now());
+    if (goal.target != TargetId::none) serve(goal.target, node);
+    return;
+  }
+  bring_up(connection);
+  beat(connection);  // tells the other side that this is the connection of our choice
+}
+
+Status LinkMachine::check_goal(const Connection& connection, const PeerInfo& peer) const {
+  const Goal goal = connection.goal;
+  if (goal.target != TargetId::none && peer.role != v1::BROKER) {
+    return {Code::permission_denied, fmt::format("{} is a {}, not a broker; check the address of the broker",
+                                                 peer.name, role_name(peer.role))};
+  }
+  if (goal.node != NodeId::none && peer.node != goal.node) {
+    return {Code::unavailable,
+            fmt::format("{} lives there now, as node {}", peer.name, to_string(peer.node))};
+  }
+  return check_claim(peer);
+}
+
+void LinkMachine::abandon_attempt(Goal goal) {
+  const ConnectionId attempt = dialler_.attempt(goal);
+  if (attempt == ConnectionId::none) return;
+  dialler_.abandoned(goal);
+  if (Connection* connection = find(attempt)) drop(*connection);
+}
+
+void LinkMachine::end_attempt(Connection& connection, const Status& reason, bool definite) {
+  const Goal goal = connection.goal;
+  const std::string endpoint = connection.endpoint;
+  drop(connection);
+  attempt_failed(goal, endpoint, reason, definite);
+}
+
+void LinkMachine::attempt_failed(Goal goal, const std::string& endpoint, const Status& reason,
+                                 bool definite) {
+  const bool hopeless = dialler_.failed(goal, clock_.now(), definite);
+  arm(clock_.now());  // somebody may have been held because of it
+  if (goal.target != TargetId::none) {
+    told_ = true;
+    events_.on_target_failed(goal.target, {reason.code(), endpoint + ": " + reason.message()});
+  } else if (hopeless) {
+    return_waiting(goal.node,
+                   {Code::unavailable, fmt::format("cannot reach node {} at {}: {}", to_string(goal.node),
+                                                   endpoint, reason.message())});
+  }
+}
+
+}  // namespace cobus::link

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/link/links.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "node/link/link_machine.hpp"
+
+namespace cobus::link {
+namespace {
+
+template <class... Handlers>
+struct Overloaded : Handlers... {
+  using Handlers::operator()...;
+};
+
+}  // namespace
+
+Links::Links(Transport& transport, const Clock& clock, Random& random, LinkEvents& events, Identity identity,
+             LinkOptions options)
+    : transport_(transport),
+      clock_(clock),
+      machine_(std::make_unique<LinkMachine>(transport, clock, random, events, std::move(identity),
+                                             std::move(options))) {}
+
+Links::~Links() = default;
+
+void Links::push(Command command) {
+  const std::scoped_lock lock(front_mutex_);
+  commands_.push_back(std::move(command));
+}
+
+TargetId Links::add_target(std::vector<std::string> endpoints, CurveKey key) {
+  TargetId target;
+  {
+    const std::scoped_lock lock(front_mutex_);
+    target = TargetId{++last_target_};
+    commands_.push_back(AddTarget{target, std::move(endpoints), key});
+  }
+  wake();
+  return target;
+}
+
+void Links::learn(NodeId node, std::vector<std::string> endpoints, CurveKey key) {
+  push(Learn{node, std::move(endpoints), key});
+}
+
+void Links::forget(NodeId node) { push(Forget{node}); }
+
+void Links::submit(NodeId node, std::string envelopes) { push(Submit{node, std::move(envelopes)}); }
+
+void Links::take_commands() {
+  {
+    const std::scoped_lock lock(front_mutex_);
+    taken_.swap(commands_);
+  }
+  for (Command& command : taken_) {
+    std::visit(
+        Overloaded{[this](Submit& c) { machine_->submit(c.node, std::move(c.envelopes)); },
+                   [this](Learn& c) { machine_->learn(c.node, std::move(c.endpoints), c.key); },
+                   [this](const Forget& c) { machine_->forget(c.node); },
+                   [this](AddTarget& c) { machine_->add_target(c.target, std::move(c.endpoints), c.key); }},
+        command);
+  }
+  taken_.clear();
+}
+
+void Links::publish() {
+  const bool changed = machine_->peers_changed();
+  std::vector<PeerInfo> peers;
+  if (changed) peers = machine_->peers();
+  const TimePoint due = machine_->next_due();
+  const std::scoped_lock lock(front_mutex_);
+  if (changed) peers_ = std::move(peers);
+  counters_ = machine_->counters();
+  due_ = due;
+}
+
+bool Links::poll(Duration longest, bool only_if_free) {
+  std::unique_lock lock(mutex_, std::defer_lock);
+  if (!only_if_free) {
+    lock.lock();
+  } else if (!lock.try_lock()) {
+    return false;
+  }
+  take_commands();
+  const bool told = machine_->turn();
+  machine_->wait(told ? Duration(0) : longest);
+  take_commands();
+  machine_->turn();
+  publish();
+  return true;
+}
+
+void Links::shut(TimePoint deadline) {
+  const std::scoped_lock lock(mutex_);
+  take_commands();
+  machine_->shut(deadline);
+  publish();
+}
+
+TimePoint Links::next_due() const {
+  const std::scoped_lock lock(front_mutex_);
+  return commands_.empty() ? due_ : std::min(due_, clock_.now());
+}
+
+std::vector<PeerInfo> Links::peers() const {
+  const std::scoped_lock lock(front_mutex_);
+  return peers_;
+}
+
+Links::Counters Links::counters() const {
+  const std::scoped_lock lock(front_mutex_);
+  return counters_;
+}
+
+}  // namespace cobus::link
