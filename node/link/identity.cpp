@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t private_file_bytes_max = 1024 * 1024;
+constexpr std::size_t private_file_bytes_max = 1'048'576;
 
 Status io_failure(const std::string& what) { return {Code::unavailable, what + ": " + std::strerror(errno)}; }
 

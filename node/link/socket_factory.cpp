@@ -34,7 +34,7 @@ Status set_common(void* socket, const CurvePair& own) {
   if (zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &bytes_max, sizeof bytes_max) != 0) {
     return zmq_failure("libzmq refused a limit of message sizes");
   }
-  const Status set = set_all(
+  Status set = set_all(
       socket, {
                   {ZMQ_SNDHWM, socket_queue_frames},  // never 0 (unbounded), never changed later
                   {ZMQ_RCVHWM, socket_queue_frames},

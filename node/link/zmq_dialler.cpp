@@ -11,7 +11,7 @@ namespace {
 constexpr int watched_events = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
 // One poll reads at most this much, so nobody else waits for long.
 constexpr std::size_t poll_frames_max = 512;
-constexpr std::size_t poll_bytes_max = 2 * 1024 * 1024;
+constexpr std::size_t poll_bytes_max = 2 * limits::frame_bytes_max;
 
 // A letter, which no id made by libzmq starts with, and the connection's number.
 using RoutingId = std::array<char, 9>;

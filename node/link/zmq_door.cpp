@@ -14,7 +14,7 @@ namespace {
 
 constexpr int watched_events = ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED;
 constexpr std::size_t poll_frames_max = 512;
-constexpr std::size_t poll_bytes_max = 2 * 1024 * 1024;
+constexpr std::size_t poll_bytes_max = 2 * limits::frame_bytes_max;
 constexpr std::size_t over_max = 1'024;
 constexpr std::size_t routing_id_bytes = 5;
 

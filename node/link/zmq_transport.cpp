@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <utility>
 
@@ -15,7 +16,7 @@ namespace cobus::link {
 namespace {
 
 // Places in ready_.
-enum : std::size_t { at_wake, at_dialler, at_dialler_monitor, at_door, at_door_monitor, at_zap, at_probes };
+enum : std::uint8_t { at_wake, at_dialler, at_dialler_monitor, at_door, at_door_monitor, at_zap, at_probes };
 
 }  // namespace
 
