@@ -178,7 +178,11 @@ bool Node::step() {
     more = place->shard.turn() || more;
     place->home.flush();
   }
-  links_.poll(Duration(0));
+  // A simulated transport does not wait; it notes when it is to be polled again at the latest.
+  TimePoint next = never;
+  for (auto& place : places_) next = std::min(next, place->shard.timers().next());
+  const Duration idle = next == never ? Duration(-1) : std::max(next - clock().now(), Duration(0));
+  links_.poll(more ? Duration(0) : idle);
   return more;
 }
 

@@ -121,7 +121,8 @@ class Node final : public link::LinkEvents {
   void start();
   // Asks every worker to stop, waits up to `grace`, ends the rest, says goodbye to peers, joins. Idempotent.
   void stop(Duration grace);
-  // One turn of every shard and of the link, without threads. True when there is more to do at once.
+  // One turn of every shard and of the link, without threads; the transport must not block. True when there
+  // is more to do at once.
   bool step();
 
   // What a peer's session proved; nothing when it has none now. Any thread.

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The whole cluster in one thread, from a seed: COBUS_SIM_SEED=N repeats one run, COBUS_SIM_SEEDS=N
+// runs that many.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+
+#include "echo.cobus.h"
+#include "text.cobus.h"
+#include "tests/sim/sim_cluster.hpp"
+
+namespace cobus::sim {
+namespace {
+
+using std::chrono::seconds;
+
+const std::vector<std::string> all = {"alpha", "beta", "gamma"};
+
+std::vector<std::uint64_t> seeds() {
+  const auto number = [](const char* name) -> std::uint64_t {
+    const char* text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
+    return text == nullptr ? 0 : std::strtoull(text, nullptr, 10);
+  };
+  if (const std::uint64_t one = number("COBUS_SIM_SEED"); one != 0) return {one};
+  std::vector<std::uint64_t> many(number("COBUS_SIM_SEEDS") != 0 ? number("COBUS_SIM_SEEDS") : 25);
+  for (std::size_t i = 0; i < many.size(); ++i) many[i] = i + 1;
+  return many;
+}
+
+// What to type to see a failing seed again.
+std::string replay(std::uint64_t seed) { return "replay: COBUS_SIM_SEED=" + std::to_string(seed) + " sim_cluster_test"; }
+
+void start_all(SimCluster& cluster) {
+  cluster.start_broker();
+  for (const std::string& name : all) cluster.start_node(name);
+}
+
+bool all_see(SimCluster& cluster, const std::vector<std::string>& nodes) {
+  for (const std::string& name : nodes) {
+    if (!cluster.sees(name, nodes)) return false;
+  }
+  return true;
+}
+
+struct Tally {
+  int replied = 0;
+  std::map<Code, int> failed;
+  int done() const {
+    int count = replied;
+    for (const auto& [code, times] : failed) count += times;
+    return count;
+  }
+};
+
+Task<> call_many(Self self, NodeId to, int times, Tally* tally) {
+  for (int i = 0; i < times; ++i) {
+    echo::EchoRequest request;
+    request.set_text(std::to_string(i));
+    echo::EchoStub echo(self, to);
+    CallOptions options;
+    options.timeout = seconds(10);
+    auto reply = co_await echo.Echo(request, options);
+    if (!reply) {
+      ++tally->failed[reply.error().code()];
+    } else if (reply->text() == request.text()) {
+      ++tally->replied;
+    }
+  }
+}
+
+Task<> grep(Self self, NodeId to, std::string text, std::vector<std::uint64_t>* lines, Status* status) {
+  text::GrepRequest request;
+  request.set_text(std::move(text));
+  request.set_pattern("needle");
+  auto found = text::TextStub(self, to).Grep(std::move(request));
+  while (auto line = co_await found.next()) lines->push_back(line->number());
+  *status = found.status();
+}
+
+TEST(SimCluster, NodesFindOneAnotherAndCall) {
+  for (const std::uint64_t seed : seeds()) {
+    SCOPED_TRACE(replay(seed));
+    SimCluster cluster(seed);
+    start_all(cluster);
+    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+    Tally tally;
+    const NodeId beta = cluster.process("beta").node->id();
+    cluster.process("alpha").node->spawn("test.caller", &call_many, beta, 100, &tally);
+    cluster.process("gamma").node->spawn("test.caller", &call_many, NodeId::none, 100, &tally);
+    ASSERT_TRUE(cluster.run_until([&] { return tally.done() == 200; }, seconds(60)));
+    EXPECT_EQ(tally.replied, 200);
+  }
+}
+
+TEST(SimCluster, AStreamArrivesWholeAndInOrder) {
+  for (const std::uint64_t seed : seeds()) {
+    SCOPED_TRACE(replay(seed));
+    SimCluster cluster(seed);
+    start_all(cluster);
+    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+    std::string text;
+    for (int i = 1; i <= 1000; ++i) text += i % 2 == 0 ? "hay\n" : "a needle\n";
+    std::vector<std::uint64_t> lines;
+    Status status(Code::unknown, "not over");
+    cluster.process("alpha").node->spawn("test.grep", &grep, cluster.process("beta").node->id(), text, &lines, &status);
+    ASSERT_TRUE(cluster.run_until([&] { return status.code() != Code::unknown; }, seconds(60)));
+    EXPECT_TRUE(status.ok()) << status.to_string();
+    ASSERT_EQ(lines.size(), 500U);
+    for (std::size_t i = 0; i < lines.size(); ++i) ASSERT_EQ(lines[i], 2 * i + 1);
+  }
+}
+
+TEST(SimCluster, CallsToAKilledNodeFailAndTheDirectoryForgetsIt) {
+  for (const std::uint64_t seed : seeds()) {
+    SCOPED_TRACE(replay(seed));
+    SimCluster cluster(seed);
+    start_all(cluster);
+    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+    Tally tally;
+    const NodeId beta = cluster.process("beta").node->id();
+    cluster.process("alpha").node->spawn("test.caller", &call_many, beta, 100, &tally);
+    ASSERT_TRUE(cluster.run_until([&] { return tally.replied >= 20; }, seconds(60)));
+    cluster.kill("beta");
+    ASSERT_TRUE(cluster.run_until([&] { return tally.done() == 100; }, seconds(60)));
+    EXPECT_GT(tally.failed[Code::unavailable] + tally.failed[Code::not_found], 0);
+    EXPECT_EQ(tally.failed.count(Code::deadline_exceeded), 0U) << "a lost node is noticed before the deadline";
+    EXPECT_TRUE(cluster.run_until([&] { return all_see(cluster, {"alpha", "gamma"}); }, seconds(10)));
+  }
+}
+
+TEST(SimCluster, ConnectedNodesGoOnWithoutABrokerAndAnEmptyOneIsCompleteAgain) {
+  for (const std::uint64_t seed : seeds()) {
+    SCOPED_TRACE(replay(seed));
+    SimCluster cluster(seed);
+    start_all(cluster);
+    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+    cluster.kill("broker");
+    cluster.run_for(seconds(20));
+    EXPECT_TRUE(all_see(cluster, all)) << "the last state is kept";
+    Tally tally;
+    cluster.process("alpha").node->spawn("test.caller", &call_many, cluster.process("gamma").node->id(), 50, &tally);
+    ASSERT_TRUE(cluster.run_until([&] { return tally.done() == 50; }, seconds(60)));
+    EXPECT_EQ(tally.replied, 50);
+    cluster.start_broker();
+    cluster.start_node("delta");
+    EXPECT_TRUE(cluster.run_until([&] { return all_see(cluster, {"alpha", "beta", "delta", "gamma"}); }, seconds(15)));
+  }
+}
+
+TEST(SimCluster, TheSameSeedGivesTheSameRun) {
+  const auto run = [](std::uint64_t seed) {
+    SimCluster cluster(seed);
+    start_all(cluster);
+    Tally tally;
+    cluster.run_until([&] { return all_see(cluster, all); }, seconds(10));
+    cluster.process("alpha").node->spawn("test.caller", &call_many, NodeId::none, 50, &tally);
+    cluster.run_for(seconds(5));
+    return std::pair(cluster.history(), tally.replied);
+  };
+  EXPECT_EQ(run(3), run(3));
+  EXPECT_NE(run(3), run(4));
+}
+
+}  // namespace
+}  // namespace cobus::sim

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// TestNode: one node without a network, stepped by the test on a manual clock.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "node/link/sim_transport.hpp"
+#include "node/worker/node.hpp"
+
+namespace cobus {
+
+class TestNode : public ::testing::Test {
+ protected:
+  explicit TestNode(unsigned shards = 1) {
+    link::Identity identity;
+    transport_ = network_.attach("here", "", identity.pair.key);
+    NodeOptions options;
+    options.name = "here";
+    options.shards = shards;
+    options.pool_threads = 0;
+    options.clock = &network_.clock();
+    options.random = &network_.random();
+    node_ = std::make_unique<Node>(std::move(options), *transport_, std::move(identity));
+  }
+
+  void step() {
+    while (node_->step()) {
+    }
+    node_->step();
+  }
+  void advance(Duration time) {
+    network_.clock().advance(time);
+    step();
+  }
+  template <class Function, class... Arguments>
+  void spawn(Function function, Arguments... arguments) {
+    node_->spawn("test", function, std::move(arguments)...);
+    step();
+  }
+  std::size_t workers() {
+    std::size_t count = 0;
+    for (unsigned i = 0; i < node_->shards(); ++i) count += node_->home(i).workers();
+    return count;
+  }
+
+  link::SimNetwork network_{1};
+  std::unique_ptr<link::Transport> transport_;
+  std::unique_ptr<Node> node_;
+};
+
+}  // namespace cobus

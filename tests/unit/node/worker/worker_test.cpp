@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/worker/worker.hpp"
+
+#include <gtest/gtest.h>
+
+#include <stdexcept>
+
+#include "echo.cobus.h"
+#include "text.cobus.h"
+#include "node/worker/self.hpp"
+#include "tests/support/test_node.hpp"
+
+namespace cobus {
+namespace {
+
+using echo::EchoReply;
+using echo::EchoRequest;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+EchoRequest say(std::string text) {
+  EchoRequest request;
+  request.set_text(std::move(text));
+  return request;
+}
+
+class WorkerTest : public TestNode {};
+class ManyShards : public TestNode {
+ protected:
+  ManyShards() : TestNode(3) {}
+};
+
+Task<> collect(Self self, int count, std::vector<std::string>* heard) {
+  for (int i = 0; i < count; ++i) {
+    auto message = co_await self.receive<EchoRequest>();
+    if (!message) co_return;
+    heard->push_back((*message)->text());
+  }
+}
+
+Task<> speak(Self self, Address to, int count) {
+  for (int i = 0; i < count; ++i) EXPECT_TRUE((co_await self.send(to, say(std::to_string(i)))).ok());
+}
+
+TEST_F(WorkerTest, M1_MessagesFromOneSenderArriveInOrder) {
+  std::vector<std::string> heard;
+  spawn([](Self self, std::vector<std::string>* into) -> Task<> {
+    const Address listener = self.spawn("listener", &collect, 100, into);
+    self.spawn("speaker", &speak, listener, 100);
+    co_return;
+  }, &heard);
+  ASSERT_EQ(heard.size(), 100U);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(heard[static_cast<std::size_t>(i)], std::to_string(i));
+  EXPECT_EQ(workers(), 0U);
+}
+
+TEST_F(ManyShards, M1_MessagesAcrossShardsArriveInOrder) {
+  std::vector<std::string> heard;
+  Address listener;
+  spawn([](Self self, Address* address, std::vector<std::string>* into) -> Task<> {
+    *address = self.address();
+    co_await collect(self, 1000, into);
+  }, &listener, &heard);
+  spawn(&speak, listener, 1000);
+  ASSERT_EQ(heard.size(), 1000U);
+  for (int i = 0; i < 1000; ++i) EXPECT_EQ(heard[static_cast<std::size_t>(i)], std::to_string(i));
+}
+
+TEST_F(WorkerTest, ReceiveTakesTheAwaitedTypeAndLeavesTheRestInOrder) {
+  std::vector<std::string> heard;
+  spawn([](Self self, std::vector<std::string>* into) -> Task<> {
+    EXPECT_TRUE(self.try_send(self.address(), say("first")).ok());
+    EchoReply reply;
+    reply.set_text("wanted");
+    EXPECT_TRUE(self.try_send(self.address(), reply).ok());
+    EXPECT_TRUE(self.try_send(self.address(), say("second")).ok());
+    auto wanted = co_await self.receive<EchoReply>();
+    into->push_back((*wanted)->text());
+    for (int i = 0; i < 2; ++i) {
+      auto any = co_await self.receive<EchoReply, EchoRequest>();
+      into->push_back(any->as<EchoRequest>()->text());
+    }
+  }, &heard);
+  EXPECT_EQ(heard, (std::vector<std::string>{"wanted", "first", "second"}));
+}
+
+TEST_F(WorkerTest, ReceiveGivesUpAfterItsTimeout) {
+  Status status;
+  spawn([](Self self, Status* into) -> Task<> {
+    auto message = co_await self.receive<EchoRequest>(seconds(1));
+    *into = message ? Status() : message.error();
+  }, &status);
+  advance(milliseconds(900));
+  EXPECT_TRUE(status.ok());
+  advance(milliseconds(200));
+  EXPECT_EQ(status.code(), Code::deadline_exceeded);
+}
+
+TEST_F(WorkerTest, AMessageToAWorkerThatIsGoneIsCounted) {
+  spawn([](Self self) -> Task<> {
+    const Address gone = self.spawn("short", +[](Self) -> Task<> { co_return; });
+    co_await yield();
+    co_await yield();
+    EXPECT_TRUE((co_await self.send(gone, say("hello?"))).ok());
+  });
+  EXPECT_EQ(node_->dead_letters(), 1U);
+}
+
+TEST_F(WorkerTest, M5_AFullMailboxTakesNoMore) {
+  spawn([](Self self) -> Task<> {
+    for (std::size_t i = 0; i < limits::mailbox_messages_max + 10; ++i) {
+      EXPECT_TRUE((co_await self.send(self.address(), say("x"))).ok());
+    }
+    EXPECT_EQ(self.worker().mailbox.size(), limits::mailbox_messages_max);
+  });
+  EXPECT_EQ(node_->dead_letters(), 10U);
+}
+
+TEST_F(WorkerTest, W5_AnExceptionEndsOnlyItsWorker) {
+  bool other_ended = false;
+  spawn([](Self self, bool* ended) -> Task<> {
+    self.spawn("thrower", +[](Self) -> Task<> {
+      throw std::runtime_error("a bug of its author");
+      co_return;
+    });
+    EXPECT_TRUE((co_await sleep(milliseconds(5))).ok());
+    *ended = true;
+  }, &other_ended);
+  advance(milliseconds(10));
+  EXPECT_TRUE(other_ended);
+  EXPECT_EQ(workers(), 0U);
+}
+
+TEST_F(WorkerTest, AStoppedWorkerHearsItAtItsWait) {
+  Status status;
+  spawn([](Self self, Status* into) -> Task<> {
+    auto message = co_await self.receive<EchoRequest>();
+    *into = message ? Status() : message.error();
+  }, &status);
+  node_->home(0).stop_all();
+  step();
+  EXPECT_EQ(status.code(), Code::cancelled);
+}
+
+class Service final : public echo::EchoService {
+ public:
+  Task<Result<EchoReply>> Echo(Call call, EchoRequest request) override {
+    if (request.text() == "throw") throw std::runtime_error("cannot");
+    if (request.text() == "never") {
+      while (!call.stop_requested()) static_cast<void>(co_await sleep(seconds(1)));
+      ++cancelled;
+      co_return fail(Code::cancelled, "as asked");
+    }
+    EchoReply reply;
+    reply.set_text(request.text());
+    co_return reply;
+  }
+  int cancelled = 0;
+};
+
+class Lines final : public text::TextService {
+ public:
+  Stream<text::Line> Grep(Call /*call*/, text::GrepRequest request) override {
+    for (std::uint64_t i = 1; request.pattern() == "endless" || i <= 1000; ++i) {
+      text::Line line;
+      line.set_number(i);
+      ++made;
+      co_yield line;
+    }
+  }
+  std::uint64_t made = 0;
+};
+
+class CallTest : public TestNode {
+ protected:
+  CallTest() : TestNode(2) {
+    auto service = std::make_unique<Service>();
+    service_ = service.get();
+    node_->add_service(std::move(service));
+    auto lines = std::make_unique<Lines>();
+    lines_ = lines.get();
+    node_->add_service(std::move(lines));
+  }
+  Service* service_;
+  Lines* lines_;
+};
+
+Task<> call_once(Self self, std::string text, Duration timeout, std::optional<Result<EchoReply>>* into) {
+  CallOptions options;
+  options.timeout = timeout;
+  *into = co_await echo::EchoStub(self).Echo(say(std::move(text)), options);
+}
+
+TEST_F(CallTest, M4_ACallIsAnswered) {
+  std::optional<Result<EchoReply>> reply;
+  spawn(&call_once, std::string("hello"), seconds(1), &reply);
+  ASSERT_TRUE(reply && *reply);
+  EXPECT_EQ((*reply)->text(), "hello");
+  EXPECT_EQ(workers(), 0U);
+  EXPECT_EQ(node_->calls_running.load(), 0U);
+}
+
+TEST_F(CallTest, W5_AHandlerThatThrowsAnswersInternalWithItsText) {
+  std::optional<Result<EchoReply>> reply;
+  spawn(&call_once, std::string("throw"), seconds(1), &reply);
+  ASSERT_TRUE(reply && !*reply);
+  EXPECT_EQ(reply->error().code(), Code::internal);
+  EXPECT_NE(reply->error().message().find("cannot"), std::string::npos);
+}
+
+TEST_F(CallTest, M4_ACallEndsAtItsDeadlineAndTheHandlerIsCancelled) {
+  std::optional<Result<EchoReply>> reply;
+  spawn(&call_once, std::string("never"), seconds(2), &reply);
+  advance(milliseconds(1900));
+  EXPECT_FALSE(reply);
+  advance(milliseconds(200));
+  ASSERT_TRUE(reply && !*reply);
+  EXPECT_EQ(reply->error().code(), Code::deadline_exceeded);
+  EXPECT_EQ(service_->cancelled, 1);
+  EXPECT_EQ(workers(), 0U);
+}
+
+TEST_F(CallTest, M4_ACallToWhatNobodyOffersFailsAtOnce) {
+  std::optional<Status> status;
+  spawn([](Self self, std::optional<Status>* into) -> Task<> {
+    auto reply = co_await call_method<EchoReply>(self, NodeId::none, "no.Such/Thing", say(""), {});
+    *into = reply ? Status() : reply.error();
+  }, &status);
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->code(), Code::not_found);
+}
+
+TEST_F(CallTest, AStreamArrivesInOrderAndEnds) {
+  std::uint64_t last = 0;
+  spawn([](Self self, std::uint64_t* into) -> Task<> {
+    auto lines = text::TextStub(self).Grep(text::GrepRequest());
+    while (auto line = co_await lines.next()) {
+      EXPECT_EQ(line->number(), *into + 1);
+      *into = line->number();
+    }
+    EXPECT_TRUE(lines.status().ok());
+  }, &last);
+  EXPECT_EQ(last, 1000U);
+  EXPECT_EQ(workers(), 0U);
+}
+
+TEST_F(CallTest, AConsumerThatLeavesEarlyEndsTheProducerAndCreditBoundsIt) {
+  spawn([](Self self) -> Task<> {
+    text::GrepRequest request;
+    request.set_pattern("endless");
+    auto lines = text::TextStub(self).Grep(std::move(request));
+    for (int i = 0; i < 10; ++i) static_cast<void>(co_await lines.next());
+    EXPECT_TRUE((co_await sleep(seconds(1))).ok());
+  });
+  advance(seconds(2));
+  EXPECT_LE(lines_->made, 2 * limits::stream_credit);
+  EXPECT_EQ(workers(), 0U);
+}
+
+}  // namespace
+}  // namespace cobus
