@@ -147,9 +147,11 @@ const char* read_header_entry(const char* entry, const char* at, const char* end
   std::string_view bytes;
   const char* const after = wire::read_bytes(at, end, bytes);
   if (after == nullptr) return nullptr;
-  if (run.empty()) run = std::string_view(entry, 0);
-  if (run.data() + run.size() == entry)
-    run = std::string_view(run.data(), static_cast<std::size_t>(after - run.data()));
+  if (run.empty()) {
+    run = std::string_view(entry, after);
+  } else if (run.end() == entry) {
+    run = std::string_view(run.begin(), after);
+  }
   return after;
 }
 
