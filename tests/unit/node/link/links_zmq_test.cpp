@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Two Links in one thread over real sockets: CURVE on loopback, the system's clock.
+#include <gtest/gtest.h>
+
+#include "node/link/zmq_transport.hpp"
+#include "tests/unit/node/link/link_world.hpp"
+
+namespace cobus::link {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr char free_port[] = "tcp://127.0.0.1:0";
+
+struct LinksOverZmq : testing::Test {
+  ClusterSecret cluster = ClusterSecret::make();
+
+  // Certificates hold now, so the one of the simulated world does not do.
+  v1::Certificate certify_now(const std::string& name, const CurveKey& key) const {
+    const std::int64_t now_s = system_clock().unix_us() / 1'000'000;
+    v1::CertificateBody body;
+    body.set_name(name);
+    body.set_role(v1::NODE);
+    body.set_curve_key(key.bytes.data(), key.bytes.size());
+    body.set_not_before(now_s - 60);
+    body.set_not_after(now_s + 3600);
+    return cluster.sign(body);
+  }
+  void make(LinkNode& node, const std::string& name, std::uint64_t id, bool certified = true) const {
+    Identity identity{make_curve_pair(), cluster.key(), {}};
+    if (certified) identity.certificate = certify_now(name, identity.pair.key);
+    node.id = NodeId{id};
+    node.key = identity.pair.key;
+    auto transport = ZmqTransport::open({.own = {node.key, identity.pair.secret.clone()},
+                                         .listen = free_port,
+                                         .access = {},
+                                         .test_door = false});
+    ASSERT_TRUE(transport.has_value()) << transport.error().to_string();
+    node.endpoint = (*transport)->listening();
+    node.transport = std::move(*transport);
+    LinkOptions options;
+    options.node = node.id;
+    options.incarnation = id;
+    options.name = name;
+    node.links = std::make_unique<Links>(*node.transport, system_clock(), system_random(), node, std::move(identity),
+                                         std::move(options));
+  }
+  static bool run(LinkNode& a, LinkNode& b, const std::function<bool()>& done) {
+    const TimePoint end = system_clock().now() + 20s;
+    while (!done()) {
+      if (system_clock().now() > end) return false;
+      a.links->poll(1ms);
+      b.links->poll(1ms);
+    }
+    return true;
+  }
+};
+
+TEST_F(LinksOverZmq, CarryTenThousandEnvelopesEachWayInOrder) {
+  LinkNode a;
+  LinkNode b;
+  make(a, "alpha", 1);
+  make(b, "beta", 2);
+  a.know(b);
+  b.know(a);  // both dial at once
+  for (std::uint64_t i = 0; i < 10'000; ++i) {
+    a.send(b, i);
+    b.send(a, i);
+  }
+  ASSERT_TRUE(run(a, b, [&] { return a.got.size() + a.returned.size() >= 10'000 && b.got.size() >= 10'000; }));
+  for (std::uint64_t i = 0; i < 10'000; ++i) {
+    ASSERT_EQ(a.got[i].number, i);
+    ASSERT_EQ(b.got[i].number, i);
+  }
+  EXPECT_EQ(a.ups.size(), 1U);
+  EXPECT_EQ(b.ups.size(), 1U);
+  EXPECT_EQ(a.ups[0].first.name, "beta");
+}
+
+TEST_F(LinksOverZmq, TellAStrangerWhyItIsRefused) {
+  LinkNode stranger;
+  LinkNode b;
+  make(stranger, "stranger", 1, false);
+  make(b, "beta", 2);
+  stranger.links->add_target({b.endpoint}, b.key);
+  ASSERT_TRUE(run(stranger, b, [&] { return !stranger.target_failures.empty(); }));
+  EXPECT_EQ(stranger.target_failures[0].code(), Code::unauthenticated) << stranger.target_failures[0].to_string();
+  EXPECT_TRUE(b.ups.empty());
+}
+
+TEST_F(LinksOverZmq, NoticeAtOnceThatAPeerIsGone) {
+  LinkNode a;
+  {
+    LinkNode b;
+    make(a, "alpha", 1);
+    make(b, "beta", 2);
+    a.know(b);
+    a.send(b, 1);
+    ASSERT_TRUE(run(a, b, [&] { return !b.got.empty(); }));
+  }
+  const TimePoint end = system_clock().now() + 1s;
+  while (a.downs.empty() && system_clock().now() < end) a.links->poll(1ms);
+  EXPECT_EQ(a.downs.size(), 1U);
+}
+
+}  // namespace
+}  // namespace cobus::link
