@@ -91,7 +91,7 @@ class [[nodiscard]] Receive : Waiting, Receiver {
     if (envelope_->type != type_id_of<Message>()) return false;
     Result<Message> message = take<Message>(*envelope_);
     if (message) {
-      received.emplace(envelope_->from, std::variant<Messages...>(std::move(*message)));
+      received = Received<Messages...>(envelope_->from, std::variant<Messages...>(std::move(*message)));
     } else {
       received = fail(std::move(message).error());
     }
