@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Figure: what a bench program says on its standard output: one line of JSON a measurement, which
+// run.py reads. Its conditions are what a reader must know to judge it: sizes, windows, durability.
+// Also the command line that all of them share: PROGRAM NAME [COUNT] [FOLDER].
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace cobus::bench {
+
+using Steady = std::chrono::steady_clock;
+
+inline double seconds_since(Steady::time_point begin) {
+  return std::chrono::duration<double>(Steady::now() - begin).count();
+}
+
+// None of the texts may hold a quote or a backslash.
+inline void print_figure(std::string_view unit, double value, std::string_view conditions) {
+  std::printf("{\"unit\":\"%.*s\",\"value\":%.17g,\"conditions\":\"%.*s\"}\n", static_cast<int>(unit.size()),
+              unit.data(), value, static_cast<int>(conditions.size()), conditions.data());
+  std::fflush(stdout);
+}
+
+inline void print_versions(std::initializer_list<std::pair<std::string_view, std::string>> versions) {
+  std::string line;
+  for (const auto& [name, version] : versions) {
+    line += (line.empty() ? "{\"" : ",\"") + std::string(name) + "\":\"" + version + "\"";
+  }
+  std::printf("%s}\n", line.c_str());
+}
+
+// Of at least one value.
+inline double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// Ends the program: a measurement that went wrong has no figure.
+[[noreturn]] inline void give_up(const std::string& why) {
+  std::fprintf(stderr, "bench: %s\n", why.c_str());
+  std::exit(1);
+}
+
+struct Arguments {
+  std::string_view name;
+  std::uint64_t count = 0;  // 0: the program's own choice
+  std::string folder;       // for files; the present one without
+};
+
+inline Arguments parse_arguments(int argc, char** argv) {
+  if (argc < 2) give_up("usage: PROGRAM NAME|versions [COUNT] [FOLDER]");
+  Arguments arguments{.name = argv[1], .count = 0, .folder = argc > 3 ? argv[3] : "."};
+  if (argc > 2) {
+    const std::string_view text = argv[2];
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), arguments.count);
+    if (read.ec != std::errc() || read.ptr != text.data() + text.size())
+      give_up("not a count: " + std::string(text));
+  }
+  return arguments;
+}
+
+}  // namespace cobus::bench
