@@ -235,18 +235,28 @@ void SimNetwork::kill(const std::string& host) {
   for (SimTransport* transport : killed) end_process(*transport);
 }
 
-void SimNetwork::break_connections(const std::string& one, const std::string& other) {
-  std::vector<std::shared_ptr<Connection>> broken;
+std::vector<std::pair<std::shared_ptr<SimNetwork::Connection>, std::size_t>> SimNetwork::between(
+    const std::string& one, const std::string& other) const {
+  std::vector<std::pair<std::shared_ptr<Connection>, std::size_t>> found;
   for (const auto& [number, transport] : transports_) {
-    if (transport->host_ != one && transport->host_ != other) continue;
+    if (transport->host_ != one) continue;
     for (const auto& [id, side] : transport->sides_) {
-      const std::string& peer = side.connection->ends[side.end].peer_host;
-      if (side.end == dialling_end && pair_of(transport->host_, peer) == pair_of(one, other)) {
-        broken.push_back(side.connection);
-      }
+      if (side.connection->ends[side.end].peer_host == other) found.emplace_back(side.connection, side.end);
     }
   }
-  for (const auto& connection : broken) break_connection(connection);
+  return found;
+}
+
+void SimNetwork::break_connections(const std::string& one, const std::string& other) {
+  for (const auto& [connection, end] : between(one, other)) break_connection(connection);
+}
+
+void SimNetwork::break_half(const std::string& one, const std::string& other) {
+  for (const auto& [connection, end] : between(one, other)) {
+    drop(connection, end);
+    drop(connection, 1 - end);
+    schedule({What::closed, connection, end, {}, CloseReason::disconnected});
+  }
 }
 
 TimePoint SimNetwork::next_event() const {

@@ -15,6 +15,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "node/link/transport.hpp"
 #include "node/runtime/random.hpp"
@@ -61,6 +62,10 @@ class SimNetwork {
   // Ends the connections between two hosts, for both sides; what was on its way is lost.
   void break_connections(const std::string& one, const std::string& other);
 
+  // The same for one side: `one` hears of the end, `other` hears nothing any more, as when a firewall
+  // between them forgot.
+  void break_half(const std::string& one, const std::string& other);
+
   // When the next delivery is due; `never` when nothing is on its way, or only between hosts that are cut.
   [[nodiscard]] TimePoint next_event() const;
   // Connections that neither end has closed, opening ones included.
@@ -103,6 +108,9 @@ class SimNetwork {
   // Both ends hear that it is over; what was on its way is dropped.
   void break_connection(const std::shared_ptr<Connection>& connection);
   void end_process(SimTransport& transport);
+  // Connections between two hosts, with the number of the end that is at `one`.
+  [[nodiscard]] std::vector<std::pair<std::shared_ptr<Connection>, std::size_t>> between(
+      const std::string& one, const std::string& other) const;
   [[nodiscard]] bool is_cut(const std::string& one, const std::string& other) const;
 
   ManualClock clock_;

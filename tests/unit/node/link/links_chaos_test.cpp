@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Links against a network that breaks at random and against peers that send anything. Each failure prints the seed
-// that repeats it.
+// Links against a network that breaks at random and against peers that send anything. Each failure prints the
+// seed that repeats it.
 #include <gtest/gtest.h>
 
 #include <map>
@@ -29,11 +29,12 @@ testing::AssertionResult arrived_in_order(const LinkNode& node) {
     auto [found, is_new] = last.try_emplace(got.from);
     Last& before = found->second;
     if (!is_new && got.number <= before.number) {
-      return testing::AssertionFailure() << got.number << " came after " << before.number << " from "
-                                         << to_string(got.from);
+      return testing::AssertionFailure()
+             << got.number << " came after " << before.number << " from " << to_string(got.from);
     }
     if (!is_new && got.session == before.session && got.number != before.number + 1) {
-      return testing::AssertionFailure() << "a gap within a session from " << before.number << " to " << got.number;
+      return testing::AssertionFailure()
+             << "a gap within a session from " << before.number << " to " << got.number;
     }
     before = {got.number, got.session};
   }
@@ -56,7 +57,7 @@ testing::AssertionResult sessions_make_sense(const LinkNode& node) {
 
 // Something goes wrong with the network between `one` and `other`, or is mended.
 void disturb(LinkWorld& world, const LinkNode& one, const LinkNode& other) {
-  switch (world.network.random().below(8)) {
+  switch (world.network.random().below(10)) {
     case 0:
     case 1:
       world.network.break_connections(one.host, other.host);
@@ -69,6 +70,10 @@ void disturb(LinkWorld& world, const LinkNode& one, const LinkNode& other) {
       break;
     case 4:
       world.network.options().latency_max = 1ms + world.network.random().jitter(100ms);
+      break;
+    case 5:
+    case 6:
+      world.network.break_half(one.host, other.host);
       break;
     default:
       world.network.heal(one.host, other.host);
@@ -228,7 +233,8 @@ TEST_F(LinksUnderAttack, SurviveAnyFirstFrame) {
   for (std::uint64_t seed = 0; seed < 10'000; ++seed) {
     SeededRandom random(seed);
     attacker.dial(victim);
-    attacker.send(random.below(2) == 0 ? random_bytes(random, 300) : mutated(random, attacker.hello(seed + 1)));
+    attacker.send(random.below(2) == 0 ? random_bytes(random, 300)
+                                       : mutated(random, attacker.hello(seed + 1)));
     attacker.send(data_frame(seed + 1, 1, seed));
     attacker.settle();
     ASSERT_TRUE(victim.got.empty()) << "seed " << seed;
@@ -250,7 +256,8 @@ TEST_F(LinksUnderAttack, SurviveAnyFrameWithinASession) {
     }
     attacker.settle();
     attacker.leave();
-    ASSERT_TRUE(world.run(1s, [&] { return victim.connected == std::vector{friendly.id}; })) << "seed " << seed;
+    ASSERT_TRUE(world.run(1s, [&] { return victim.connected == std::vector{friendly.id}; }))
+        << "seed " << seed;
   }
   EXPECT_EQ(victim.ups.size(), 10'001U);
   EXPECT_EQ(victim.downs.size(), 10'000U);
@@ -303,11 +310,11 @@ TEST_F(LinksUnderAttack, EndTheSessionOfWhoBreaksTheProtocol) {
   std::string hello_again;
   append_frame_header(hello_again, {.session = 5, .sequence = 2, .hello = "\x08\x01"});
   const std::vector<Violation> violations = {
-      {data_frame(5, 3, 1), Code::data_loss},   // a gap
-      {data_frame(5, 1, 1), Code::data_loss},   // a repetition
-      {data_frame(6, 2, 1), Code::internal},    // another session
-      {"\xff\xff\xff", Code::internal},         // no frame
-      {acknowledges, Code::internal},           // what was never sent
+      {data_frame(5, 3, 1), Code::data_loss},  // a gap
+      {data_frame(5, 1, 1), Code::data_loss},  // a repetition
+      {data_frame(6, 2, 1), Code::internal},   // another session
+      {"\xff\xff\xff", Code::internal},        // no frame
+      {acknowledges, Code::internal},          // what was never sent
       {hello_again, Code::internal},
   };
   for (const Violation& violation : violations) {

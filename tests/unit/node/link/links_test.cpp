@@ -145,13 +145,12 @@ TEST_F(LinksTest, RefuseOneWhoClaimsTheNodeIdOfAnother) {
 
 struct EnrolmentTest : testing::Test {
   LinkWorld world;
-  LinkNode& broker = world.add({.name = "broker",
-                                .endpoint = endpoint_a,
-                                .id = 1,
-                                .role = v1::BROKER,
-                                .enroller = [this](const v1::Hello& hello, const CurveKey& key) {
-                                  return enrol(hello, key);
-                                }});
+  LinkNode& broker = world.add(
+      {.name = "broker",
+       .endpoint = endpoint_a,
+       .id = 1,
+       .role = v1::BROKER,
+       .enroller = [this](const v1::Hello& hello, const CurveKey& key) { return enrol(hello, key); }});
   Result<v1::Certificate> enrol(const v1::Hello& hello, const CurveKey& key) const {
     if (hello.token() != "sesame") return fail(Code::unauthenticated, "the token is not known here");
     return certify(world.cluster, hello.name(), v1::NODE, key);
@@ -292,6 +291,20 @@ TEST_F(LinksTest, RedialWhomTheyKnowAfterTheConnectionBroke) {
   EXPECT_TRUE(world.run(1s, [&] { return a.ups.size() == 2 && b.ups.size() == 2; }));
   EXPECT_EQ(a.downs.size(), 1U);
   EXPECT_EQ(b.downs.size(), 1U);
+}
+
+TEST_F(LinksTest, TakeBackAPeerThatLostTheConnectionUnseen) {
+  connect();
+  world.network.break_half("alpha", "beta");
+  // Beta still believes in the session when alpha dials anew, and gives it up for the new one.
+  EXPECT_TRUE(world.run(200ms, [&] { return a.ups.size() == 2 && b.ups.size() == 2; }));
+  ASSERT_EQ(b.downs.size(), 1U);
+  EXPECT_THAT(b.downs[0].second.message(), HasSubstr("came back"));
+  world.network.break_half("beta", "alpha");  // and the other way round
+  b.know(a);
+  b.send(a, 1);
+  EXPECT_TRUE(world.run(200ms, [&] { return !a.got.empty(); }));
+  EXPECT_EQ(world.network.connections(), 1U);
 }
 
 TEST_F(LinksTest, DoNotTakeAnotherNodeForTheOneTheyDialled) {

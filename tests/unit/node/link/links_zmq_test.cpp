@@ -43,8 +43,8 @@ struct LinksOverZmq : testing::Test {
     options.node = node.id;
     options.incarnation = id;
     options.name = name;
-    node.links = std::make_unique<Links>(*node.transport, system_clock(), system_random(), node, std::move(identity),
-                                         std::move(options));
+    node.links = std::make_unique<Links>(*node.transport, system_clock(), system_random(), node,
+                                         std::move(identity), std::move(options));
   }
   static bool run(LinkNode& a, LinkNode& b, const std::function<bool()>& done) {
     const TimePoint end = system_clock().now() + 20s;
@@ -68,7 +68,8 @@ TEST_F(LinksOverZmq, CarryTenThousandEnvelopesEachWayInOrder) {
     a.send(b, i);
     b.send(a, i);
   }
-  ASSERT_TRUE(run(a, b, [&] { return a.got.size() + a.returned.size() >= 10'000 && b.got.size() >= 10'000; }));
+  ASSERT_TRUE(
+      run(a, b, [&] { return a.got.size() + a.returned.size() >= 10'000 && b.got.size() >= 10'000; }));
   for (std::uint64_t i = 0; i < 10'000; ++i) {
     ASSERT_EQ(a.got[i].number, i);
     ASSERT_EQ(b.got[i].number, i);
@@ -85,7 +86,8 @@ TEST_F(LinksOverZmq, TellAStrangerWhyItIsRefused) {
   make(b, "beta", 2);
   stranger.links->add_target({b.endpoint}, b.key);
   ASSERT_TRUE(run(stranger, b, [&] { return !stranger.target_failures.empty(); }));
-  EXPECT_EQ(stranger.target_failures[0].code(), Code::unauthenticated) << stranger.target_failures[0].to_string();
+  EXPECT_EQ(stranger.target_failures[0].code(), Code::unauthenticated)
+      << stranger.target_failures[0].to_string();
   EXPECT_TRUE(b.ups.empty());
 }
 

@@ -169,6 +169,19 @@ TEST_F(SimTransportTest, BreaksConnectionsForBothSidesOnceEach) {
   EXPECT_EQ(network.connections(), 0U);
 }
 
+TEST_F(SimTransportTest, BreaksAConnectionForOneSideOnly) {
+  const ConnectionId dialled = a.dial(endpoint_b, 2);
+  a.transport->send(dialled, "1");
+  settle();
+  network.break_half("a", "b");
+  settle();
+  EXPECT_EQ(a.log.back(), closed(CloseReason::disconnected));
+  EXPECT_EQ(b.log, std::vector<std::string>{"1"});
+  EXPECT_EQ(b.transport->send(b.last, "into the void"), SendOutcome::sent);
+  settle();
+  EXPECT_EQ(a.log.size(), 2U);
+}
+
 std::vector<std::string> history(std::uint64_t seed) {
   SimNetwork network(seed, {.break_one_in = 50});
   Process a(network, "a", endpoint_a, 1);

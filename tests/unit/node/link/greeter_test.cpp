@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/link/greeter.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "node/link/hello.hpp"
+#include "tests/unit/node/link/link_world.hpp"
+
+namespace cobus::link {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::uint64_t session = 77;
+
+struct GreeterTest : testing::Test {
+  ClusterSecret cluster = ClusterSecret::make();
+  CurvePair pair_a = make_curve_pair();
+  CurvePair pair_b = make_curve_pair();
+  bool has_room = true;
+
+  Greeter make(std::uint64_t id, const CurvePair& pair, bool certified, bool enrols = false) {
+    Identity identity{{pair.key, pair.secret.clone()}, cluster.key(), {}};
+    const std::string name = "node-" + std::to_string(id);
+    if (certified) identity.certificate = certify(cluster, name, v1::NODE, pair.key);
+    LinkOptions options;
+    options.node = NodeId{id};
+    options.name = name;
+    options.token = "sesame";
+    if (enrols) {
+      options.enroller = [this](const v1::Hello& hello, const CurveKey& key) -> Result<v1::Certificate> {
+        if (!has_room) return fail(Code::already_exists, "the name is taken");
+        return certify(cluster, hello.name(), v1::NODE, key);
+      };
+    }
+    return {std::move(identity), std::move(options)};
+  }
+  static v1::Hello hello_of(const std::string& frame) { return *read_hello(frame); }
+};
+
+TEST_F(GreeterTest, WelcomesAndMeetsAMemberOfTheCluster) {
+  Greeter a = make(1, pair_a, true);
+  const Greeter b = make(2, pair_b, true);
+  const auto newcomer = b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s);
+  ASSERT_TRUE(newcomer.has_value()) << newcomer.error().to_string();
+  EXPECT_EQ(newcomer->peer.name, "node-1");
+  EXPECT_EQ(newcomer->peer.node, NodeId{1});
+  EXPECT_FALSE(newcomer->issued.has_value());
+  const auto host = a.meet(hello_of(b.answer(session, {})), pair_b.key, session, world_start_s);
+  ASSERT_TRUE(host.has_value()) << host.error().to_string();
+  EXPECT_EQ(host->peer.name, "node-2");
+}
+
+TEST_F(GreeterTest, RefusesACertificateOfAnotherKeyOrAnotherTime) {
+  const Greeter a = make(1, pair_a, true);
+  const Greeter b = make(2, pair_b, true);
+  const v1::Hello hello = hello_of(a.introduction(session));
+  EXPECT_EQ(b.welcome(hello, pair_b.key, world_start_s).error().code(), Code::permission_denied);
+  EXPECT_EQ(b.welcome(hello, pair_a.key, world_start_s + 1'000'000).error().code(), Code::permission_denied);
+}
+
+TEST_F(GreeterTest, EnrolsWithATokenAndTakesTheCertificateIntoUse) {
+  Greeter a = make(1, pair_a, false);
+  const Greeter b = make(2, pair_b, true, true);
+  EXPECT_EQ(hello_of(a.introduction(session)).token(), "sesame");
+  const auto newcomer = b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s);
+  ASSERT_TRUE(newcomer.has_value()) << newcomer.error().to_string();
+  ASSERT_TRUE(newcomer->issued.has_value());
+  EXPECT_EQ(newcomer->peer.name, "node-1");
+  const auto host = a.meet(hello_of(b.answer(session, newcomer->issued)), pair_b.key, session, world_start_s);
+  ASSERT_TRUE(host.has_value()) << host.error().to_string();
+  EXPECT_TRUE(host->issued.has_value());
+  const v1::Hello later = hello_of(a.introduction(session));
+  EXPECT_TRUE(later.has_certificate());
+  EXPECT_TRUE(later.token().empty());
+}
+
+TEST_F(GreeterTest, PassesTheEnrollersRefusalOn) {
+  Greeter a = make(1, pair_a, false);
+  const Greeter b = make(2, pair_b, true, true);
+  has_room = false;
+  const auto newcomer = b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s);
+  ASSERT_FALSE(newcomer.has_value());
+  const v1::Hello refusal = hello_of(hello_frame(make_refusal(newcomer.error(), session)));
+  const auto host = a.meet(refusal, pair_b.key, session, world_start_s);
+  ASSERT_FALSE(host.has_value());
+  EXPECT_EQ(host.error(), Status(Code::already_exists, "the name is taken"));
+}
+
+TEST_F(GreeterTest, TellsWhoHasNeitherCertificateNorTokenWhatToDo) {
+  const Greeter a = make(1, pair_a, false);
+  const Greeter b = make(2, pair_b, true);
+  const auto newcomer = b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s);
+  EXPECT_EQ(newcomer.error().code(), Code::unauthenticated);
+  EXPECT_THAT(newcomer.error().message(), HasSubstr("cobus token"));
+}
+
+TEST_F(GreeterTest, LetsNobodyInBeforeItHasACertificateItself) {
+  const Greeter a = make(1, pair_a, true);
+  const Greeter b = make(2, pair_b, false);
+  EXPECT_EQ(b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s).error().code(),
+            Code::unavailable);
+}
+
+TEST_F(GreeterTest, DoesNotStayWithOneWhoAnswersWrongly) {
+  Greeter a = make(1, pair_a, false);
+  const Greeter b = make(2, pair_b, true);
+  const auto meet = [&](const v1::Hello& hello) { return a.meet(hello, pair_b.key, session, world_start_s); };
+  v1::Hello hello = hello_of(b.answer(session, {}));
+  EXPECT_EQ(meet(hello).error().code(), Code::unauthenticated);  // it issued nothing
+  *hello.mutable_issued() = certify(cluster, "node-1", v1::NODE, pair_b.key);
+  EXPECT_EQ(meet(hello).error().code(), Code::permission_denied);  // not for our key
+  hello.set_session(session + 1);
+  EXPECT_EQ(meet(hello).error().code(), Code::internal);
+  hello.set_session(session);
+  hello.clear_certificate();
+  EXPECT_EQ(meet(hello).error().code(), Code::unauthenticated);
+}
+
+}  // namespace
+}  // namespace cobus::link
