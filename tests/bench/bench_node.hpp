@@ -4,6 +4,8 @@
 // measures knows the other node's address and makes the certificates.
 #pragma once
 
+#include <spdlog/spdlog.h>
+
 #include <future>
 #include <memory>
 #include <string>
@@ -36,6 +38,7 @@ class BenchNode {
  public:
   // With a door when `listen` is not empty. The name is that of the certificate.
   BenchNode(const std::string& name, link::Identity identity, const std::string& listen, unsigned shards) {
+    spdlog::set_level(spdlog::level::err);  // on a busy machine shards are held up; the figures show it
     link::ZmqTransportOptions options;
     options.own = link::CurvePair{identity.pair.key, identity.pair.secret.clone()};
     options.listen = listen;
