@@ -193,7 +193,7 @@ void SimNetwork::drop(const std::shared_ptr<Connection>& connection, std::size_t
   receiver.ending = false;
 }
 
-void SimNetwork::leave(const std::shared_ptr<Connection>& connection, std::size_t end, bool lose) {
+void SimNetwork::leave(std::shared_ptr<Connection> connection, std::size_t end, bool lose) {
   End& near = connection->ends[end];
   drop(connection, end);
   near.owner->sides_.erase(near.id);
@@ -212,7 +212,7 @@ void SimNetwork::break_connection(const std::shared_ptr<Connection>& connection)
 void SimNetwork::end_process(SimTransport& transport) {
   transport.dead_ = true;
   while (!transport.sides_.empty()) {
-    const SimTransport::Side side = transport.sides_.begin()->second;
+    const SimTransport::Side& side = transport.sides_.begin()->second;
     leave(side.connection, side.end, true);
   }
   transport.deliveries_.clear();

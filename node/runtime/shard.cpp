@@ -112,7 +112,7 @@ bool Shard::turn() {
   }
   resumptions_.store(resumptions_.load(std::memory_order_relaxed) + resumed, std::memory_order_relaxed);
   current_ = outer_shard;
-  return !ready_.empty() || inbox_.load(std::memory_order_relaxed) != nullptr;
+  return busy();
 }
 
 void Shard::wait(Duration longest) {

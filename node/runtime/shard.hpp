@@ -84,6 +84,7 @@ class Shard {
   [[nodiscard]] const Clock& clock() const noexcept { return clock_; }
   [[nodiscard]] Random& random() noexcept { return random_; }
   [[nodiscard]] TimerWheel& timers() noexcept { return timers_; }
+  [[nodiscard]] const TimerWheel& timers() const noexcept { return timers_; }
 
   // Queues a suspended coroutine. The shard's thread.
   void ready(Wakeup& wakeup) noexcept { ready_.push_back(wakeup); }
@@ -93,6 +94,10 @@ class Shard {
   // Runs until nothing is ready or the budget of a turn (128 resumptions or 500 us) is spent.
   // True when there is more to do at once. The shard's thread.
   bool turn();
+  // Whether a turn would find something to do at once. The shard's thread.
+  [[nodiscard]] bool busy() const noexcept {
+    return !ready_.empty() || inbox_.load(std::memory_order_relaxed) != nullptr;
+  }
   // Sleeps until a post, a timer or `longest`. The shard's thread, after turn() returned false.
   void wait(Duration longest = Duration(-1));
   // From a waiter that delivers events itself: the shard is awake, nobody need wake it.

@@ -216,6 +216,7 @@ void Home::send(NodeId to_node, EnvelopePtr envelope) {
   if (to_node == node_.id()) {
     unsigned to_shard = envelope->to.shard();
     if (!envelope->to) {
+      if (envelope->kind == v1::CANCEL) return node_.deliver(std::move(envelope));
       if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{node_.name(), node_.role()};
       to_shard = envelope->kind == v1::REQUEST ? node_.least_loaded() : shard_.index();
     }

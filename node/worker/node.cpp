@@ -173,17 +173,21 @@ void Node::stop(Duration grace) {
 }
 
 bool Node::step() {
-  bool more = false;
+  const auto busy = [this] {
+    return std::any_of(places_.begin(), places_.end(), [](const auto& place) { return place->shard.busy(); });
+  };
   for (auto& place : places_) {
-    more = place->shard.turn() || more;
+    place->shard.turn();
     place->home.flush();
   }
-  // A simulated transport does not wait; it notes when it is to be polled again at the latest.
-  TimePoint next = never;
-  for (auto& place : places_) next = std::min(next, place->shard.timers().next());
-  const Duration idle = next == never ? Duration(-1) : std::max(next - clock().now(), Duration(0));
-  links_.poll(more ? Duration(0) : idle);
-  return more;
+  links_.poll(Duration(0));
+  return busy();
+}
+
+TimePoint Node::next_due() const {
+  TimePoint next = links_.next_due();
+  for (const auto& place : places_) next = std::min(next, place->shard.timers().next());
+  return next;
 }
 
 std::optional<link::PeerInfo> Node::peer(NodeId node) const {
@@ -233,6 +237,7 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
 
 void Node::deliver(EnvelopePtr envelope) {
   if (envelope->kind == v1::CANCEL) {
+    // Only the shard that handles the call knows it.
     for (unsigned i = 0; i < shards(); ++i) {
       auto copy = std::make_unique<SignalEnvelope>();
       copy->kind = v1::CANCEL;

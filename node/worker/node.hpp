@@ -124,6 +124,8 @@ class Node final : public link::LinkEvents {
   // One turn of every shard and of the link, without threads; the transport must not block. True when there
   // is more to do at once.
   bool step();
+  // When step() has something to do even if nothing comes; `never` without a timer.
+  [[nodiscard]] TimePoint next_due() const;
 
   // What a peer's session proved; nothing when it has none now. Any thread.
   [[nodiscard]] std::optional<link::PeerInfo> peer(NodeId node) const;
@@ -131,6 +133,9 @@ class Node final : public link::LinkEvents {
   void count_dead_letter() noexcept { dead_letters_.fetch_add(1, std::memory_order_relaxed); }
   // Calls of other nodes and of this one that are handled here now. Any thread.
   std::atomic<std::uint32_t> calls_running{0};
+
+  // Brings an envelope to the shard that it is for. Any thread.
+  void deliver(EnvelopePtr envelope);
 
   // Tells the observer, if there is one, about an envelope that leaves for `to_node` or stays here.
   void show(const Envelope& envelope, NodeId to_node);
@@ -161,7 +166,6 @@ class Node final : public link::LinkEvents {
   };
   void run_shard(unsigned index);
   void keep();  // the keeper's thread
-  void deliver(EnvelopePtr envelope);
   static NodeOptions complete(NodeOptions options);
 
   NodeOptions options_;

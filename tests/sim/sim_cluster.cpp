@@ -59,6 +59,7 @@ std::unique_ptr<Process> SimCluster::make(const std::string& name, v1::Role role
   body.set_curve_key(identity.pair.key.bytes.data(), identity.pair.key.bytes.size());
   body.set_not_after(INT64_MAX);
   identity.certificate = cluster_.sign(body);
+  process->certificate = *identity.certificate;
   process->transport = network_.attach(name, endpoint, identity.pair.key);
   NodeOptions options;
   options.name = name;
@@ -92,11 +93,12 @@ Process& SimCluster::start_node(const std::string& name) {
   node.add_service(services::make_text());
   node.add_service(services::make_primes());
   process->view = std::make_unique<View>(network_.clock());
-  const auto describe = [&node, name, endpoint] {
+  const auto describe = [&node, name, endpoint, certificate = process->certificate] {
     v1::NodeRecord record;
     record.set_node(static_cast<std::uint64_t>(node.id()));
     record.set_incarnation(node.incarnation());
     record.set_name(name);
+    *record.mutable_certificate() = certificate;
     record.add_endpoints(endpoint);
     record.set_state(v1::UP);
     for (const Service* service : node.services()) *record.add_services() = describe_service(*service);
@@ -127,7 +129,9 @@ bool SimCluster::run_until(const std::function<bool()>& done, Duration longest) 
       continue;
     }
     if (network_.clock().now() >= end) return false;
-    network_.clock().advance_to(std::min(std::max(network_.next_event(), network_.clock().now() + Duration(1000)), end));
+    TimePoint next = network_.next_event();
+    for (auto& [name, process] : processes_) next = std::min(next, process->node->next_due());
+    network_.clock().advance_to(std::min(std::max(next, network_.clock().now() + Duration(1000)), end));
     note(static_cast<std::uint64_t>(network_.clock().now().time_since_epoch().count()));
   }
   return true;

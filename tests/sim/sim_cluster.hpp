@@ -20,6 +20,7 @@ namespace cobus::sim {
 // One simulated process.
 struct Process {
   std::string host;
+  v1::Certificate certificate;
   std::unique_ptr<link::Transport> transport;
   std::unique_ptr<Node> node;
   std::unique_ptr<View> view;
