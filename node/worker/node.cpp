@@ -67,7 +67,11 @@ Node::Node(NodeOptions options, link::Transport& transport, link::Identity ident
   for (unsigned i = 0; i < options_.shards; ++i) places_.push_back(std::make_unique<Place>(*this, i));
 }
 
-Node::~Node() { stop(Duration(0)); }
+Node::~Node() {
+  stop(Duration(0));
+  // Before the services and methods that handlers refer to.
+  for (auto& place : places_) place->home.end_all();
+}
 
 void Node::add_service(std::unique_ptr<Service> service) {
   for (const Method& described : service->info().methods) {
