@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cobus: the client. A shell: words in, exit code out.
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "client/cli/options.hpp"
+#include "client/cli/parser.hpp"
+#include "node/runtime/exit_code.hpp"
+
+namespace {
+
+using cobus::client::Color;
+using cobus::client::Console;
+using cobus::client::stream_traits_of;
+
+// What the layers below say of themselves is for those who look for a fault: COBUS_LOG=debug.
+void quiet_log() {
+  spdlog::set_default_logger(spdlog::stderr_logger_mt("cobus"));
+  const char* level = std::getenv("COBUS_LOG");
+  spdlog::set_level(level != nullptr ? spdlog::level::from_str(level) : spdlog::level::off);
+}
+
+int run(int argc, char** argv) {
+  cobus::client::Interrupts interrupts;  // before any thread
+  quiet_log();
+  Console console(stdout, stream_traits_of(STDOUT_FILENO, Color::automatic), stderr,
+                  stream_traits_of(STDERR_FILENO, Color::automatic));
+  auto parsed = cobus::client::parse_command({argv + (argc > 0 ? 1 : 0), argv + argc});
+  if (!parsed) {
+    console.error(parsed.error().message());
+    return cobus::exit_code(parsed.error().code());
+  }
+  if (parsed->command == nullptr) {
+    console.write(parsed->text);
+    return 0;
+  }
+  const Color color = cobus::client::color_of(parsed->arguments);
+  console.set_traits(stream_traits_of(STDOUT_FILENO, color), stream_traits_of(STDERR_FILENO, color));
+  cobus::client::Context context{parsed->arguments, console, interrupts};
+  return parsed->command->run(context);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fputs(fmt::format("cobus: a defect of this program: {}\n", error.what()).c_str(), stderr);
+    return 1;
+  }
+}

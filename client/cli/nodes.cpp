@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cobus nodes, cobus node NAME, cobus services: who is there and what can be called. All of it is what the
+// brokers told at the start of the session.
+#include "client/cli/node_json.hpp"
+#include "client/cli/options.hpp"
+#include "client/cli/run.hpp"
+
+namespace cobus::client {
+namespace {
+
+Duration age_of(const View& view) { return system_clock().now() - view.updated(); }
+
+int run_nodes(Context& context) {
+  auto session = connect(context);
+  if (!session) return session.error();
+  const View& view = (*session)->view();
+  ListOutput output(context.console, format_of(context), node_columns(), "name");
+  for (const v1::NodeRecord& record : view.nodes()) {
+    output.add(node_json(record, age_of(view), context.arguments.has("all")));
+  }
+  output.finish();
+  return 0;
+}
+
+int run_node(Context& context) {
+  auto session = connect(context);
+  if (!session) return session.error();
+  const View& view = (*session)->view();
+  const std::string& name = context.arguments.text("NAME");
+  std::optional<v1::NodeRecord> record = view.find_name(name);
+  if (const auto id = parse_node_id(name); !record && id) record = view.find(*id);
+  if (!record) return fail_setup(context, unknown_node(view, name));
+  const Json node = node_json(*record, age_of(view), context.arguments.has("all"));
+  print_object(context.console, format_of(context), node, "name", node_fields(node));
+  return 0;
+}
+
+int run_services(Context& context) {
+  auto session = connect(context);
+  if (!session) return session.error();
+  ListOutput output(context.console, format_of(context), service_columns(), "name");
+  for (const Json& service : services_json((*session)->view().nodes(), context.arguments.has("all"))) {
+    output.add(service);
+  }
+  output.finish();
+  return 0;
+}
+
+const Flag all_flag = {"all", "", Flag::Kind::toggle, "", "services of cobus itself too"};
+
+}  // namespace
+
+Command nodes_command() {
+  return {"nodes",    "list the nodes: name, state, address, services, load, version, age of the data",
+          "",         {},
+          {all_flag}, {{"cobus nodes", "a table"}, {"cobus nodes -o jsonl", "one JSON object a node"}},
+          &run_nodes};
+}
+
+Command node_command() {
+  return {"node",     "show one node",
+          "",         {{"NAME", "name or id of the node"}},
+          {all_flag}, {{"cobus node n1", ""}, {"cobus node n1 -o json", "for scripts"}},
+          &run_node};
+}
+
+Command services_command() {
+  return {"services",
+          "list what can be called",
+          "",
+          {},
+          {all_flag},
+          {{"cobus services", "services, their methods, and how many nodes offer them"},
+           {"cobus services -o wide", "with the names of the nodes"}},
+          &run_services};
+}
+
+}  // namespace cobus::client

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cli/parser.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdlib>
+
+#include "client/cli/units.hpp"
+#include "proto/similar.hpp"
+#include "proto/version.hpp"
+
+namespace cobus::client {
+namespace {
+
+std::unexpected<Status> usage(std::string message) {
+  return fail(Code::invalid_argument, std::move(message));
+}
+
+std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
+  const std::string similar = most_similar(word, known);
+  return similar.empty() ? "" : fmt::format("; did you mean {}?", similar);
+}
+
+std::vector<std::string> split(const std::string& text, char at) {
+  std::vector<std::string> parts;
+  std::size_t from = 0;
+  for (std::size_t to = 0; to != std::string::npos; from = to + 1) {
+    to = text.find(at, from);
+    parts.push_back(text.substr(from, to == std::string::npos ? to : to - from));
+  }
+  return parts;
+}
+
+Status check_number(const Flag& flag, const std::string& value) {
+  std::int64_t number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error == std::errc() && end == value.data() + value.size() && number >= flag.least &&
+      number <= flag.most) {
+    return {};
+  }
+  const std::string bound = flag.most == std::numeric_limits<std::int64_t>::max()
+                                ? fmt::format("a whole number, {} or more", flag.least)
+                                : fmt::format("a whole number from {} to {}", flag.least, flag.most);
+  return {Code::invalid_argument, fmt::format("'{}' is not {}", value, bound)};
+}
+
+Status check_value(const Flag& flag, const std::string& value) {
+  switch (flag.kind) {
+    case Flag::Kind::number:
+      return check_number(flag, value);
+    case Flag::Kind::duration: {
+      const auto parsed = parse_duration(value);
+      return parsed ? Status() : parsed.error();
+    }
+    case Flag::Kind::rate: {
+      const auto parsed = parse_rate(value);
+      return parsed ? Status() : parsed.error();
+    }
+    case Flag::Kind::pair:
+      if (value.find('=') != std::string::npos && value[0] != '=') return {};
+      return {Code::invalid_argument, fmt::format("'{}' is not of the form KEY=VALUE", value)};
+    case Flag::Kind::choice: {
+      const std::vector<std::string> choices = split(flag.value, '|');
+      if (std::find(choices.begin(), choices.end(), value) != choices.end()) return {};
+      return {Code::invalid_argument,
+              fmt::format("'{}' is none of {}{}", value, flag.value, did_you_mean(value, choices))};
+    }
+    case Flag::Kind::toggle:
+    case Flag::Kind::text:
+    case Flag::Kind::texts:
+      return {};
+  }
+  return {};
+}
+
+std::string names_of(const Flag& flag) {
+  return (flag.letter.empty() ? "" : "-" + flag.letter + ",") + "--" + flag.name;
+}
+
+void add_flags(CLI::App& app, const std::vector<Flag>& flags) {
+  for (const Flag& flag : flags) {
+    if (flag.kind == Flag::Kind::toggle) {
+      app.add_flag(names_of(flag));
+      continue;
+    }
+    CLI::Option* option = app.add_option(names_of(flag));
+    // Without "extra args" CLI11 leaves a value such as "[a,b]" as it is.
+    option->expected(flag.kind == Flag::Kind::texts ? CLI::detail::expected_max_vector_size : 1);
+    if (flag.kind == Flag::Kind::texts) option->expected(1, CLI::detail::expected_max_vector_size);
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
+  }
+}
+
+void add_places(CLI::App& app, const std::vector<Place>& places) {
+  for (const Place& place : places) {
+    CLI::Option* option = app.add_option(place.name);
+    option->expected(place.repeats ? CLI::detail::expected_max_vector_size : 1)->allow_extra_args(false);
+    if (place.repeats) option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
+    option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+}
+
+Status take_flags(const CLI::App& app, const std::vector<Flag>& flags, Arguments& arguments) {
+  for (const Flag& flag : flags) {
+    const CLI::Option* option = app.get_option("--" + flag.name);
+    if (option->count() == 0) continue;
+    if (flag.kind == Flag::Kind::toggle) {
+      arguments.set(flag.name, {"true"});
+      continue;
+    }
+    for (const std::string& value : option->results()) {
+      const Status checked = check_value(flag, value);
+      if (!checked.ok()) return {checked.code(), fmt::format("--{}: {}", flag.name, checked.message())};
+    }
+    arguments.set(flag.name, option->results());
+  }
+  return {};
+}
+
+std::string see_help(const Command& command) { return fmt::format("; see: cobus {} --help", command.name); }
+
+Status take_places(const CLI::App& app, const Command& command, Arguments& arguments) {
+  for (const Place& place : command.places) {
+    const CLI::Option* option = app.get_option(place.name);
+    if (option->count() > 0) {
+      arguments.set(place.name, option->results());
+    } else if (place.required) {
+      return {Code::invalid_argument, fmt::format("cobus {} needs {} ({}){}", command.name, place.name,
+                                                  place.help, see_help(command))};
+    }
+  }
+  return {};
+}
+
+// A word that belongs to nothing.
+Status unexpected_word(const std::string& word, const Command& command) {
+  if (word.size() < 2 || word[0] != '-') {
+    return {Code::invalid_argument,
+            fmt::format("cobus {} does not take '{}'{}", command.name, word, see_help(command))};
+  }
+  std::vector<std::string> known;
+  for (const auto* flags : {&command.flags, &global_flags()}) {
+    for (const Flag& flag : *flags) known.push_back("--" + flag.name);
+  }
+  const std::string name = word.substr(0, word.find('='));
+  const std::string hint = did_you_mean(name, known);
+  return {Code::invalid_argument, fmt::format("cobus {} has no flag {}{}", command.name, name,
+                                              hint.empty() ? see_help(command) : hint)};
+}
+
+std::unexpected<Status> unknown_verb(const std::string& word) {
+  std::vector<std::string> known;
+  for (const Command& command : commands()) known.push_back(command.name);
+  const std::string hint = did_you_mean(word, known);
+  return usage(fmt::format("there is no verb '{}'{}", word, hint.empty() ? "; see: cobus help" : hint));
+}
+
+// Answers --help, help and --version; nothing when the verb is to be run.
+std::optional<Result<ParsedCommand>> answer(const Command* command, const Arguments& arguments) {
+  ParsedCommand parsed;
+  if (arguments.has("version")) {
+    parsed.text = fmt::format("cobus {}\n", version());
+  } else if (command == nullptr || arguments.has("help")) {
+    parsed.text = help_text(command);
+  } else if (command->run == nullptr) {
+    const std::string& asked = arguments.text("VERB");
+    const auto found =
+        std::find_if(commands().begin(), commands().end(), [&](const Command& c) { return c.name == asked; });
+    if (found == commands().end() && !asked.empty()) return unknown_verb(asked);
+    parsed.text = help_text(found == commands().end() ? nullptr : &*found);
+  } else {
+    return std::nullopt;
+  }
+  return parsed;
+}
+
+}  // namespace
+
+Result<ParsedCommand> parse_command(std::vector<std::string> words) {
+  CLI::App app;
+  app.set_help_flag("");
+  app.allow_extras();
+  app.require_subcommand(0, 1);  // "cobus help map" names one verb, and map is an argument
+  add_flags(app, global_flags());
+  std::vector<std::pair<const Command*, CLI::App*>> subcommands;
+  for (const Command& command : commands()) {
+    CLI::App* sub = app.add_subcommand(command.name);
+    sub->set_help_flag("");
+    sub->fallthrough()->allow_extras();
+    add_flags(*sub, command.flags);
+    add_places(*sub, command.places);
+    subcommands.emplace_back(&command, sub);
+  }
+  try {
+    std::reverse(words.begin(), words.end());  // as CLI11 wants them
+    app.parse(std::move(words));
+  } catch (const CLI::ParseError& error) {
+    return usage(std::string(error.what()) + "; see: cobus help");
+  }
+  const auto used = std::find_if(subcommands.begin(), subcommands.end(),
+                                 [](const auto& sub) { return sub.second->parsed(); });
+  const Command* command = used == subcommands.end() ? nullptr : used->first;
+  Arguments arguments;
+  if (Status taken = take_flags(app, global_flags(), arguments); !taken.ok()) return fail(taken);
+  const std::vector<std::string> extra = app.remaining(true);
+  if (command == nullptr && !extra.empty()) {
+    return extra[0][0] == '-' ? fail(unexpected_word(extra[0], commands().back())) : unknown_verb(extra[0]);
+  }
+  if (command == nullptr || arguments.has("help") || arguments.has("version"))
+    return *answer(command, arguments);
+  if (!extra.empty()) return fail(unexpected_word(extra[0], *command));
+  if (Status taken = take_flags(*used->second, command->flags, arguments); !taken.ok()) return fail(taken);
+  if (Status taken = take_places(*used->second, *command, arguments); !taken.ok()) return fail(taken);
+  if (auto answered = answer(command, arguments)) return *std::move(answered);
+  return ParsedCommand{command, std::move(arguments), {}};
+}
+
+}  // namespace cobus::client

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cli/run.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+
+#include "node/runtime/exit_code.hpp"
+#include "proto/similar.hpp"
+
+namespace cobus::client {
+namespace {
+
+constexpr auto last_moment = std::chrono::seconds(1);  // that a verb has to end after an interrupt
+constexpr int exit_failed = 1;
+constexpr int exit_usage = 2;
+constexpr int exit_not_permitted = 77;
+
+}  // namespace
+
+int setup_exit_code(const Status& status) noexcept {
+  // A state folder or a key that others can get at.
+  if (status.code() == Code::failed_precondition) return exit_not_permitted;
+  return exit_code(status.code());
+}
+
+int call_exit_code(const Status& status) noexcept {
+  return status.code() == Code::invalid_argument ? exit_failed : exit_code(status.code());
+}
+
+int fail_setup(Context& context, const Status& status) {
+  context.console.error(status.message());
+  return setup_exit_code(status);
+}
+
+int fail_name(Context& context, const Status& status) {
+  context.console.error(status.message());
+  return status.code() == Code::not_found ? exit_usage : setup_exit_code(status);
+}
+
+Status with_template_hint(const Status& status, const std::string& method) {
+  if (status.message().find("did you mean") != std::string::npos) return status;
+  return {status.code(), fmt::format("{}; for the fields see: cobus template {}", status.message(), method)};
+}
+
+Status unknown_node(const View& view, const std::string& name) {
+  std::vector<std::string> known;
+  for (const v1::NodeRecord& record : view.nodes()) known.push_back(record.name());
+  const std::string similar = most_similar(name, known);
+  if (known.empty()) return {Code::unavailable, "no node is up; start one with: cobus-node"};
+  return {Code::not_found,
+          fmt::format("there is no node '{}'; {}", name,
+                      similar.empty() ? "see: cobus nodes" : "did you mean " + similar + "?")};
+}
+
+int fail_call(Context& context, const std::string& what, const Status& status) {
+  context.console.error(fmt::format("{} failed: {}", what, printable(status.to_string())));
+  return call_exit_code(status);
+}
+
+std::expected<std::unique_ptr<Session>, int> connect(Context& context) {
+  SessionOptions options;
+  options.state = context.arguments.text("state");
+  options.join = context.arguments.text("join");
+  if (options.join.empty()) {
+    if (const char* join = std::getenv("COBUS_JOIN"); join != nullptr) options.join = join;
+  }
+  options.connect_timeout = context.arguments.duration("connect-timeout").value_or(options.connect_timeout);
+  auto session = Session::open(options);
+  if (session) return std::move(*session);
+  return std::unexpected(fail_setup(context, session.error()));
+}
+
+int wait_for_verb(Context& context, Session& session, Outcome<int>& outcome,
+                  const OnInterrupt& on_interrupt) {
+  std::atomic<int> signal = 0;
+  context.interrupts.catch_first([&](int number) {
+    signal = number;
+    outcome.nudge();
+  });
+  const bool done = outcome.wait([&] { return signal != 0; });
+  if (!done) {
+    context.console.clear_status();
+    if (on_interrupt) on_interrupt();
+    session.ask_to_stop();
+    outcome.wait_for(last_moment);
+  }
+  context.interrupts.catch_first({});
+  if (!done) return 128 + signal;
+  const std::optional<int> code = outcome.take();
+  return code.value_or(exit_failed);
+}
+
+}  // namespace cobus::client

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Run: the frame around a verb that talks to a cluster: opens the session, runs the verb's coroutine on it,
+// waits on the main thread, and turns what happened into an exit code. The one place that maps errors to
+// exit codes for the client.
+#pragma once
+
+#include <atomic>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "client/cli/command.hpp"
+#include "client/session.hpp"
+#include "proto/status.hpp"
+
+namespace cobus::client {
+
+// Of an error that came before anything was asked of the cluster: what the user typed, joining.
+[[nodiscard]] int setup_exit_code(const Status& status) noexcept;
+// Of a call or job that was made and did not succeed. What the handler says of its arguments is its failure,
+// not a wrong usage of this program.
+[[nodiscard]] int call_exit_code(const Status& status) noexcept;
+
+// Prints "cobus: MESSAGE" and gives the exit code.
+int fail_setup(Context& context, const Status& status);
+// The same for a name on the command line that nothing has: a wrong usage, unless no node is up at all.
+int fail_name(Context& context, const Status& status);
+// Prints "cobus: WHAT failed: CODE: MESSAGE" and gives the exit code.
+int fail_call(Context& context, const std::string& what, const Status& status);
+
+// What is wrong with a request for `method`, and how to see a right one.
+[[nodiscard]] Status with_template_hint(const Status& status, const std::string& method);
+// NOT_FOUND, with the name that was probably meant; UNAVAILABLE when no node is up.
+[[nodiscard]] Status unknown_node(const View& view, const std::string& name);
+
+// The session that the global flags ask for; else the exit code, the reason being printed.
+[[nodiscard]] std::expected<std::unique_ptr<Session>, int> connect(Context& context);
+
+// The coroutine's exit code. When a signal comes first: calls `on_interrupt`, asks the coroutine to stop,
+// waits a moment for it, and gives 128 + the signal; a second signal ends the program at once.
+using OnInterrupt = std::function<void()>;
+[[nodiscard]] int wait_for_verb(Context& context, Session& session, Outcome<int>& outcome,
+                                const OnInterrupt& on_interrupt);
+
+// Runs `function(Self, arguments...)`, which gives a Task<int>.
+template <class Function, class... Arguments>
+[[nodiscard]] int run_verb(Context& context, Session& session, const OnInterrupt& on_interrupt,
+                           Function function, Arguments... arguments) {
+  const auto outcome = session.start<int>(function, std::move(arguments)...);
+  return wait_for_verb(context, session, *outcome, on_interrupt);
+}
+
+}  // namespace cobus::client

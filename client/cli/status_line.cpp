@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cli/status_line.hpp"
+
+#include <utility>
+
+namespace cobus::client {
+namespace {
+
+constexpr Duration between_frames = std::chrono::milliseconds(100);
+
+}  // namespace
+
+StatusLine::StatusLine(Self self, Console& console, Render render) {
+  if (!console.err().moves) return;
+  shared_ = std::make_shared<Shared>(Shared{&console, std::move(render)});
+  self.spawn("cobus.status_line", &StatusLine::draw, shared_);
+}
+
+void StatusLine::end() {
+  const auto shared = std::exchange(shared_, nullptr);
+  if (!shared) return;
+  shared->render = nullptr;
+  shared->console->clear_status();
+}
+
+Task<> StatusLine::draw(Self /*self*/, std::shared_ptr<Shared> shared) {
+  for (;;) {
+    const Status slept = co_await sleep(between_frames);
+    if (!slept.ok() || !shared->render) co_return;
+    shared->console->status(shared->render(system_clock().now()));
+  }
+}
+
+}  // namespace cobus::client

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/session.hpp"
+
+#include <fmt/format.h>
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <future>
+#include <map>
+#include <thread>
+
+#include "node/link/zmq_transport.hpp"
+
+namespace cobus::client {
+namespace {
+
+constexpr Duration look_again = std::chrono::milliseconds(2);
+constexpr Duration goodbye = std::chrono::milliseconds(100);
+constexpr int failures_enough = 3;  // of one broker, before it counts as not there
+constexpr std::size_t name_length_max = 63;
+
+// USER-HOST, in the letters that a name may have: it is what a tap shows.
+std::string own_name() {
+  std::array<char, 256> host{};
+  if (::gethostname(host.data(), host.size() - 1) != 0) host[0] = '\0';
+  const passwd* user = ::getpwuid(::geteuid());
+  std::string name = fmt::format("{}-{}", user != nullptr ? user->pw_name : "user", host.data());
+  const auto allowed = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '.' || c == '_' || c == '-';
+  };
+  std::replace_if(name.begin(), name.end(), [&](unsigned char c) { return c >= 0x80 || !allowed(c); }, '_');
+  if (std::isalnum(static_cast<unsigned char>(name[0])) == 0) name.insert(0, "u");
+  return name.substr(0, name_length_max);
+}
+
+// Looks names up on a thread of its own, since a resolver may take longer than anybody wants to wait.
+Result<std::vector<std::string>> resolve_in_time(const std::string& broker, Duration timeout) {
+  std::promise<Result<std::vector<std::string>>> promise;
+  auto found = promise.get_future();
+  std::thread([broker, promise = std::move(promise)]() mutable {
+    promise.set_value(link::resolve(broker));
+  }).detach();
+  if (found.wait_for(timeout) != std::future_status::ready) {
+    return fail(Code::unavailable, fmt::format("the name of {} could not be looked up in time", broker));
+  }
+  return found.get();
+}
+
+Result<link::JoinString> find_join(const SessionOptions& options, const std::filesystem::path& state) {
+  auto join = link::find_join_string(options.join, state, {"admin", "submit", "observe"});
+  if (join) return join;
+  if (join.error().message().starts_with("not a cluster fingerprint")) {
+    // A digit was changed, say: no cluster has it, so none lets us in.
+    return fail(Code::permission_denied, join.error().message());
+  }
+  if (join.error().code() != Code::not_found || !options.join.empty()) return join;
+  return fail(Code::unavailable,
+              fmt::format("no cluster is known here ({} has no join string); start one with 'cobus up' or "
+                          "'cobus-broker', or name one with --join STRING or --state DIR",
+                          (state / "join").string()));
+}
+
+}  // namespace
+
+// Hears how joining goes.
+class Session::Watch final : public PeerListener {
+ public:
+  explicit Watch(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  void on_peer_up(const link::PeerInfo& /*peer*/, link::TargetId /*target*/) override {}
+  void on_peer_down(const link::PeerInfo& /*peer*/, const Status& /*reason*/) override {}
+  void on_target_failed(link::TargetId target, const Status& reason) override {
+    const std::scoped_lock lock(mutex_);
+    Failure& failure = failures_[target];
+    ++failure.count;
+    failure.reason = reason;
+  }
+  void on_enrolled(const v1::Certificate& certificate) override {
+    // One that cannot be kept only means that the next start enrols again.
+    static_cast<void>(link::save_certificate(folder_, certificate));
+  }
+  // Whether each of `targets` brokers failed so that more patience would not help; why the last one did.
+  [[nodiscard]] bool hopeless(std::size_t targets) {
+    const std::scoped_lock lock(mutex_);
+    const auto final = [](const auto& entry) {
+      return entry.second.reason.code() != Code::unavailable || entry.second.count >= failures_enough;
+    };
+    return failures_.size() >= targets && std::all_of(failures_.begin(), failures_.end(), final);
+  }
+  // The failure to tell of: a refusal rather than silence.
+  [[nodiscard]] Status reason() {
+    const std::scoped_lock lock(mutex_);
+    Status told;
+    for (const auto& [target, failure] : failures_) {
+      if (told.ok() || told.code() == Code::unavailable) told = failure.reason;
+    }
+    return told;
+  }
+
+ private:
+  struct Failure {
+    int count = 0;
+    Status reason;
+  };
+  const std::filesystem::path folder_;
+  std::mutex mutex_;
+  std::map<link::TargetId, Failure> failures_;  // guarded by mutex_
+};
+
+namespace {
+
+// In the words of somebody who only wanted to use the cluster.
+Status explained(const Status& reason, const link::JoinString& join) {
+  std::string brokers;
+  for (const std::string& broker : join.brokers)
+    brokers += (brokers.empty() ? "tcp://" : ", tcp://") + broker;
+  if (reason.message().ends_with(link::close_reason_text(link::CloseReason::handshake_failed))) {
+    return {Code::permission_denied,
+            fmt::format(
+                "what answers at {} has not the key of the cluster {}, the fingerprint in the join string; "
+                "use the join string that this cluster's broker wrote (STATE/join/submit)",
+                brokers, link::fingerprint(join.cluster))};
+  }
+  if (reason.code() == Code::unavailable) {
+    return {
+        Code::unavailable,
+        fmt::format("no broker answers: {}; start one with 'cobus-broker', or 'cobus up' to try things out",
+                    reason.message())};
+  }
+  return {reason.code(), fmt::format("the broker does not let us in: {}", reason.message())};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
+  const std::filesystem::path state = link::state_folder(options.state);
+  const auto join = find_join(options, state);
+  if (!join) return fail(join.error());
+  const std::filesystem::path folder = state / "client";
+  if (Status made = link::make_private_folder(folder); !made.ok()) return fail(std::move(made));
+  auto identity = link::load_identity(folder, join->cluster);
+  if (!identity) return fail(std::move(identity).error());
+
+  link::ZmqTransportOptions transport;
+  transport.own = link::CurvePair{identity->pair.key, identity->pair.secret.clone()};
+  auto opened = link::ZmqTransport::open(transport);
+  if (!opened) return fail(std::move(opened).error());
+  std::unique_ptr<Session> session(new Session());
+  session->transport_ = std::move(*opened);
+  NodeOptions node;
+  node.name = own_name();
+  node.role = v1::SUBMIT;
+  node.token = join->token;
+  session->node_ = std::make_unique<Node>(std::move(node), *session->transport_, std::move(*identity));
+  session->view_ = std::make_unique<View>(system_clock());
+  session->watch_ = std::make_unique<Watch>(folder);
+  session->node_->add_peer_listener(session->watch_.get());
+  session->membership_ = std::make_unique<Membership>(*session->node_, *session->view_);
+  if (Status joined = session->dial(*join, options.connect_timeout); !joined.ok()) {
+    return fail(explained(joined, *join));
+  }
+  return session;
+}
+
+// Ok once a broker told who is there.
+Status Session::dial(const link::JoinString& join, Duration timeout) {
+  const TimePoint until = system_clock().now() + timeout;
+  std::size_t targets = 0;
+  Status unresolved;
+  for (const std::string& broker : join.brokers) {
+    const auto endpoints = resolve_in_time(broker, until - system_clock().now());
+    if (endpoints) {
+      node_->links().add_target(*endpoints, link::broker_curve_key(join.cluster));
+      ++targets;
+    } else {
+      unresolved = endpoints.error();
+    }
+  }
+  if (targets == 0) return unresolved;
+  node_->start();
+  while (!view_->complete()) {
+    if (watch_->hopeless(targets)) return watch_->reason();
+    if (system_clock().now() >= until) {
+      Status why = watch_->reason();
+      return why.ok() ? Status(Code::unavailable, "no answer in time from " + join.brokers.front()) : why;
+    }
+    std::this_thread::sleep_for(look_again);
+  }
+  return {};
+}
+
+Session::~Session() {
+  if (node_) node_->stop(goodbye);
+}
+
+void Session::ask_to_stop() {
+  node_->run_on(0, [](Home& home) { home.stop_all(); });
+}
+
+}  // namespace cobus::client

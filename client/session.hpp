@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Session: this program's part in a cluster. It is a node that offers nothing and has no door: keys and
+// certificate from the state folder, links to the brokers, and a view of who is there. Made and ended by
+// one ordinary thread; what it runs are coroutines on its single shard.
+#pragma once
+
+#include <condition_variable>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "node/cluster/membership.hpp"
+#include "node/cluster/view.hpp"
+#include "node/link/join_string.hpp"
+#include "node/worker/node.hpp"
+
+namespace cobus::client {
+
+struct SessionOptions {
+  std::string state;  // folder; empty: $COBUS_STATE or the user's own
+  std::string join;   // join string or @FILE; empty: the one that a broker left in the state folder
+  Duration connect_timeout = std::chrono::seconds(5);
+};
+
+// What one coroutine that an ordinary thread waits for came to. Shared by both.
+template <class T>
+class Outcome {
+ public:
+  void settle(std::optional<T> value, std::exception_ptr thrown) {
+    const std::scoped_lock lock(mutex_);
+    value_ = std::move(value);
+    thrown_ = std::move(thrown);
+    settled_ = true;
+    changed_.notify_all();
+  }
+  // Makes a wait() look again.
+  void nudge() {
+    const std::scoped_lock lock(mutex_);
+    changed_.notify_all();
+  }
+  // Until it is settled or `enough()`. True when it is settled.
+  template <class Predicate>
+  bool wait(Predicate enough) {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return settled_ || enough(); });
+    return settled_;
+  }
+  template <class Period>
+  bool wait_for(Period longest) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, longest, [this] { return settled_; });
+  }
+  // Once settled. Rethrows what the coroutine threw; nothing when it was ended before it was done.
+  std::optional<T> take() {
+    const std::scoped_lock lock(mutex_);
+    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+    return std::move(value_);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool settled_ = false;  // guarded by mutex_, as are the next
+  std::optional<T> value_;
+  std::exception_ptr thrown_;
+};
+
+class Session {
+ public:
+  // Joins the cluster and learns who is there. UNAVAILABLE when no cluster is known or no broker answers in
+  // time, PERMISSION_DENIED and UNAUTHENTICATED when the brokers refuse us or are not of the cluster of the
+  // join string, INVALID_ARGUMENT for a malformed join string, FAILED_PRECONDITION for a state folder that
+  // others can read; each with the next step.
+  [[nodiscard]] static Result<std::unique_ptr<Session>> open(const SessionOptions& options);
+  // Ends what runs, says goodbye. Any coroutine that is still running is destroyed.
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  [[nodiscard]] Node& node() noexcept { return *node_; }
+  [[nodiscard]] View& view() noexcept { return *view_; }
+
+  // Starts `function(Self, arguments...)`, a coroutine function that gives a Task<T>. Arguments by value.
+  template <class T, class Function, class... Arguments>
+  [[nodiscard]] std::shared_ptr<Outcome<T>> start(Function function, Arguments... arguments);
+
+  // Runs it and waits. UNAVAILABLE when the session ended first. Rethrows what it threw.
+  template <class T, class Function, class... Arguments>
+  [[nodiscard]] Result<T> run(Function function, Arguments... arguments);
+
+  // Asks all that runs here to end soon. Any thread.
+  void ask_to_stop();
+
+ private:
+  class Watch;
+  Session() = default;
+  Status dial(const link::JoinString& join, Duration timeout);
+
+  std::unique_ptr<link::Transport> transport_;
+  std::unique_ptr<Node> node_;
+  std::unique_ptr<View> view_;
+  std::unique_ptr<Watch> watch_;
+  std::unique_ptr<Membership> membership_;
+};
+
+namespace detail {
+
+// Settles an outcome even if its coroutine is destroyed while it waits.
+template <class T>
+class Settler {
+ public:
+  explicit Settler(std::shared_ptr<Outcome<T>> outcome) noexcept : outcome_(std::move(outcome)) {}
+  Settler(const Settler&) = delete;
+  Settler& operator=(const Settler&) = delete;
+  ~Settler() {
+    if (outcome_) outcome_->settle(std::nullopt, nullptr);
+  }
+  void settle(std::optional<T> value, std::exception_ptr thrown) {
+    std::exchange(outcome_, nullptr)->settle(std::move(value), std::move(thrown));
+  }
+
+ private:
+  std::shared_ptr<Outcome<T>> outcome_;
+};
+
+template <class T, class Function, class... Arguments>
+Task<> run_and_settle(Self self, std::shared_ptr<Outcome<T>> outcome, Function function,
+                      Arguments... arguments) {
+  Settler<T> settler(std::move(outcome));
+  std::optional<T> value;
+  std::exception_ptr thrown;
+  try {
+    value.emplace(co_await function(self, std::move(arguments)...));
+  } catch (...) {
+    thrown = std::current_exception();
+  }
+  settler.settle(std::move(value), std::move(thrown));
+}
+
+}  // namespace detail
+
+template <class T, class Function, class... Arguments>
+std::shared_ptr<Outcome<T>> Session::start(Function function, Arguments... arguments) {
+  auto outcome = std::make_shared<Outcome<T>>();
+  node_->spawn("cobus.client", &detail::run_and_settle<T, Function, Arguments...>, outcome, function,
+               std::move(arguments)...);
+  return outcome;
+}
+
+template <class T, class Function, class... Arguments>
+Result<T> Session::run(Function function, Arguments... arguments) {
+  auto outcome = start<T>(function, std::move(arguments)...);
+  outcome->wait([] { return false; });
+  std::optional<T> value = outcome->take();
+  if (!value) return fail(Code::unavailable, "the session ended before the work was done");
+  return std::move(*value);
+}
+
+}  // namespace cobus::client
