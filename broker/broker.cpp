@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "node/link/join_string.hpp"
+#include "node/link/route.hpp"
 
 namespace cobus::broker {
 
@@ -103,6 +104,11 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   if (!opened) return fail(std::move(opened).error());
   broker->transport_ = std::move(*opened);
   broker->address_ = options.text("advertise").empty() ? broker->transport_->listening() : options.text("advertise");
+  if (link::listens_everywhere(broker->address_)) {
+    return fail(Code::invalid_argument, "--listen " + options.text("listen") +
+                                            " is every address of this host; say with --advertise tcp://ADDRESS:PORT "
+                                            "which of them others dial");
+  }
   if (!broker->address_.starts_with("tcp://")) {
     return fail(Code::invalid_argument, "--advertise: '" + broker->address_ + "' is not of the form tcp://ADDRESS:PORT");
   }

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "node/host/module.hpp"
+#include "node/link/route.hpp"
 #include "node/observe/process_load.hpp"
 #include "node/observe/services.hpp"
 #include "node/services/shipped.hpp"
@@ -184,25 +185,34 @@ v1::NodeRecord Daemon::describe() {
 }
 
 Status Daemon::dial() {
-  std::vector<std::string> endpoints;
+  std::vector<std::vector<std::string>> brokers;
   Status failed(Code::invalid_argument, "the join string names no broker");
   for (const std::string& broker : setup_.join.brokers) {
     Result<std::vector<std::string>> resolved = link::resolve(broker);
-    if (!resolved) {
+    if (resolved) {
+      brokers.push_back(std::move(*resolved));
+    } else {
       failed = std::move(resolved).error();
-      continue;
     }
-    node_->links().add_target(*resolved, link::broker_curve_key(setup_.join.cluster));
-    endpoints.insert(endpoints.end(), resolved->begin(), resolved->end());
   }
-  return endpoints.empty() ? failed : Status();
+  if (brokers.empty()) return failed;
+  if (link::listens_everywhere(address_)) {
+    // What peers dial: the address that the brokers see us under.
+    const Result<std::string> seen = link::address_towards(brokers.front().front());
+    if (!seen) return seen.error();
+    address_ = "tcp://" + *seen + address_.substr(address_.rfind(':'));
+  }
+  for (auto& endpoints : brokers) {
+    node_->links().add_target(std::move(endpoints), link::broker_curve_key(setup_.join.cluster));
+  }
+  return {};
 }
 
 Status Daemon::start(Duration patience) {
+  if (Status dialled = dial(); !dialled.ok()) return dialled;
   started_.store(true);
   node_->start();
   if (dispatcher_ != nullptr) node_->spawn("cobus.dispatcher", &job::Dispatcher::run, dispatcher_.get());
-  if (Status dialled = dial(); !dialled.ok()) return dialled;
   return watch_->wait(patience);
 }
 
