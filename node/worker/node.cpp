@@ -42,6 +42,14 @@ class Posted final : public InboxItem {
 
 }  // namespace
 
+thread_local const Node* Node::waiting_in_link_ = nullptr;
+
+void Node::LinkWaiter::wait(Duration longest) {
+  waiting_in_link_ = &node_;
+  node_.links_.poll(longest);
+  waiting_in_link_ = nullptr;
+}
+
 OffloadPool& offload_pool(Shard& shard) noexcept { return Home::of(shard).node().pool(); }
 
 Node::Place::Place(Node& node, unsigned index)
@@ -265,7 +273,8 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
                    TraceContext{header.trace_high, header.trace_low, header.trace_span, header.trace_flags}, &status,
                    body});
   }
-  if (!options_.shuffle) places_[0]->shard.awake();
+  // Shard 0 is awake in its own poll: what it finds needs no wake. Not so when the keeper polls.
+  if (waiting_in_link_ == this) places_[0]->shard.awake();
   EnvelopePtr envelope = from_wire(view, peer.node, clock().now());
   if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};
   deliver(std::move(envelope));

@@ -152,7 +152,7 @@ class Node final : public link::LinkEvents {
   class LinkWaiter final : public Waiter {
    public:
     explicit LinkWaiter(Node& node) noexcept : node_(node) {}
-    void wait(Duration longest) override { node_.links_.poll(longest); }
+    void wait(Duration longest) override;
     void wake() noexcept override { node_.links_.wake(); }
 
    private:
@@ -167,6 +167,8 @@ class Node final : public link::LinkEvents {
   void run_shard(unsigned index);
   void keep();  // the keeper's thread
   static NodeOptions complete(NodeOptions options);
+
+  static thread_local const Node* waiting_in_link_;  // whose shard 0 this thread is, while it waits
 
   NodeOptions options_;
   link::Links links_;
