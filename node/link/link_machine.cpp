@@ -224,7 +224,7 @@ void LinkMachine::receive(Connection& connection, const CurveKey& key, std::stri
   end_session(connection, {status.code(), who(connection.peer) + " broke the protocol: " + status.message()});
 }
 
-void LinkMachine::end_session(Connection& connection, Status reason) {
+void LinkMachine::end_session(Connection& connection, const Status& reason) {
   const PeerInfo info = std::move(connection.peer);
   drop(connection);
   Peer& peer = peers_.at(info.node);

@@ -107,7 +107,7 @@ class LinkMachine final : public TransportEvents {
   // False when the new connection went instead of the old one.
   bool replace_session(Connection& by);
   void receive(Connection& connection, const CurveKey& key, std::string_view frame);
-  void end_session(Connection& connection, Status reason);
+  void end_session(Connection& connection, const Status& reason);
   void beat(Connection& connection);
 
   // Sending.

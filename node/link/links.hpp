@@ -60,11 +60,11 @@ class LinkEvents {
 using Enroller = std::function<Result<v1::Certificate>(const v1::Hello& hello, const CurveKey& key)>;
 
 struct LinkOptions {
-  NodeId node = NodeId::none;      // our own id
+  NodeId node = NodeId::none;  // our own id
   std::uint64_t incarnation = 0;
-  std::string name;                // the name to enrol with
-  std::string token;               // presented while we have no certificate; may be empty
-  Enroller enroller;               // null: nobody is enrolled here
+  std::string name;   // the name to enrol with
+  std::string token;  // presented while we have no certificate; may be empty
+  Enroller enroller;  // null: nobody is enrolled here
 };
 
 class LinkMachine;

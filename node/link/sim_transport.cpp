@@ -82,7 +82,8 @@ void SimTransport::close(ConnectionId connection) {
   const auto found = sides_.find(connection);
   if (found == sides_.end()) return;
   // A real connection may or may not deliver what was sent right before its end.
-  network_.leave(found->second.connection, found->second.end, network_.random_.below(2) == 0);
+  const Side side = found->second;
+  network_.leave(side.connection, side.end, network_.random_.below(2) == 0);
 }
 
 void SimTransport::poll(TransportEvents& events, Duration) {
@@ -193,7 +194,7 @@ void SimNetwork::drop(const std::shared_ptr<Connection>& connection, std::size_t
   receiver.ending = false;
 }
 
-void SimNetwork::leave(std::shared_ptr<Connection> connection, std::size_t end, bool lose) {
+void SimNetwork::leave(const std::shared_ptr<Connection>& connection, std::size_t end, bool lose) {
   End& near = connection->ends[end];
   drop(connection, end);
   near.owner->sides_.erase(near.id);
@@ -212,7 +213,7 @@ void SimNetwork::break_connection(const std::shared_ptr<Connection>& connection)
 void SimNetwork::end_process(SimTransport& transport) {
   transport.dead_ = true;
   while (!transport.sides_.empty()) {
-    const SimTransport::Side& side = transport.sides_.begin()->second;
+    const SimTransport::Side side = transport.sides_.begin()->second;
     leave(side.connection, side.end, true);
   }
   transport.deliveries_.clear();

@@ -103,8 +103,8 @@ class SimNetwork {
   // What is on its way to `end` is lost.
   static void drop(const std::shared_ptr<Connection>& connection, std::size_t end);
   // The owner of `end` is done with the connection; the other end hears of it. With `lose`, what was on
-  // its way there is dropped. (By value: the caller's pointer goes with the connection.)
-  void leave(std::shared_ptr<Connection> connection, std::size_t end, bool lose);
+  // its way there is dropped. The caller's own pointer keeps it alive.
+  void leave(const std::shared_ptr<Connection>& connection, std::size_t end, bool lose);
   // Both ends hear that it is over; what was on its way is dropped.
   void break_connection(const std::shared_ptr<Connection>& connection);
   void end_process(SimTransport& transport);

@@ -298,6 +298,30 @@ TEST_F(LinksUnderAttack, DeliverARefusalBeforeTheClose) {
   }
 }
 
+TEST_F(LinksUnderAttack, DropAConnectionThatWaitedWhileANewerOneCameUp) {
+  Attacker attacker(world, true);
+  std::vector<ConnectionId> connections;
+  const auto connect = [&](std::uint64_t session) {
+    attacker.dial(victim);
+    connections.push_back(attacker.connection);
+    attacker.send(attacker.hello(session));
+    attacker.settle();
+  };
+  connect(11);  // up
+  connect(12);  // waits
+  attacker.transport->close(connections[0]);
+  attacker.settle();
+  connect(13);  // up
+  ASSERT_EQ(victim.ups.size(), 3U);
+  attacker.transport->send(connections[1], data_frame(12, 1, 1));
+  attacker.settle();
+  EXPECT_TRUE(victim.got.empty());
+  attacker.transport->send(connections[2], data_frame(13, 1, 2));
+  attacker.settle();
+  EXPECT_EQ(victim.got.size(), 1U);
+  EXPECT_EQ(victim.downs.size(), 1U);
+}
+
 // What each of these does to a session, and how it is called.
 struct Violation {
   std::string frame;

@@ -270,6 +270,22 @@ TEST(Links, ConnectWhenOnlyTheLargerNodeIdCanDial) {
   EXPECT_TRUE(world.run(3s, [&] { return !small.got.empty(); }));
 }
 
+TEST(Links, ConnectWhenTheDialOfTheSmallerNodeIdIsNeverAnswered) {
+  LinkWorld world;
+  LinkNode& small = world.add({.name = "small", .endpoint = endpoint_a, .id = 1});
+  LinkNode& large = world.add({.name = "large", .endpoint = "", .id = 2});
+  LinkNode& far = world.add({.name = "far", .endpoint = endpoint_c, .id = 3});
+  world.network.cut("small", "far");
+  small.links->learn(large.id, {far.endpoint}, far.key);
+  large.know(small);
+  small.send(large, 1);
+  world.run(100ms);
+  large.send(small, 2);
+  small.links->learn(large.id, {far.endpoint}, large.key);
+  EXPECT_TRUE(world.run(2s, [&] { return !small.got.empty(); }));
+  EXPECT_EQ(numbers(large), std::vector<std::uint64_t>{1});
+}
+
 TEST_F(LinksTest, ReportALostPeerOnceAndReachItsSuccessorAtTheSameEndpoint) {
   connect();
   const NodeId before = b.id;
@@ -381,6 +397,29 @@ TEST_F(LinksTest, ReturnWhatWaitsForANodeThatRefusesConnections) {
   ASSERT_TRUE(world.run(1s, [&] { return !a.returned.empty(); }));
   EXPECT_EQ(a.returned[0].reason.code(), Code::unavailable);
   EXPECT_THAT(a.returned[0].reason.message(), HasSubstr(endpoint_b));
+}
+
+TEST_F(LinksTest, DoNotGoOnDiallingANodeThatTheyNeverReached) {
+  a.know(b);
+  world.network.kill("beta");
+  a.send(b, 1);
+  world.run(5s);
+  EXPECT_EQ(a.returned.size(), 1U);
+  EXPECT_EQ(a.links->next_due(), never);
+  a.send(b, 2);  // but tries again for each new reason
+  world.run(5s);
+  EXPECT_EQ(a.returned.size(), 2U);
+}
+
+TEST_F(LinksTest, TakeMoreThanAWindowAtOnceForAPeerThatKeepsUp) {
+  connect();
+  world.network.options().in_flight_bytes_max = 4 * limits::peer_window_bytes_max;
+  const std::string payload(limits::frame_bytes_target, 'x');
+  const std::size_t count = 2 * limits::peer_window_bytes_max / payload.size();
+  for (std::uint64_t i = 0; i < count; ++i) a.links->submit(b.id, one_envelope(i, payload));
+  world.run(1s);
+  EXPECT_TRUE(a.returned.empty());
+  EXPECT_EQ(numbers(b), up_to(count));
 }
 
 TEST_F(LinksTest, ReturnWhatWaitsForANodeThatDoesNotAnswerInTime) {
