@@ -61,6 +61,7 @@ Result<link::Identity> Broker::own_identity() {
 
 Status Broker::write_join_strings() {
   if (Status made = link::make_private_folder(join_folder_); !made.ok()) return made;
+  const bool known = tokens_.usable(system_clock().unix_us() / 1'000'000) > 0;
   for (const v1::Role role : {v1::NODE, v1::SUBMIT, v1::OBSERVE, v1::ADMIN}) {
     const std::filesystem::path file = join_folder_ / link::role_name(role);
     link::JoinString join;
@@ -68,7 +69,8 @@ Status Broker::write_join_strings() {
     join.cluster = secret_.key();
     if (const Result<std::string> earlier = link::read_private_file(file)) {
       const auto parsed = link::parse_join_string(std::string_view(*earlier).substr(0, earlier->find('\n')));
-      if (parsed && parsed->cluster == join.cluster) join.token = parsed->token;
+      // A store that was lost knows none of the tokens that were handed out.
+      if (parsed && parsed->cluster == join.cluster && known) join.token = parsed->token;
     } else if (earlier.error().code() != Code::not_found) {
       return earlier.error();
     }

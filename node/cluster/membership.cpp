@@ -52,6 +52,7 @@ void Membership::on_peer_up(const link::PeerInfo& peer, link::TargetId) {
 void Membership::on_peer_down(const link::PeerInfo& peer, const Status&) {
   if (peer.role == v1::NODE) view_.lost(peer.node);
   if (peer.role != v1::BROKER) return;
+  view_.broker_lost(peer.node);
   const std::scoped_lock lock(mutex_);
   brokers_.erase(peer.node);
 }
@@ -106,12 +107,12 @@ Task<Result<Duration>> Membership::register_once(Self self, NodeId broker) {
 // Registers with one broker and renews until it is gone.
 Task<> Membership::enrol(Self self, Membership* membership, NodeId broker, std::uint64_t session) {
   while (membership->connected(broker, session) && !self.stop_requested()) {
-    Result<Duration> interval = co_await membership->register_once(self, broker);
     std::uint64_t registered = 0;
     {
       const std::scoped_lock lock(membership->mutex_);
       registered = membership->revision_;
     }
+    Result<Duration> interval = co_await membership->register_once(self, broker);
     if (membership->hooks_.registered) membership->hooks_.registered(interval ? Status() : interval.error());
     if (!interval) {
       const Status& why = interval.error();

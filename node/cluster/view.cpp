@@ -22,6 +22,7 @@ bool View::usable(const Entry& entry) const {
 void View::put(NodeId broker, const v1::NodeRecord& record, Effects& effects) {
   Entry& entry = entries_[NodeId{record.node()}];
   entry.brokers.insert(broker);
+  for (const NodeId lost : lost_brokers_) entry.brokers.erase(lost);
   const auto age = [](const v1::NodeRecord& of) { return std::pair(of.incarnation(), of.revision()); };
   if (age(record) < age(entry.record)) return;
   const bool changed = age(record) != age(entry.record);
@@ -34,6 +35,7 @@ void View::drop(NodeId broker, NodeId node, Effects& effects) {
   const auto found = entries_.find(node);
   if (found == entries_.end()) return;
   found->second.brokers.erase(broker);
+  for (const NodeId lost : lost_brokers_) found->second.brokers.erase(lost);
   if (!found->second.brokers.empty()) return;
   entries_.erase(found);
   effects.forgotten.push_back(node);
@@ -48,7 +50,6 @@ View::Effects View::apply(NodeId broker, const v1::DirectoryEvent& event) {
     std::set<NodeId> named;
     for (const v1::NodeRecord& record : event.changed()) named.insert(NodeId{record.node()});
     std::vector<NodeId> missing;
-    // What another, dead broker said is superseded as well once a snapshot arrives without it.
     for (const auto& [node, entry] : entries_) {
       if (!named.contains(node)) missing.push_back(node);
     }
@@ -57,6 +58,11 @@ View::Effects View::apply(NodeId broker, const v1::DirectoryEvent& event) {
   for (const v1::NodeRecord& record : event.changed()) put(broker, record, effects);
   for (const v1::Departure& gone : event.gone()) drop(broker, NodeId{gone.node()}, effects);
   return effects;
+}
+
+void View::broker_lost(NodeId broker) {
+  const std::scoped_lock lock(mutex_);
+  lost_brokers_.insert(broker);
 }
 
 void View::lost(NodeId node) {

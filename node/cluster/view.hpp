@@ -31,6 +31,9 @@ class View final : public Resolver {
   // or an equal one; a node is forgotten when no broker has it any more.
   Effects apply(NodeId broker, const v1::DirectoryEvent& event);
 
+  // The session with a broker ended: what it said is kept, but no longer holds a node here once another broker, or
+  // its next life, says otherwise.
+  void broker_lost(NodeId broker);
   // A node could not be reached: it is not chosen for two seconds, or until found().
   void lost(NodeId node);
   void found(NodeId node);
@@ -64,7 +67,9 @@ class View final : public Resolver {
 
   const Clock& clock_;
   mutable std::mutex mutex_;
+  // guarded by mutex_, all of them
   std::map<NodeId, Entry> entries_;
+  std::set<NodeId> lost_brokers_;
   bool complete_ = false;
   TimePoint updated_{};
   std::uint64_t turn_ = 0;

@@ -160,9 +160,12 @@ Outcome Dispatcher::outcome_of(Result<EnvelopePtr> reply, NodeId node) const {
   }
   const Status& why = reply.error();
   switch (why.code()) {
-    case Code::unavailable:  // the node was lost, or could not be reached
-      if (node != node_.id()) view_.lost(node);
-      return HandedBack{why.message(), true, true};
+    case Code::unavailable: {
+      // The node was lost or could not be reached, or else it or the handler says: try again.
+      const bool lost = why.detail("cause") == "connection";
+      if (lost && node != node_.id()) view_.lost(node);
+      return HandedBack{why.message(), lost, true};
+    }
     case Code::cancelled:           // that node stops, or this one does
     case Code::resource_exhausted:  // it has no room now
       return HandedBack{why.message(), false, true};

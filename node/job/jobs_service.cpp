@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/job/jobs_service.hpp"
 
+#include "node/job/record.hpp"
 #include "node/runtime/completion.hpp"
 
 namespace cobus::job {
 namespace {
-
-bool is_final(v1::JobState state) {
-  return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::CANCELLED || state == v1::EXPIRED;
-}
 
 // Why a job of `method` cannot run now, or an empty text; INVALID_ARGUMENT when it never could.
 Result<std::string> obstacle(const View& view, const std::string& method) {
@@ -17,6 +14,7 @@ Result<std::string> obstacle(const View& view, const std::string& method) {
   for (const v1::NodeRecord& record : view.nodes()) {
     for (const v1::ServiceRecord& offered : record.services()) {
       if (offered.name() != service) continue;
+      if (offered.internal()) return fail(Code::invalid_argument, method + " is part of cobus itself and cannot be a job");
       service_known = true;
       for (const v1::MethodRecord& candidate : offered.methods()) {
         if (candidate.name() != method) continue;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/link/identity.hpp"
 
+#include "node/runtime/clock.hpp"
+
 #include <fcntl.h>
 #include <pwd.h>
 #include <sodium.h>
@@ -130,7 +132,7 @@ Result<SecretKey> load_secret(const fs::path& file, const SecretKey& fresh) {
   return parse_secret(file, *text);
 }
 
-// The stored certificate if it is this cluster's for this key, whether or not it is still valid.
+// The stored certificate if it is this cluster's for this key and has not expired; who has none enrols.
 Result<std::optional<v1::Certificate>> load_certificate(const fs::path& file, const ClusterKey& cluster,
                                                         const CurveKey& key) {
   auto bytes = read_private_file(file);
@@ -139,7 +141,8 @@ Result<std::optional<v1::Certificate>> load_certificate(const fs::path& file, co
   v1::Certificate certificate;
   v1::CertificateBody body;
   if (!certificate.ParseFromString(*bytes) || !body.ParseFromString(certificate.body()) ||
-      !check_certificate(certificate, cluster, key, body.not_before())) {
+      !check_certificate(certificate, cluster, key, body.not_before()) ||
+      body.not_after() <= system_clock().unix_us() / 1'000'000) {
     return std::nullopt;
   }
   return certificate;

@@ -151,6 +151,8 @@ void CallState::progress(double fraction, std::string note) {
   send(std::make_unique<TypedEnvelope<v1::Progress>>(std::move(progress)), v1::ITEM);
 }
 
+bool CallState::streaming() const noexcept { return method.streaming; }
+
 void CallState::credited(std::uint32_t more) noexcept {
   credit_ += std::min<std::uint32_t>(more, 0xffff);
   if (room_ != nullptr) room_->credited();
@@ -181,13 +183,11 @@ class EnvelopeStream::State final : PendingCall {
     }
     callee = node;
     open_ = true;
+    method_ = method;
+    if (options_.timeout >= Duration(0)) deadline_ = self.worker().shard->clock().now() + options_.timeout;
     send_request(self, *this, std::move(method), std::move(request), options_);
   }
-  ~State() {
-    if (!open_) return;
-    self_.worker().home.remove_call(*this);
-    send_cancel(self_.worker().home, self_.address(), callee, id, options_.flags);
-  }
+  ~State() { give_up({}); }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
@@ -200,9 +200,13 @@ class EnvelopeStream::State final : PendingCall {
     [[nodiscard]] bool await_ready() const noexcept { return !state_.items_.empty() || !state_.open_; }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
       state_.next_ = this;
-      return park(coroutine, never);
+      return park(coroutine, state_.deadline_);
     }
-    [[nodiscard]] EnvelopePtr await_resume() { return state_.pop(cause() == Cause::stop); }
+    [[nodiscard]] EnvelopePtr await_resume() {
+      if (cause() == Cause::stop) state_.give_up(Status(Code::cancelled, "the consumer was stopped"));
+      if (cause() == Cause::time) state_.give_up(deadline_status(state_.method_));
+      return state_.pop();
+    }
     void came() noexcept { wake(Cause::event); }
 
    private:
@@ -227,11 +231,16 @@ class EnvelopeStream::State final : PendingCall {
     }
     if (next_ != nullptr) next_->came();
   }
-  EnvelopePtr pop(bool stopped) {
-    if (items_.empty()) {
-      if (stopped && status_.ok()) status_ = Status(Code::cancelled, "the consumer was stopped");
-      return nullptr;
-    }
+  // Nobody wants more: the producer is told.
+  void give_up(Status why) {
+    if (!open_) return;
+    open_ = false;
+    status_ = std::move(why);
+    self_.worker().home.remove_call(*this);
+    send_cancel(self_.worker().home, self_.address(), callee, id, options_.flags);
+  }
+  EnvelopePtr pop() {
+    if (items_.empty()) return nullptr;
     EnvelopePtr item = std::move(items_.front());
     items_.pop_front();
     if (++taken_ >= std::max<std::uint32_t>(options_.credit / 2, 1) && open_ && producer_) give_credit();
@@ -252,6 +261,8 @@ class EnvelopeStream::State final : PendingCall {
   CallOptions options_;
   std::deque<EnvelopePtr> items_;
   Status status_;
+  std::string method_;
+  TimePoint deadline_ = never;
   WorkerId producer_;
   std::uint32_t taken_ = 0;
   Next* next_ = nullptr;

@@ -66,6 +66,7 @@ class CallState final : HandledCall {
 
  private:
   void credited(std::uint32_t more) noexcept override;
+  [[nodiscard]] bool streaming() const noexcept override;
   void send(EnvelopePtr envelope, v1::Kind kind);
 
   std::uint32_t credit_;

@@ -9,6 +9,12 @@
 #include "node/worker/service.hpp"
 
 namespace cobus {
+namespace {
+
+// Calls that one shard handles at once; above it is a flood.
+constexpr std::size_t handled_calls_max = 100'000;
+
+}  // namespace
 
 // Runs for as long as the home: each time it is resumed, the worker that runs has come to its end.
 struct Home::Ender {
@@ -106,6 +112,12 @@ void Home::stop_all() noexcept {
   all_.each([](Worker& worker) { worker.stop.request(); });
 }
 
+void Home::stop_idle() noexcept {
+  all_.each([](Worker& worker) {
+    if (worker.handled == nullptr || worker.handled->streaming()) worker.stop.request();
+  });
+}
+
 void Home::end_all() noexcept {
   while (!all_.empty()) release(all_.front());
 }
@@ -151,7 +163,8 @@ void Home::receive(EnvelopePtr envelope) noexcept {
 void Home::answer(EnvelopePtr envelope) noexcept {
   const std::uint32_t index = static_cast<std::uint32_t>(envelope->call) & 0xffffff;
   PendingCall* call = index < calls_.size() ? calls_[index].call : nullptr;
-  if (call == nullptr || call->id != envelope->call) {
+  // Only who was asked may answer; what fails on the way there is answered in its name.
+  if (call == nullptr || call->id != envelope->call || call->callee != envelope->from.node) {
     ++late_replies_;
     return;
   }
@@ -181,12 +194,12 @@ void Home::remove_call(PendingCall& call) noexcept {
   free_calls_.push_back(index);
 }
 
-void Home::refuse(const Envelope& request, Status status) noexcept {
+void Home::refuse(const Envelope& request, Status status, NodeId in_name_of) noexcept {
   if (!request.from) return;
   auto error = std::make_unique<SignalEnvelope>();
   error->kind = v1::ERROR;
   error->flags = request.flags & v1::HIDDEN;
-  error->from.node = node_.id();
+  error->from.node = in_name_of == NodeId::none ? node_.id() : in_name_of;
   error->to = request.from.worker;
   error->call = request.call;
   error->extra().status = std::move(status);
@@ -203,6 +216,12 @@ void Home::begin_call(EnvelopePtr request) noexcept {
   if (!method->admits(caller.role)) {
     return refuse(*request, Status(Code::permission_denied,
                                    "the role '" + std::string(link::role_name(caller.role)) + "' may not call " + name));
+  }
+  if (handled_.size() >= handled_calls_max) {
+    return refuse(*request, Status(Code::resource_exhausted, "node " + node_.name() + " handles as many calls as it can: try again"));
+  }
+  if (node_.draining()) {
+    return refuse(*request, Status(Code::unavailable, "node " + node_.name() + " is stopping"));
   }
   if (request->deadline <= shard_.clock().now()) {
     return refuse(*request, Status(Code::deadline_exceeded, name + " was asked for too late to start"));
@@ -227,9 +246,9 @@ void Home::send(NodeId to_node, EnvelopePtr envelope) {
   const std::size_t size = envelope->payload_size();
   std::string status;
   if (size > limits::payload_bytes_max) {
-    const Status too_large(Code::resource_exhausted, "a message of " + std::to_string(size) + " bytes is above the limit of " +
+    const Status too_large(Code::out_of_range, "a message of " + std::to_string(size) + " bytes is above the limit of " +
                                                          std::to_string(limits::payload_bytes_max));
-    if (envelope->kind == v1::REQUEST) return refuse(*envelope, too_large);
+    if (envelope->kind == v1::REQUEST) return refuse(*envelope, too_large, to_node);
     auto error = std::make_unique<SignalEnvelope>();
     error->kind = v1::ERROR;
     error->from = envelope->from;
@@ -265,6 +284,7 @@ void Home::peer_lost(NodeId lost, const Status& reason) noexcept {
     auto error = std::make_unique<SignalEnvelope>();
     error->kind = v1::ERROR;
     error->call = call->id;
+    error->from.node = lost;
     error->extra().status = reason;
     answer(std::move(error));
   }

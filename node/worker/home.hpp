@@ -53,6 +53,8 @@ class Home {
   void end(Worker& worker) noexcept;
   // Asks every worker to stop; those that do not are ended by end_all().
   void stop_all() noexcept;
+  // The same for all but handlers of calls that end by themselves.
+  void stop_idle() noexcept;
   void end_all() noexcept;
   // Null when it is gone.
   [[nodiscard]] Worker* find(WorkerId id) noexcept;
@@ -104,7 +106,8 @@ class Home {
   void release(Worker& worker) noexcept;
   void answer(EnvelopePtr envelope) noexcept;
   void begin_call(EnvelopePtr request) noexcept;
-  void refuse(const Envelope& request, Status status) noexcept;
+  // Answers a request with an error, in the name of another node when it could not be sent there.
+  void refuse(const Envelope& request, Status status, NodeId in_name_of = NodeId::none) noexcept;
   Ender& ender();
 
   Node& node_;

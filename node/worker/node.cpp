@@ -21,6 +21,9 @@ link::LinkOptions link_options(const NodeOptions& options) {
   return link;
 }
 
+// What workers get to end by themselves once they were asked to stop.
+constexpr Duration stop_notice = std::chrono::milliseconds(100);
+
 void report_stall(void* context, const Shard::Report& report) {
   const auto held_ms = std::chrono::duration_cast<std::chrono::milliseconds>(report.held).count();
   spdlog::warn("node {}: worker {} held its shard for {} ms; use co_await offload(...) for code that blocks",
@@ -164,14 +167,20 @@ void Node::keep() {
 
 void Node::stop(Duration grace) {
   if (threads_.empty()) return;
-  for (unsigned i = 0; i < shards(); ++i) run_on(i, [](Home& home) { home.stop_all(); });
-  const TimePoint until = clock().now() + grace;
+  draining_.store(true);
+  const auto until = [this](TimePoint end, const auto& done) {
+    while (!done() && clock().now() < end) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
   const auto workers = [this] {
     std::size_t count = 0;
     for (const auto& place : places_) count += place->home.workers();
     return count;
   };
-  while (workers() > 0 && clock().now() < until) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  const TimePoint end = clock().now() + grace;
+  for (unsigned i = 0; i < shards(); ++i) run_on(i, [](Home& home) { home.stop_idle(); });
+  until(end, [&] { return workers() == 0; });
+  for (unsigned i = 0; i < shards(); ++i) run_on(i, [](Home& home) { home.stop_all(); });
+  until(std::max(end, clock().now() + stop_notice), [&] { return workers() == 0; });
   stopping_.store(true);
   for (auto& place : places_) place->waiter->wake();
   keeper_wakes_.notify_all();
@@ -241,7 +250,8 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
     peers_.erase(peer.node);
   }
   for (unsigned i = 0; i < shards(); ++i) {
-    const Status status(Code::unavailable, "lost node " + peer.name + ": " + reason.message());
+    Status status(Code::unavailable, "lost node " + peer.name + ": " + reason.message());
+    status.with("cause", "connection");
     run_on(i, [lost = peer.node, status](Home& home) { home.peer_lost(lost, status); });
   }
   for (PeerListener* listener : listeners_) listener->on_peer_down(peer, reason);
@@ -260,11 +270,13 @@ void Node::deliver(EnvelopePtr envelope) {
     return;
   }
   const unsigned to = envelope->to ? envelope->to.shard() : least_loaded();
-  if (to < shards()) places_[to]->shard.post(envelope.release());
+  if (to >= shards()) return count_dead_letter();
+  places_[to]->shard.post(envelope.release());
 }
 
 void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
-  if (TrafficObserver* watching = observer(); watching != nullptr && (view.header.flags & v1::HIDDEN) == 0) {
+  if (TrafficObserver* watching = observer(); 
+      watching != nullptr && ((view.header.flags & v1::HIDDEN) == 0 || peer.role == v1::SUBMIT)) {
     const std::function<std::string()> body = [&view] { return std::string(view.payload); };
     const EnvelopeHeader& header = view.header;
     const Status status = header.status.empty() ? Status() : decode_status(header.status);
@@ -276,22 +288,22 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
   // Shard 0 is awake in its own poll: what it finds needs no wake. Not so when the keeper polls.
   if (waiting_in_link_ == this) places_[0]->shard.awake();
   EnvelopePtr envelope = from_wire(view, peer.node, clock().now());
+  // Who may not observe may not hide either.
+  if (peer.role == v1::SUBMIT) envelope->flags &= ~static_cast<std::uint32_t>(v1::HIDDEN);
   if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};
   deliver(std::move(envelope));
 }
 
 void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) {
   const auto fail_call = [&](const EnvelopeView& view) {
-    if (view.header.kind != v1::REQUEST) {
-      if (view.header.kind == v1::MESSAGE) count_dead_letter();
-      return;
-    }
+    if (view.header.kind != v1::REQUEST) return count_dead_letter();
     auto error = std::make_unique<SignalEnvelope>();
     error->kind = v1::ERROR;
     error->from = Address{node, WorkerId{}};
     error->to = WorkerId{view.header.from};
     error->call = view.header.call;
     error->extra().status = reason;
+    if (reason.code() == Code::unavailable) error->extra().status.with("cause", "connection");
     deliver(std::move(error));
   };
   static_cast<void>(read_frame(envelopes, fail_call));

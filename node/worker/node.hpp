@@ -119,7 +119,8 @@ class Node final : public link::LinkEvents {
 
   // Starts the threads.
   void start();
-  // Asks every worker to stop, waits up to `grace`, ends the rest, says goodbye to peers, joins. Idempotent.
+  // Takes no new calls, gives those that run up to `grace`, asks the rest to stop, ends what does not, says goodbye to
+  // peers, joins. Idempotent.
   void stop(Duration grace);
   // One turn of every shard and of the link, without threads; the transport must not block. True when there
   // is more to do at once.
@@ -131,6 +132,8 @@ class Node final : public link::LinkEvents {
   [[nodiscard]] std::optional<link::PeerInfo> peer(NodeId node) const;
   [[nodiscard]] std::uint64_t dead_letters() const noexcept { return dead_letters_.load(std::memory_order_relaxed); }
   void count_dead_letter() noexcept { dead_letters_.fetch_add(1, std::memory_order_relaxed); }
+  // It stops: what runs may end, nothing new begins. Any thread.
+  [[nodiscard]] bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
   // Calls of other nodes and of this one that are handled here now. Any thread.
   std::atomic<std::uint32_t> calls_running{0};
 
@@ -185,6 +188,7 @@ class Node final : public link::LinkEvents {
   std::unordered_map<NodeId, link::PeerInfo> peers_;  // guarded by peers_mutex_
 
   std::vector<std::thread> threads_;
+  std::atomic<bool> draining_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<std::int64_t> shard0_turn_ns_{0};  // when shard 0 last came to its link; 0 while it waits there
   std::mutex keeper_mutex_;

@@ -54,6 +54,8 @@ class Receiver {
 class HandledCall {
  public:
   virtual void credited(std::uint32_t more) noexcept = 0;
+  // It goes on until the consumer leaves, so a stop does not wait for it.
+  [[nodiscard]] virtual bool streaming() const noexcept = 0;
 
  protected:
   ~HandledCall() = default;

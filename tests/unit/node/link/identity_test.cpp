@@ -36,13 +36,13 @@ class IdentityFiles : public testing::Test {
   fs::path root_;
 };
 
-v1::Certificate issue(const ClusterSecret& cluster, const CurveKey& key) {
+v1::Certificate issue(const ClusterSecret& cluster, const CurveKey& key, std::int64_t not_after = INT64_MAX) {
   v1::CertificateBody body;
   body.set_name("n1");
   body.set_role(v1::NODE);
   body.set_curve_key(key.bytes.data(), key.bytes.size());
   body.set_not_before(1);
-  body.set_not_after(2);  // long expired: still ours, and the caller sees it
+  body.set_not_after(not_after);
   return cluster.sign(body);
 }
 
@@ -66,6 +66,17 @@ TEST_F(IdentityFiles, AreMadePrivateAndFoundAgain) {
   EXPECT_EQ(*read_private_file(folder / "cluster.pub"), fingerprint(cluster.key()) + "\n");
   // Nothing half-written stays behind.
   EXPECT_EQ(std::distance(fs::directory_iterator(folder), fs::directory_iterator()), 3);
+}
+
+TEST_F(IdentityFiles, IgnoreACertificateThatHasExpired) {
+  const ClusterSecret cluster = ClusterSecret::make();
+  const fs::path folder = root_ / "n1";
+  const auto made = load_identity(folder, cluster.key());
+  ASSERT_TRUE(made);
+  ASSERT_TRUE(save_certificate(folder, issue(cluster, made->pair.key, 2)).ok());
+  const auto again = load_identity(folder, cluster.key());
+  ASSERT_TRUE(again);
+  EXPECT_FALSE(again->certificate);
 }
 
 TEST_F(IdentityFiles, IgnoreACertificateOfAnotherClusterOrKeyOrDamaged) {
