@@ -4,7 +4,6 @@
 // the loopback with CURVE on. The messages are protobuf objects at both ends; whoever sends keeps a window,
 // since a mailbox takes 10,000, and counts what was received, so nothing is lost unseen.
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "bench.cobus.h"
@@ -21,6 +20,7 @@ constexpr std::uint64_t warm_up_calls = 1'000;
 constexpr std::uint64_t window = 8'000;
 constexpr std::uint64_t receipt_every = 1'000;
 constexpr std::size_t size = 100;
+constexpr unsigned shards = 1;  // each process has one thread for its work, as the peer has
 constexpr Duration patience = std::chrono::seconds(10);
 
 Parcel parcel() {
@@ -50,7 +50,7 @@ Task<> sink(Self self, Address* address, std::promise<void>* ready) {
 }
 
 // The server: tells where it listens and where its sink is.
-void serve(Wire& wire, link::Identity identity, unsigned shards) {
+void serve(Wire& wire, link::Identity identity) {
   BenchNode bench("server", std::move(identity), "tcp://127.0.0.1:0", shards);
   bench.node().add_service(std::make_unique<Answerer>());
   bench.node().start();
@@ -101,11 +101,10 @@ int main_of(const Arguments& arguments) {
   const bool one_way = arguments.name == "link_100" || arguments.name == "link_100_curve";
   if (!one_way && arguments.name != "round_trip_p50")
     give_up("link_bench knows: link_100 link_100_curve round_trip_p50");
-  const unsigned shards = std::max(1U, std::thread::hardware_concurrency());
   const link::ClusterSecret cluster = link::ClusterSecret::make();
   link::Identity server_identity = make_identity(cluster, "server");
   const link::CurveKey server_key = server_identity.pair.key;
-  ServerProcess server([&](Wire& wire) { serve(wire, std::move(server_identity), shards); });
+  ServerProcess server([&](Wire& wire) { serve(wire, std::move(server_identity)); });
   const std::string endpoint = server.wire().hear();
   const Result<Address> to = parse_address(server.wire().hear());
   if (!to) give_up(to.error().to_string());
@@ -113,8 +112,7 @@ int main_of(const Arguments& arguments) {
   BenchNode bench("client", make_identity(cluster, "client"), "", shards);
   bench.node().links().learn(to->node, {endpoint}, server_key);
   bench.node().start();
-  const std::string conditions =
-      ", another process, CURVE, " + std::to_string(shards) + " shards, loopback TCP";
+  const std::string conditions = ", another process, CURVE, a shard each, loopback TCP";
   if (one_way) {
     std::uint64_t count = arguments.count != 0 ? arguments.count : messages_default;
     count = (count + receipt_every - 1) / receipt_every * receipt_every;
