@@ -42,17 +42,17 @@ class Outcome {
     const std::scoped_lock lock(mutex_);
     changed_.notify_all();
   }
-  // Until it is settled or `enough()`. True when it is settled.
+  // Until it is settled, `enough()`, or `until`. True when it is settled.
   template <class Predicate>
-  bool wait(Predicate enough) {
+  bool wait_until(TimePoint until, Predicate enough) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return settled_ || enough(); });
+    const auto over = [&] { return settled_ || enough(); };
+    if (until == never) {
+      changed_.wait(lock, over);
+    } else {
+      changed_.wait_until(lock, until, over);
+    }
     return settled_;
-  }
-  template <class Period>
-  bool wait_for(Period longest) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, longest, [this] { return settled_; });
   }
   // Once settled. Rethrows what the coroutine threw; nothing when it was ended before it was done.
   std::optional<T> take() {
@@ -154,7 +154,7 @@ std::shared_ptr<Outcome<T>> Session::start(Function function, Arguments... argum
 template <class T, class Function, class... Arguments>
 Result<T> Session::run(Function function, Arguments... arguments) {
   auto outcome = start<T>(function, std::move(arguments)...);
-  outcome->wait([] { return false; });
+  outcome->wait_until(never, [] { return false; });
   std::optional<T> value = outcome->take();
   if (!value) return fail(Code::unavailable, "the session ended before the work was done");
   return std::move(*value);

@@ -13,6 +13,8 @@
 namespace cobus::client {
 namespace {
 
+constexpr Duration grace = std::chrono::milliseconds(200);  // for the callee to say itself that it is late
+
 struct CallVerb {
   Context* context;
   View* view;
@@ -31,7 +33,6 @@ Task<int> call_stream(Self self, Context* context, Catalog* catalog,
   const TypeId type = type_id(method->input_type()->full_name());
   EnvelopeStream stream(self, node, name, std::make_unique<EncodedEnvelope>(type, std::move(bytes)),
                         options_of(*context));
-  // A stream has no deadline of its own once it flows; the time limit is for the whole of it.
   while (EnvelopePtr item = co_await stream.next()) {
     context->console.print(one_line(catalog->decoded(method->output_type(), "", item->encoded())));
   }
@@ -87,7 +88,9 @@ int run(Context& context) {
   auto session = connect(context);
   if (!session) return session.error();
   verb.view = &(*session)->view();
-  return run_verb(context, **session, {}, &call, &verb);
+  // The callee is told as well; this bounds a stream that goes on.
+  const auto timeout = context.arguments.duration("timeout");
+  return run_verb(context, **session, timeout ? Patience(*timeout + grace) : Patience(), &call, &verb);
 }
 
 }  // namespace

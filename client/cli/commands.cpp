@@ -5,12 +5,19 @@ namespace cobus::client {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
+      up_command(),
       nodes_command(),
       node_command(),
       services_command(),
       describe_command(),
       template_command(),
       call_command(),
+      submit_command(),
+      wait_command(),
+      result_command(),
+      jobs_command(),
+      job_command(),
+      tap_command(),
       version_command(),
       Command{"help",
               "explain a verb",

@@ -3,8 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <atomic>
 #include <cstdlib>
 
+#include "client/cli/units.hpp"
 #include "node/runtime/exit_code.hpp"
 #include "proto/similar.hpp"
 
@@ -15,6 +17,7 @@ constexpr auto last_moment = std::chrono::seconds(1);  // that a verb has to end
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr int exit_not_permitted = 77;
+constexpr int exit_out_of_time = 124;
 
 }  // namespace
 
@@ -71,24 +74,23 @@ std::expected<std::unique_ptr<Session>, int> connect(Context& context) {
   return std::unexpected(fail_setup(context, session.error()));
 }
 
-int wait_for_verb(Context& context, Session& session, Outcome<int>& outcome,
-                  const OnInterrupt& on_interrupt) {
+int wait_for_verb(Context& context, Session& session, Outcome<int>& outcome, Patience patience) {
   std::atomic<int> signal = 0;
   context.interrupts.catch_first([&](int number) {
     signal = number;
     outcome.nudge();
   });
-  const bool done = outcome.wait([&] { return signal != 0; });
+  const TimePoint until = patience ? system_clock().now() + *patience : never;
+  const bool done = outcome.wait_until(until, [&] { return signal != 0; });
   if (!done) {
     context.console.clear_status();
-    if (on_interrupt) on_interrupt();
+    if (signal == 0) context.console.error("gave up after " + short_duration(*patience) + " (--timeout)");
     session.ask_to_stop();
-    outcome.wait_for(last_moment);
+    static_cast<void>(outcome.wait_until(system_clock().now() + last_moment, [] { return false; }));
   }
   context.interrupts.catch_first({});
-  if (!done) return 128 + signal;
-  const std::optional<int> code = outcome.take();
-  return code.value_or(exit_failed);
+  if (!done) return signal != 0 ? 128 + signal : exit_out_of_time;
+  return outcome.take().value_or(exit_failed);
 }
 
 }  // namespace cobus::client

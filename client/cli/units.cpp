@@ -6,8 +6,8 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <ctime>
-#include <optional>
 #include <utility>
 
 namespace cobus::client {
@@ -123,6 +123,21 @@ std::string iso_time(std::int64_t unix_us) {
   const std::tm& t = parts.calendar;
   return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", t.tm_year + 1900, t.tm_mon + 1, t.tm_mday,
                      t.tm_hour, t.tm_min, t.tm_sec, parts.milliseconds);
+}
+
+std::optional<std::int64_t> parse_iso_time(std::string_view text) {
+  std::tm calendar{};
+  int ms = 0;
+  int read = 0;
+  const std::string whole(text);
+  if (std::sscanf(whole.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &calendar.tm_year, &calendar.tm_mon,
+                  &calendar.tm_mday, &calendar.tm_hour, &calendar.tm_min, &calendar.tm_sec, &ms, &read) != 7 ||
+      static_cast<std::size_t>(read) != whole.size()) {
+    return std::nullopt;
+  }
+  calendar.tm_year -= 1900;
+  calendar.tm_mon -= 1;
+  return static_cast<std::int64_t>(::timegm(&calendar)) * 1'000'000 + ms * 1000;
 }
 
 std::string clock_time(std::int64_t unix_us) {

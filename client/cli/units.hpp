@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,9 @@ namespace cobus::client {
 
 // "2026-03-01T08:15:30.042Z" of Unix microseconds.
 [[nodiscard]] std::string iso_time(std::int64_t unix_us);
+
+// The inverse; nothing for any other text.
+[[nodiscard]] std::optional<std::int64_t> parse_iso_time(std::string_view text);
 
 // "08:15:30.042" in local time, for lines that follow one another.
 [[nodiscard]] std::string clock_time(std::int64_t unix_us);

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cli/job_client.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "client/cli/job_json.hpp"
+#include "node/runtime/scope.hpp"
+#include "proto/type_id.hpp"
+
+namespace cobus::client {
+namespace {
+
+constexpr Duration submit_timeout = std::chrono::seconds(10);
+constexpr Duration ask_timeout = std::chrono::seconds(5);
+constexpr Duration look_again = std::chrono::milliseconds(200);
+constexpr std::string_view jobs_service = "cobus.v1.Jobs";
+constexpr std::size_t named_at_most = 5;
+
+// Whether another node may take what this one did not.
+bool another_may(Code code) {
+  return code == Code::unavailable || code == Code::deadline_exceeded || code == Code::resource_exhausted ||
+         code == Code::data_loss || code == Code::unimplemented;
+}
+
+CallOptions timeout_of(Duration timeout) {
+  CallOptions options;
+  options.timeout = timeout;
+  return options;
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string out;
+  for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + text;
+  return out;
+}
+
+std::string lower(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+}  // namespace
+
+std::vector<v1::NodeRecord> JobClient::homes(const std::string& key, Random& random) const {
+  std::vector<v1::NodeRecord> nodes = view_.providers(jobs_service);
+  // By name: a node that starts again keeps its ledger. Without a key the order is by chance.
+  const std::string salt = key.empty() ? std::to_string(random.next()) : key;
+  const auto weight = [&salt](const v1::NodeRecord& node) { return fnv1a(salt + '\n' + node.name()); };
+  std::sort(nodes.begin(), nodes.end(), [&](const auto& a, const auto& b) { return weight(a) > weight(b); });
+  return nodes;
+}
+
+Task<Result<JobClient::Submitted>> JobClient::submit(Self self, v1::SubmitRequest request) {
+  Random& random = self.node().random();
+  const std::vector<v1::NodeRecord> nodes = homes(request.key(), random);
+  if (request.key().empty()) request.set_key(fmt::format("cobus-{:016x}{:016x}", random.next(), random.next()));
+  Status failed(Code::unavailable, view_.available().empty()
+                                       ? "no node is up; start one with: cobus-node"
+                                       : "no node keeps jobs; start one with: cobus-node --ledger sqlite");
+  for (const v1::NodeRecord& node : nodes) {
+    v1::JobsStub jobs(self, NodeId{node.node()});
+    auto reply = co_await jobs.Submit(request, timeout_of(submit_timeout));
+    if (reply) co_return Submitted{reply->id(), node.name(), reply->existed()};
+    failed = Status(reply.error().code(), fmt::format("node {}: {}", node.name(), reply.error().message()));
+    if (!another_may(reply.error().code())) break;
+  }
+  co_return fail(std::move(failed));
+}
+
+Task<> JobClient::ask(Self self, NodeId node, std::string name, std::string prefix, Listing* into) {
+  v1::GetJobRequest request;
+  request.set_id(prefix);
+  v1::JobsStub jobs(self, node);
+  auto reply = co_await jobs.Get(std::move(request), timeout_of(ask_timeout));
+  if (!reply) {
+    into->not_asked.push_back(name + ": " + reply.error().message());
+    co_return;
+  }
+  for (v1::Job& job : *reply->mutable_jobs()) into->jobs.push_back(std::move(job));
+}
+
+Task<Result<v1::Job>> JobClient::find(Self self, std::string prefix) {
+  prefix = lower(std::move(prefix));
+  if (prefix.empty()) co_return fail(Code::invalid_argument, "an empty text is no job's id; see: cobus jobs");
+  const std::vector<v1::NodeRecord> nodes = view_.providers(jobs_service);
+  if (nodes.empty()) co_return fail(Code::unavailable, "no node that keeps jobs is up; start one with: cobus-node");
+  Listing found;
+  {
+    Scope scope;
+    for (const v1::NodeRecord& node : nodes) scope.spawn(ask(self, NodeId{node.node()}, node.name(), prefix, &found));
+    co_await scope.join();
+  }
+  std::set<std::string> ids;
+  for (const v1::Job& job : found.jobs) ids.insert(job.id());
+  if (ids.size() == 1) co_return std::move(found.jobs.front());
+  if (ids.size() > 1) {
+    std::vector<std::string> some(ids.begin(), ids.end());
+    if (some.size() > named_at_most) some.resize(named_at_most);
+    co_return fail(Code::invalid_argument, fmt::format("{} jobs have an id that begins with '{}': {}{}; write more of it",
+                                                       ids.size(), prefix, joined(some), ids.size() > some.size() ? " ..." : ""));
+  }
+  if (!found.not_asked.empty()) {
+    co_return fail(Code::unavailable, fmt::format("no job '{}' at the nodes that answer; could not ask {}", prefix,
+                                                  joined(found.not_asked)));
+  }
+  co_return fail(Code::not_found, fmt::format("no node that is up has a job '{}'; see: cobus jobs (the node that holds it "
+                                              "may be down: cobus nodes)", prefix));
+}
+
+Task<Result<v1::Job>> JobClient::follow(Self self, std::string id, std::string home, bool patient, OnJob on_job) {
+  bool said = false;
+  for (;;) {
+    Status lost(Code::unavailable, "node " + home + " is not there");
+    if (const auto record = view_.find_name(home)) {
+      v1::FollowRequest request;
+      request.set_id(id);
+      v1::JobsStub jobs(self, NodeId{record->node()});
+      auto events = jobs.Follow(std::move(request), timeout_of(Duration(-1)));
+      while (std::optional<v1::JobEvent> event = co_await events.next()) {
+        if (std::exchange(said, false)) console_.note(fmt::format("node {} is back", home));
+        if (is_final(event->job().state())) co_return std::move(*event->mutable_job());
+        if (on_job) on_job(event->job());
+      }
+      lost = events.status();
+      // A stream that ends early without an error: its node stops.
+      if (lost.ok()) lost = Status(Code::unavailable, "node " + home + " stops");
+    }
+    if (self.stop_requested()) co_return fail(Code::cancelled, "stopped waiting");
+    const bool away = lost.code() == Code::unavailable || lost.code() == Code::cancelled;
+    if (!patient || !away) co_return fail(std::move(lost));
+    if (!std::exchange(said, true)) {
+      console_.note(fmt::format("node {}, which holds job {}, is away ({}); waiting for it to come back", home, id, lost.message()));
+    }
+    if (!(co_await sleep(look_again)).ok()) co_return fail(Code::cancelled, "stopped waiting");
+  }
+}
+
+Task<> JobClient::list_one(Self self, NodeId node, std::string name, v1::ListJobsRequest request, Listing* into) {
+  v1::JobsStub jobs(self, node);
+  auto stream = jobs.List(std::move(request), timeout_of(ask_timeout));
+  while (std::optional<v1::Job> job = co_await stream.next()) into->jobs.push_back(std::move(*job));
+  if (!stream.status().ok()) into->not_asked.push_back(name + ": " + stream.status().message());
+}
+
+Task<JobClient::Listing> JobClient::list(Self self, v1::ListJobsRequest request) {
+  Listing listing;
+  Scope scope;
+  for (const v1::NodeRecord& node : view_.providers(jobs_service)) {
+    scope.spawn(list_one(self, NodeId{node.node()}, node.name(), request, &listing));
+  }
+  co_await scope.join();
+  std::sort(listing.jobs.begin(), listing.jobs.end(), [](const v1::Job& a, const v1::Job& b) {
+    return std::pair(a.submitted_us(), a.id()) > std::pair(b.submitted_us(), b.id());
+  });
+  if (request.limit() > 0 && listing.jobs.size() > request.limit()) listing.jobs.resize(request.limit());
+  co_return listing;
+}
+
+}  // namespace cobus::client

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// JobClient: jobs as a client sees them. Every node keeps the jobs submitted to it (it is their home), so to
+// submit is to choose a home, to find is to ask all, and to follow is to keep asking the home, also over a
+// time when it is away. Used by one verb's coroutines, on the session's shard.
+#pragma once
+
+#include <cobus/v1/job.cobus.h>
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "client/cli/console.hpp"
+#include "node/cluster/view.hpp"
+#include "node/worker/self.hpp"
+
+namespace cobus::client {
+
+class JobClient {
+ public:
+  struct Submitted {
+    std::string id;
+    std::string home;  // name of the node
+    bool existed = false;
+  };
+  using OnJob = std::function<void(const v1::Job&)>;
+
+  // Both must outlive it.
+  JobClient(View& view, Console& console) : view_(view), console_(console) {}
+
+  // Submits to one node; to the next when that one is lost, full or slow. Without a key it makes one, so that
+  // the same node never takes one request twice. With the user's key the nodes are asked in an order that
+  // depends on the key alone, so that it finds the job it made before. UNAVAILABLE when no node keeps jobs.
+  [[nodiscard]] Task<Result<Submitted>> submit(Self self, v1::SubmitRequest request);
+
+  // The one job whose id begins with `prefix`. NOT_FOUND, INVALID_ARGUMENT naming several that do,
+  // UNAVAILABLE when it was not found and not every node could be asked.
+  [[nodiscard]] Task<Result<v1::Job>> find(Self self, std::string prefix);
+
+  // The job's state when it is over; `on_job` hears of each state in between. Without `patient` UNAVAILABLE as
+  // soon as its home is lost; otherwise it says so on stderr, once, and waits until the home is back.
+  [[nodiscard]] Task<Result<v1::Job>> follow(Self self, std::string id, std::string home, bool patient, OnJob on_job);
+
+  struct Listing {
+    std::vector<v1::Job> jobs;           // newest first
+    std::vector<std::string> not_asked;  // "NODE: why"
+  };
+  [[nodiscard]] Task<Listing> list(Self self, v1::ListJobsRequest request);
+
+ private:
+  [[nodiscard]] std::vector<v1::NodeRecord> homes(const std::string& key, Random& random) const;
+  static Task<> ask(Self self, NodeId node, std::string name, std::string prefix, Listing* into);
+  static Task<> list_one(Self self, NodeId node, std::string name, v1::ListJobsRequest request, Listing* into);
+
+  View& view_;
+  Console& console_;
+};
+
+}  // namespace cobus::client

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cobus submit METHOD [JSON|@FILE|-]: a durable job. Prints its id, or with --wait its result.
+#include <fmt/format.h>
+
+#include "client/cli/catalog.hpp"
+#include "client/cli/job_wait.hpp"
+#include "client/cli/options.hpp"
+#include "client/cli/request_input.hpp"
+#include "client/cli/run.hpp"
+
+namespace cobus::client {
+namespace {
+
+struct SubmitVerb {
+  Context* context;
+  View* view;
+  std::string json;
+  bool wait;
+};
+
+v1::SubmitRequest request_of(const Arguments& arguments, const std::string& method, std::string payload) {
+  v1::SubmitRequest request;
+  request.set_method(method);
+  request.set_payload(std::move(payload));
+  request.set_key(arguments.text("key"));
+  request.set_attempts_max(static_cast<std::uint32_t>(arguments.number("attempts").value_or(0)));
+  if (const auto timeout = arguments.duration("attempt-timeout")) {
+    request.set_timeout_us(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*timeout).count()));
+  }
+  for (const auto& [key, value] : arguments.pairs("label")) (*request.mutable_labels())[key] = value;
+  return request;
+}
+
+void print_id(Context& context, const JobClient::Submitted& submitted, const std::string& method) {
+  const bool quiet = context.arguments.has("quiet");
+  const auto asked = asked_format(context).value_or(Format::id);
+  if (asked == Format::id || asked == Format::table || asked == Format::wide) {
+    context.console.print(submitted.id);
+  } else {
+    const Json object = {
+        {"id", submitted.id}, {"method", method}, {"home", submitted.home}, {"existed", submitted.existed}};
+    print_object(context.console, asked, object, "id", {});
+  }
+  if (submitted.existed && !quiet) context.console.note("this key was submitted before: that job it is");
+}
+
+Task<int> submit(Self self, SubmitVerb* verb) {
+  Context& context = *verb->context;
+  Catalog catalog(*verb->view);
+  const auto method = co_await catalog.find_method(self, context.arguments.text("METHOD"));
+  if (!method) co_return fail_name(context, method.error());
+  const std::string name = method_name(*method);
+  if ((*method)->server_streaming()) {
+    co_return fail_setup(context, {Code::invalid_argument, fmt::format("{} is a stream and cannot be a job; use: cobus call {}", name, name)});
+  }
+  auto bytes = catalog.pool().json_to_bytes((*method)->input_type(), verb->json);
+  if (!bytes) co_return fail_setup(context, with_template_hint(bytes.error(), name));
+  JobClient jobs(*verb->view, context.console);
+  const auto submitted = co_await jobs.submit(self, request_of(context.arguments, name, std::move(*bytes)));
+  if (!submitted) co_return fail_call(context, "submitting " + name, submitted.error());
+  if (!verb->wait) {
+    print_id(context, *submitted, name);
+    co_return 0;
+  }
+  if (!context.arguments.has("quiet")) {
+    context.console.note(fmt::format("{} {} at {}", submitted->existed ? "submitted before:" : "submitted", submitted->id, submitted->home));
+  }
+  const auto job = co_await watch_job(self, &context, &jobs, submitted->id, submitted->home, context.arguments.has("follow"));
+  if (!job) co_return self.stop_requested() ? 0 : fail_call(context, "waiting for job " + submitted->id, job.error());
+  co_return print_end(context, catalog, *job);
+}
+
+int run(Context& context) {
+  const Arguments& arguments = context.arguments;
+  const bool wait = arguments.has("wait") || arguments.has("follow");
+  if (arguments.has("timeout") && !wait) {
+    return fail_setup(context, {Code::invalid_argument, "--timeout says how long to wait: give it with --wait; what bounds "
+                                                        "each attempt of the job is --attempt-timeout"});
+  }
+  auto json = read_request(arguments.text("JSON"));
+  if (!json) return fail_setup(context, json.error());
+  SubmitVerb verb{&context, nullptr, std::move(*json), wait};
+  auto session = connect(context);
+  if (!session) return session.error();
+  verb.view = &(*session)->view();
+  return run_verb(context, **session, arguments.duration("timeout"), &submit, &verb);
+}
+
+}  // namespace
+
+Command submit_command() {
+  using Kind = Flag::Kind;
+  return {"submit",
+          "submit a durable job and print its id",
+          "The job is written down before its id is printed. It runs on any node that offers the method, and again\n"
+          "when that node dies. With --wait: prints the result, with -o json the whole job; exit code 1 if it failed.",
+          {{"METHOD", "package.Service/Method, or any end of it that is clear"},
+           {"JSON", "the request: JSON, @FILE, or - for stdin; an empty request if left out", false}},
+          {{"wait", "w", Kind::toggle, "", "wait for the job and print its result"},
+           {"follow", "f", Kind::toggle, "", "the same, and tell on stderr what becomes of it"},
+           {"timeout", "", Kind::duration, "DURATION", "how long to wait; then exit code 124, the job goes on"},
+           {"key", "", Kind::text, "KEY", "idempotency key: the same key and request is the same job"},
+           {"attempts", "", Kind::number, "N", "how often it may be tried (5)", 1, 1000},
+           {"attempt-timeout", "", Kind::duration, "DURATION", "how long one attempt may take"},
+           {"label", "", Kind::pair, "KEY=VALUE", "a label to find it by; may be repeated"},
+           {"quiet", "q", Kind::toggle, "", "nothing on stderr but errors"}},
+          {{"cobus submit math.Primes/Count '{\"from\":0,\"to\":50000000}' --wait", "with a bar on a terminal"},
+           {"id=$(cobus submit math.Primes/Count @range.json -q)", "then: cobus wait $id"},
+           {"cobus submit Count @range.json --key nightly-2026-03-01", "safe to repeat"}},
+          &run};
+}
+
+}  // namespace cobus::client

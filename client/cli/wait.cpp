@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cobus wait ID..., cobus result ID: the results of jobs, when they are over and now.
+#include <fmt/format.h>
+
+#include <deque>
+
+#include "client/cli/catalog.hpp"
+#include "client/cli/job_json.hpp"
+#include "client/cli/job_wait.hpp"
+#include "client/cli/options.hpp"
+#include "client/cli/progress.hpp"
+#include "client/cli/run.hpp"
+#include "client/cli/status_line.hpp"
+#include "node/runtime/scope.hpp"
+#include "node/runtime/signal.hpp"
+
+namespace cobus::client {
+namespace {
+
+struct WaitVerb {
+  Context* context;
+  View* view;
+};
+
+// One of several jobs that are waited for.
+struct Waited {
+  std::string id;
+  std::optional<Result<v1::Job>> end;
+};
+
+Task<> watch_one(Self self, Context* context, JobClient* jobs, v1::Job job, bool alone, Waited* waited, Signal* ended) {
+  if (is_final(job.state())) {
+    waited->end.emplace(std::move(job));
+  } else if (alone) {
+    waited->end.emplace(co_await watch_job(self, context, jobs, job.id(), job.home(), false));
+  } else {
+    waited->end.emplace(co_await jobs->follow(self, job.id(), job.home(), true, {}));
+    if (self.stop_requested()) context->console.note(detached_text(job.id()));
+  }
+  ended->notify();
+}
+
+std::string line_of(const std::deque<Waited>& all, TimePoint started, TimePoint now, const StreamTraits& traits) {
+  MapProgress progress;
+  progress.total = all.size();
+  for (const Waited& waited : all) ++(waited.end ? progress.done : progress.running);
+  return map_line(progress, RateMeter(), started, now, traits);
+}
+
+// Prints each end in the order of the command line, or the first of all.
+Task<int> print_ends(Self self, Context* context, Catalog* catalog, std::deque<Waited>* all, Signal* ended) {
+  const bool any = context->arguments.has("any");
+  int worst = 0;
+  const auto end_of = [](const Waited& waited) { return waited.end.has_value(); };
+  for (Waited& next : *all) {
+    Waited* waited = &next;
+    for (;;) {
+      if (any) {
+        const auto first = std::find_if(all->begin(), all->end(), end_of);
+        if (first != all->end()) waited = &*first;
+      }
+      if (waited->end) break;
+      if (!(co_await ended->wait()).ok()) co_return 0;
+    }
+    if (self.stop_requested()) co_return 0;
+    const Result<v1::Job>& job = *waited->end;
+    int code = 0;
+    if (job) {
+      static_cast<void>(co_await catalog->load_method(self, job->method()));
+      code = print_end(*context, *catalog, *job);
+    } else {
+      code = fail_call(*context, "waiting for job " + waited->id, job.error());
+    }
+    // A failure says more than a cancellation.
+    if (worst == 0 || code == 1) worst = code == 0 ? worst : code;
+    if (any) break;
+  }
+  co_return worst;
+}
+
+Task<int> wait_for_jobs(Self self, WaitVerb* verb) {
+  Context& context = *verb->context;
+  Catalog catalog(*verb->view);
+  JobClient jobs(*verb->view, context.console);
+  std::vector<v1::Job> found;
+  for (const std::string& id : context.arguments.list("ID")) {
+    auto job = co_await jobs.find(self, id);
+    if (!job) co_return fail_setup(context, job.error());
+    found.push_back(std::move(*job));
+  }
+  std::deque<Waited> all;
+  Signal ended;
+  Scope scope;
+  for (v1::Job& job : found) {
+    Waited& waited = all.emplace_back(Waited{job.id(), {}});
+    scope.spawn(watch_one(self, &context, &jobs, std::move(job), found.size() == 1, &waited, &ended));
+  }
+  std::optional<StatusLine> line;
+  if (all.size() > 1) {
+    line.emplace(self, context.console, [&all, &context, started = system_clock().now()](TimePoint now) {
+      return line_of(all, started, now, context.console.err());
+    });
+  }
+  // Those that nobody waits for any more end with the scope; when all are to be stopped they say so first.
+  const int code = co_await print_ends(self, &context, &catalog, &all, &ended);
+  if (self.stop_requested()) co_await scope.join();
+  co_return code;
+}
+
+Task<int> print_result(Self self, WaitVerb* verb) {
+  Context& context = *verb->context;
+  JobClient jobs(*verb->view, context.console);
+  const auto job = co_await jobs.find(self, context.arguments.text("ID"));
+  if (!job) co_return fail_setup(context, job.error());
+  if (!is_final(job->state())) {
+    context.console.error(fmt::format("job {} has no result yet: it is {}; to wait for it: cobus wait {}", job->id(),
+                                      state_name(job->state()), job->id()));
+    co_return 1;
+  }
+  Catalog catalog(*verb->view);
+  static_cast<void>(co_await catalog.load_method(self, job->method()));
+  co_return print_end(context, catalog, *job);
+}
+
+int run_wait(Context& context) {
+  WaitVerb verb{&context, nullptr};
+  auto session = connect(context);
+  if (!session) return session.error();
+  verb.view = &(*session)->view();
+  return run_verb(context, **session, context.arguments.duration("timeout"), &wait_for_jobs, &verb);
+}
+
+int run_result(Context& context) {
+  WaitVerb verb{&context, nullptr};
+  auto session = connect(context);
+  if (!session) return session.error();
+  verb.view = &(*session)->view();
+  return run_verb(context, **session, {}, &print_result, &verb);
+}
+
+}  // namespace
+
+Command wait_command() {
+  return {"wait",
+          "wait for jobs and print their results",
+          "Results come in the order of the ids. Exit code 1 if one failed, 3 if one was cancelled or expired.",
+          {{"ID", "a job's id, or the beginning of it", true, true}},
+          {{"any", "", Flag::Kind::toggle, "", "only for the first of them to end"},
+           {"timeout", "", Flag::Kind::duration, "DURATION", "how long to wait; then exit code 124, the jobs go on"}},
+          {{"cobus wait 01k2", "the beginning of the id is enough"},
+           {"cobus wait $a $b --any --timeout 10m", "whichever is first"}},
+          &run_wait};
+}
+
+Command result_command() {
+  return {"result",
+          "print the result of a job that is over",
+          "",
+          {{"ID", "the job's id, or the beginning of it"}},
+          {},
+          {{"cobus result 01k2", ""}, {"cobus result 01k2 -o json", "the whole job"}},
+          &run_result};
+}
+
+}  // namespace cobus::client
