@@ -25,15 +25,19 @@ class Broker::Departures final : public PeerListener {
  public:
   Departures(Node& node, DirectoryService& directory) : node_(node), directory_(directory) {}
   void on_peer_up(const link::PeerInfo& peer, link::TargetId) override {
-    spdlog::info("{} {} connected", link::role_name(peer.role), peer.name);
+    spdlog::log(level(peer), "{} {} connected", link::role_name(peer.role), peer.name);
   }
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override {
-    spdlog::info("{} {} is gone: {}", link::role_name(peer.role), peer.name, reason.message());
+    spdlog::log(level(peer), "{} {} is gone: {}", link::role_name(peer.role), peer.name, reason.message());
     if (peer.role != v1::NODE) return;
     node_.run_on(0, [this, lost = peer.node](Home&) { directory_.connection_lost(lost); });
   }
 
  private:
+  // Clients come and go with every command.
+  static spdlog::level::level_enum level(const link::PeerInfo& peer) {
+    return peer.role == v1::NODE ? spdlog::level::info : spdlog::level::debug;
+  }
   Node& node_;
   DirectoryService& directory_;
 };

@@ -33,7 +33,8 @@ class Daemon::Watch final : public PeerListener {
     spdlog::debug("connected with {} ({})", peer.name, link::role_name(peer.role));
   }
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override {
-    spdlog::info("lost {}: {}", peer.name, reason.message());
+    const bool client = peer.role != v1::NODE && peer.role != v1::BROKER;
+    spdlog::log(client ? spdlog::level::debug : spdlog::level::info, "lost {}: {}", peer.name, reason.message());
   }
   void on_target_failed(link::TargetId, const Status& reason) override { tell(reason); }
   void on_enrolled(const v1::Certificate& certificate) override {
