@@ -19,7 +19,7 @@ target_link_libraries(cobus_service INTERFACE protobuf::libprotobuf)
 target_include_directories(cobus_service INTERFACE
   $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}> $<INSTALL_INTERFACE:${COBUS_INSTALL_INTERNAL}>)
 
-install(TARGETS cobus-broker cobus-node protoc-gen-cobus cobus_service EXPORT cobusTargets
+install(TARGETS cobus-broker cobus-node cobus protoc-gen-cobus cobus_service EXPORT cobusTargets
   RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 install(EXPORT cobusTargets NAMESPACE cobus:: DESTINATION ${COBUS_INSTALL_PACKAGE})
 
