@@ -8,7 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "bench.pb.h"
+#include "bench.cobus.h"
 #include "node/worker/self.hpp"
 #include "proto/version.hpp"
 #include "tests/bench/bench_node.hpp"
