@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/cluster/view.hpp"
+
+#include <gtest/gtest.h>
+
+namespace cobus {
+namespace {
+
+constexpr NodeId broker_a{1};
+constexpr NodeId broker_b{2};
+
+class ViewTest : public ::testing::Test {
+ protected:
+  static v1::NodeRecord node(std::uint64_t id, const std::string& name, std::uint64_t revision = 1) {
+    v1::NodeRecord record;
+    record.set_node(id);
+    record.set_incarnation(1);
+    record.set_revision(revision);
+    record.set_name(name);
+    record.set_state(v1::UP);
+    record.add_services()->set_name("echo.Echo");
+    return record;
+  }
+  static v1::DirectoryEvent event(bool snapshot, std::initializer_list<v1::NodeRecord> changed) {
+    v1::DirectoryEvent made;
+    made.set_snapshot(snapshot);
+    for (const v1::NodeRecord& record : changed) *made.add_changed() = record;
+    return made;
+  }
+  static v1::DirectoryEvent gone(std::uint64_t id) {
+    v1::DirectoryEvent made;
+    made.add_gone()->set_node(id);
+    return made;
+  }
+  std::vector<std::string> names() {
+    std::vector<std::string> all;
+    for (const v1::NodeRecord& record : view_.nodes()) all.push_back(record.name());
+    return all;
+  }
+  using Names = std::vector<std::string>;
+
+  ManualClock clock_;
+  View view_{clock_};
+};
+
+TEST_F(ViewTest, IsTheUnionOfWhatBrokersSay) {
+  view_.apply(broker_a, event(true, {node(10, "alpha")}));
+  view_.apply(broker_b, event(true, {node(10, "alpha"), node(11, "beta")}));
+  EXPECT_EQ(names(), (Names{"alpha", "beta"}));
+  view_.apply(broker_a, gone(10));
+  EXPECT_EQ(names(), (Names{"alpha", "beta"})) << "the other broker still knows alpha";
+  EXPECT_EQ(view_.apply(broker_b, gone(10)).forgotten, std::vector<NodeId>{NodeId{10}});
+  EXPECT_EQ(names(), Names{"beta"});
+}
+
+TEST_F(ViewTest, ASnapshotForgetsWhatItDoesNotName) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
+  view_.apply(broker_a, event(true, {node(11, "beta")}));
+  EXPECT_EQ(names(), Names{"beta"});
+}
+
+TEST_F(ViewTest, KeepsItsLastStateWhenTheBrokerIsLostUntilTheNextLifeSpeaks) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
+  view_.broker_lost(broker_a);
+  EXPECT_EQ(names(), (Names{"alpha", "beta"}));
+  view_.apply(broker_b, event(true, {node(10, "alpha")}));
+  EXPECT_EQ(names(), Names{"alpha"});
+  view_.apply(broker_b, gone(10));
+  EXPECT_EQ(names(), Names{}) << "the dead broker holds nobody here";
+}
+
+TEST_F(ViewTest, AnOlderRevisionChangesNothing) {
+  view_.apply(broker_a, event(true, {node(10, "alpha", 5)}));
+  EXPECT_TRUE(view_.apply(broker_b, event(true, {node(10, "old", 4)})).learned.empty());
+  EXPECT_EQ(names(), Names{"alpha"});
+}
+
+TEST_F(ViewTest, NobodyAndCouldNotAskAreDifferentAnswers) {
+  EXPECT_EQ(view_.choose("echo.Echo").error().code(), Code::unavailable);
+  view_.apply(broker_a, event(true, {}));
+  EXPECT_EQ(view_.choose("echo.Echo").error().code(), Code::not_found);
+}
+
+TEST_F(ViewTest, ProvidersTakeTurnsAndOneThatWasLostIsLeftOutForAWhile) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
+  EXPECT_NE(*view_.choose("echo.Echo"), *view_.choose("echo.Echo"));
+  view_.lost(NodeId{10});
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(*view_.choose("echo.Echo"), NodeId{11});
+  clock_.advance(std::chrono::seconds(3));
+  EXPECT_NE(*view_.choose("echo.Echo"), *view_.choose("echo.Echo"));
+}
+
+}  // namespace
+}  // namespace cobus

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/runtime/options.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace cobus {
+namespace {
+
+const std::vector<OptionSpec>& table() {
+  using Kind = OptionSpec::Kind;
+  static const std::vector<OptionSpec> all = {
+      {"name", Kind::text, "nobody", "A name", 0, 0, {}},
+      {"shards", Kind::number, "2", "Threads", 1, 8, {}},
+      {"label", Kind::list, "", "Labels", 0, 0, {}},
+      {"log-level", Kind::text, "info", "How much", 0, 0, {"info", "warn"}},
+  };
+  return all;
+}
+
+Result<ParsedOptions> parse(std::vector<const char*> words) {
+  words.insert(words.begin(), "program");
+  return parse_options("program", "does things", table(), static_cast<int>(words.size()), words.data());
+}
+
+class OptionsTest : public ::testing::Test {
+ protected:
+  ~OptionsTest() override {
+    ::unsetenv("COBUS_SHARDS");
+    std::filesystem::remove(file_);
+  }
+  const char* write(const std::string& text) {
+    std::ofstream(file_) << text;
+    return file_.c_str();
+  }
+  const std::string file_ = std::filesystem::temp_directory_path() / ("options_" + std::to_string(::getpid()) + ".toml");
+};
+
+TEST_F(OptionsTest, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
+  EXPECT_EQ(parse({})->values.number("shards"), 2);
+  const char* file = write("shards = 3\n");
+  EXPECT_EQ(parse({"--config", file})->values.number("shards"), 3);
+  ::setenv("COBUS_SHARDS", "4", 1);
+  EXPECT_EQ(parse({"--config", file})->values.number("shards"), 4);
+  EXPECT_EQ(parse({"--config", file, "--shards", "5"})->values.number("shards"), 5);
+}
+
+TEST_F(OptionsTest, NamesTheFlagAndItsBounds) {
+  const auto parsed = parse({"--shards", "9"});
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().message(), "--shards: '9' is not a number from 1 to 8");
+  EXPECT_EQ(parse({"--log-level", "loud"}).error().message(), "--log-level: 'loud' is none of: info, warn");
+}
+
+TEST_F(OptionsTest, NamesTheFileAndTheUnknownKey) {
+  const auto parsed = parse({"--config", write("colour = 1\n")});
+  ASSERT_FALSE(parsed);
+  EXPECT_NE(parsed.error().message().find("no option 'colour'"), std::string::npos);
+}
+
+TEST_F(OptionsTest, CollectsEveryValueOfAList) {
+  EXPECT_EQ(parse({"--label", "a=1", "--label", "b=2"})->values.list("label"), (std::vector<std::string>{"a=1", "b=2"}));
+}
+
+TEST_F(OptionsTest, WhatItPrintsItReadsBack) {
+  const auto printed = parse({"--name", "a \"quoted\" one", "--label", "x=1", "--print-config"});
+  ASSERT_TRUE(printed && printed->finished);
+  const auto read = parse({"--config", write(printed->output)});
+  ASSERT_TRUE(read) << read.error().message();
+  EXPECT_EQ(read->values.text("name"), "a \"quoted\" one");
+  EXPECT_EQ(read->values.list("label"), std::vector<std::string>{"x=1"});
+}
+
+}  // namespace
+}  // namespace cobus
