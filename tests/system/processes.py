@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# A cluster of real processes on loopback, for system tests: a state folder of its own, port 0 everywhere, waits
+# for conditions, ends only what it started.
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import unittest
+
+BIN = ""
+
+
+class ClusterTest(unittest.TestCase):
+    NODES = ("alpha", "beta", "gamma")
+
+    def setUp(self):
+        self.state = tempfile.mkdtemp(prefix="cobus-test-")
+        self.processes = {}
+        self.addCleanup(shutil.rmtree, self.state)
+        self.addCleanup(self.stop_all)
+        self.start("broker", "cobus-broker", "--listen", "tcp://127.0.0.1:0")
+        for name in self.NODES:
+            self.start_node(name)
+
+    def start(self, name, program, *flags, state=None):
+        """Starts a daemon and returns once it is ready."""
+        log = open(os.path.join(self.state, f"{name}.log"), "a+", encoding="utf-8")
+        self.addCleanup(log.close)
+        process = subprocess.Popen([os.path.join(BIN, program), "--state", state or self.state, *flags],
+                                   stdin=subprocess.DEVNULL, stderr=log)
+        self.processes[name] = process
+        self.wait_until(lambda: "is ready at" in self.log_of(name) or process.poll() is not None, f"{name} to be ready")
+        self.assertIsNone(process.poll(), self.log_of(name))
+        return process
+
+    def start_node(self, name, *flags):
+        return self.start(name, "cobus-node", "--name", name, *flags)
+
+    def log_of(self, name):
+        with open(os.path.join(self.state, f"{name}.log"), encoding="utf-8") as log:
+            return log.read()
+
+    def stop_all(self):
+        for process in reversed(self.processes.values()):
+            if process.poll() is None:
+                process.terminate()
+        for name, process in self.processes.items():
+            code = process.wait(timeout=30)
+            self.assertIn(code, (0, -9), f"{name} ended with {code}:\n{self.log_of(name)}")
+
+    def kill(self, name):
+        self.processes[name].kill()
+        self.processes[name].wait()
+
+    def wait_until(self, done, what, seconds=30):
+        end = time.monotonic() + seconds
+        while not done():
+            self.assertLess(time.monotonic(), end, f"waited {seconds} s for {what}")
+            time.sleep(0.02)
+
+    def command(self, *arguments, state=None):
+        return [os.path.join(BIN, "cobus"), "--state", state or self.state, *arguments]
+
+    def cobus(self, *arguments, code=0, state=None, stdin=None, env=None):
+        """Runs the client; checks its exit code; gives (stdout, stderr)."""
+        done = subprocess.run(self.command(*arguments, state=state), input=stdin, capture_output=True, text=True,
+                              timeout=120, check=False, env={**os.environ, **(env or {})})
+        self.assertEqual(done.returncode, code, f"cobus {' '.join(arguments)}\n{done.stdout}\n{done.stderr}")
+        return done.stdout, done.stderr
+
+    def json(self, *arguments, **options):
+        return json.loads(self.cobus(*arguments, **options)[0])
+
+    def lines(self, *arguments, **options):
+        return [json.loads(line) for line in self.cobus(*arguments, **options)[0].splitlines()]
+
+    def names_up(self):
+        return [node["name"] for node in self.lines("nodes", "-o", "jsonl") if node["state"] == "up"]
