@@ -64,7 +64,7 @@ step build cmake --build "$build" -j "$cores"
 # What a sanitizer finds ends the test, with names in the report.
 symbolizer=$(command -v llvm-symbolizer-19 || true)
 export ASAN_OPTIONS="external_symbolizer_path=$symbolizer:${ASAN_OPTIONS:-}"
-export TSAN_OPTIONS="external_symbolizer_path=$symbolizer:halt_on_error=1:second_deadlock_stack=1:${TSAN_OPTIONS:-}"
+export TSAN_OPTIONS="external_symbolizer_path=$symbolizer:halt_on_error=1:ignore_noninstrumented_modules=1:second_deadlock_stack=1:${TSAN_OPTIONS:-}"
 export UBSAN_OPTIONS="external_symbolizer_path=$symbolizer:print_stacktrace=1:${UBSAN_OPTIONS:-}"
 
 begun=$SECONDS
