@@ -11,11 +11,23 @@ namespace cobus::broker {
 const std::vector<OptionSpec>& broker_options() {
   using Kind = OptionSpec::Kind;
   static const std::vector<OptionSpec> table = {
-      {"listen", Kind::text, "tcp://127.0.0.1:7700", "Where nodes and clients dial; port 0 takes a free one", 0, 0, {}},
+      {"listen",
+       Kind::text,
+       "tcp://127.0.0.1:7700",
+       "Where nodes and clients dial; port 0 takes a free one",
+       0,
+       0,
+       {}},
       {"advertise", Kind::text, "", "What join strings say, if not what --listen says", 0, 0, {}},
       {"state", Kind::text, "", "State folder; else $COBUS_STATE or the user's own", 0, 0, {}},
       {"log-level", Kind::text, "info", "How much to log", 0, 0, {"debug", "info", "warn", "error"}},
-      {"log-format", Kind::text, "auto", "text, json, or auto: text on a terminal", 0, 0, {"auto", "text", "json"}},
+      {"log-format",
+       Kind::text,
+       "auto",
+       "text, json, or auto: text on a terminal",
+       0,
+       0,
+       {"auto", "text", "json"}},
   };
   return table;
 }
@@ -84,7 +96,8 @@ Status Broker::write_join_strings() {
       if (!token) return std::move(token).error();
       join.token = std::move(*token);
     }
-    if (Status written = link::write_private_file(file, join.to_string() + "\n"); !written.ok()) return written;
+    if (Status written = link::write_private_file(file, join.to_string() + "\n"); !written.ok())
+      return written;
   }
   return {};
 }
@@ -109,14 +122,17 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   auto opened = link::ZmqTransport::open(transport);
   if (!opened) return fail(std::move(opened).error());
   broker->transport_ = std::move(*opened);
-  broker->address_ = options.text("advertise").empty() ? broker->transport_->listening() : options.text("advertise");
+  broker->address_ =
+      options.text("advertise").empty() ? broker->transport_->listening() : options.text("advertise");
   if (link::listens_everywhere(broker->address_)) {
-    return fail(Code::invalid_argument, "--listen " + options.text("listen") +
-                                            " is every address of this host; say with --advertise tcp://ADDRESS:PORT "
-                                            "which of them others dial");
+    return fail(Code::invalid_argument,
+                "--listen " + options.text("listen") +
+                    " is every address of this host; say with --advertise tcp://ADDRESS:PORT "
+                    "which of them others dial");
   }
   if (!broker->address_.starts_with("tcp://")) {
-    return fail(Code::invalid_argument, "--advertise: '" + broker->address_ + "' is not of the form tcp://ADDRESS:PORT");
+    return fail(Code::invalid_argument,
+                "--advertise: '" + broker->address_ + "' is not of the form tcp://ADDRESS:PORT");
   }
   broker->join_folder_ = state / "join";
   if (Status written = broker->write_join_strings(); !written.ok()) return fail(std::move(written));

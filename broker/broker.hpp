@@ -24,8 +24,8 @@ namespace cobus::broker {
 
 class Broker {
  public:
-  // Opens everything or nothing. Makes the cluster key and the join strings at first start. UNAVAILABLE when the
-  // address is taken, FAILED_PRECONDITION when others can read the state folder; both name the mend.
+  // Opens everything or nothing. Makes the cluster key and the join strings at first start. UNAVAILABLE when
+  // the address is taken, FAILED_PRECONDITION when others can read the state folder; both name the mend.
   [[nodiscard]] static Result<std::unique_ptr<Broker>> open(const OptionValues& options);
   ~Broker();
 

@@ -21,8 +21,9 @@ int complain(const cobus::Status& status) {
 
 int main(int argc, char** argv) {
   cobus::SignalGate signals;  // before any thread
-  auto parsed = cobus::parse_options("cobus-broker", "The broker of a cobus cluster: who is there, and who may join.",
-                                     cobus::broker::broker_options(), argc, argv);
+  auto parsed =
+      cobus::parse_options("cobus-broker", "The broker of a cobus cluster: who is there, and who may join.",
+                           cobus::broker::broker_options(), argc, argv);
   if (!parsed) return complain(parsed.error());
   if (parsed->finished) {
     std::fputs(parsed->output.c_str(), stdout);

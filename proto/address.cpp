@@ -28,7 +28,9 @@ std::string to_string(WorkerId worker) {
          std::to_string(worker.generation());
 }
 
-std::string to_string(const Address& address) { return to_string(address.node) + '/' + to_string(address.worker); }
+std::string to_string(const Address& address) {
+  return to_string(address.node) + '/' + to_string(address.worker);
+}
 
 Result<NodeId> parse_node_id(std::string_view text) {
   std::uint64_t value = 0;
@@ -44,12 +46,14 @@ Result<WorkerId> parse_worker_id(std::string_view text) {
   for (std::size_t i = 0; i < parts.size(); ++i) {
     const std::size_t dot = i + 1 < parts.size() ? rest.find('.') : rest.size();
     if (dot == std::string_view::npos || !parse_whole(rest.substr(0, dot), parts[i], 10)) {
-      return fail(Code::invalid_argument, "not a worker id: '" + std::string(text) + "' (SHARD.INDEX.GENERATION)");
+      return fail(Code::invalid_argument,
+                  "not a worker id: '" + std::string(text) + "' (SHARD.INDEX.GENERATION)");
     }
     rest.remove_prefix(dot == rest.size() ? dot : dot + 1);
   }
   if (parts[0] > 0xff || parts[1] > 0xffffff || parts[2] == 0) {
-    return fail(Code::invalid_argument, "not a worker id: '" + std::string(text) + "' (a number is out of range)");
+    return fail(Code::invalid_argument,
+                "not a worker id: '" + std::string(text) + "' (a number is out of range)");
   }
   return WorkerId::make(parts[0], parts[1], parts[2]);
 }
@@ -57,7 +61,8 @@ Result<WorkerId> parse_worker_id(std::string_view text) {
 Result<Address> parse_address(std::string_view text) {
   const std::size_t slash = text.find('/');
   if (slash == std::string_view::npos) {
-    return fail(Code::invalid_argument, "not an address: '" + std::string(text) + "' (NODE/SHARD.INDEX.GENERATION)");
+    return fail(Code::invalid_argument,
+                "not an address: '" + std::string(text) + "' (NODE/SHARD.INDEX.GENERATION)");
   }
   auto node = parse_node_id(text.substr(0, slash));
   if (!node) return fail(std::move(node).error());

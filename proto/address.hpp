@@ -22,12 +22,19 @@ enum class NodeId : std::uint64_t { none = 0 };
 struct WorkerId {
   std::uint64_t value = 0;
 
-  static constexpr WorkerId make(std::uint32_t shard, std::uint32_t index, std::uint32_t generation) noexcept {
+  static constexpr WorkerId make(std::uint32_t shard, std::uint32_t index,
+                                 std::uint32_t generation) noexcept {
     return WorkerId{(std::uint64_t{generation} << 32) | (std::uint64_t{shard} << 24) | index};
   }
-  [[nodiscard]] constexpr std::uint32_t shard() const noexcept { return static_cast<std::uint32_t>(value >> 24) & 0xff; }
-  [[nodiscard]] constexpr std::uint32_t index() const noexcept { return static_cast<std::uint32_t>(value) & 0xffffff; }
-  [[nodiscard]] constexpr std::uint32_t generation() const noexcept { return static_cast<std::uint32_t>(value >> 32); }
+  [[nodiscard]] constexpr std::uint32_t shard() const noexcept {
+    return static_cast<std::uint32_t>(value >> 24) & 0xff;
+  }
+  [[nodiscard]] constexpr std::uint32_t index() const noexcept {
+    return static_cast<std::uint32_t>(value) & 0xffffff;
+  }
+  [[nodiscard]] constexpr std::uint32_t generation() const noexcept {
+    return static_cast<std::uint32_t>(value >> 32);
+  }
   [[nodiscard]] constexpr explicit operator bool() const noexcept { return value != 0; }
   friend constexpr auto operator<=>(WorkerId, WorkerId) = default;
 };
@@ -55,7 +62,9 @@ struct Address {
 
 template <>
 struct std::hash<cobus::WorkerId> {
-  std::size_t operator()(cobus::WorkerId worker) const noexcept { return std::hash<std::uint64_t>{}(worker.value); }
+  std::size_t operator()(cobus::WorkerId worker) const noexcept {
+    return std::hash<std::uint64_t>{}(worker.value);
+  }
 };
 template <>
 struct std::hash<cobus::Address> {

@@ -16,9 +16,9 @@ namespace cobus {
 
 enum class Code : std::int32_t {
   ok = 0,
-  cancelled = 1,            // the caller no longer wants it
-  unknown = 2,              // also every number that this release does not know
-  invalid_argument = 3,     // wrong whatever the state of the system
+  cancelled = 1,         // the caller no longer wants it
+  unknown = 2,           // also every number that this release does not know
+  invalid_argument = 3,  // wrong whatever the state of the system
   deadline_exceeded = 4,
   not_found = 5,
   already_exists = 6,
@@ -28,10 +28,10 @@ enum class Code : std::int32_t {
   aborted = 10,             // lost a race: try again at a higher level
   out_of_range = 11,
   unimplemented = 12,
-  internal = 13,            // a defect, ours or a handler's
-  unavailable = 14,         // try again
+  internal = 13,     // a defect, ours or a handler's
+  unavailable = 14,  // try again
   data_loss = 15,
-  unauthenticated = 16,     // unknown
+  unauthenticated = 16,  // unknown
 };
 
 // The canonical name, "NOT_FOUND"; "UNKNOWN" for a number that is none of the above.

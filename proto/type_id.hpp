@@ -20,7 +20,9 @@ enum class TypeId : std::uint64_t { none = 0 };
   return hash;
 }
 
-[[nodiscard]] constexpr TypeId type_id(std::string_view full_name) noexcept { return TypeId{fnv1a(full_name)}; }
+[[nodiscard]] constexpr TypeId type_id(std::string_view full_name) noexcept {
+  return TypeId{fnv1a(full_name)};
+}
 
 // Of a generated message class. Computed once a type.
 template <class Message>

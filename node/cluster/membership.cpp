@@ -31,7 +31,8 @@ link::CurveKey key_of(const v1::NodeRecord& record) {
 
 }  // namespace
 
-Membership::Membership(Node& node, View& view, Hooks hooks) : node_(node), view_(view), hooks_(std::move(hooks)) {
+Membership::Membership(Node& node, View& view, Hooks hooks)
+    : node_(node), view_(view), hooks_(std::move(hooks)) {
   node.add_peer_listener(this);
   node.use_resolver(&view);
 }
@@ -82,8 +83,8 @@ Task<> Membership::watch(Self self, Membership* membership, NodeId broker, std::
       View::Effects effects = membership->view_.apply(broker, *event);
       for (const v1::NodeRecord& record : effects.learned) {
         if (NodeId{record.node()} == self.node().id()) continue;
-        self.node().links().learn(NodeId{record.node()}, {record.endpoints().begin(), record.endpoints().end()},
-                                  key_of(record));
+        self.node().links().learn(NodeId{record.node()},
+                                  {record.endpoints().begin(), record.endpoints().end()}, key_of(record));
       }
       for (const NodeId gone : effects.forgotten) self.node().links().forget(gone);
     }

@@ -19,8 +19,8 @@ class Membership final : public PeerListener {
  public:
   // All are called on shards. Empty for those who only look (clients).
   struct Hooks {
-    std::function<v1::NodeRecord()> describe;             // makes the record to register
-    std::function<void(const Status&)> registered;        // with a broker, or refused: a name that is taken
+    std::function<v1::NodeRecord()> describe;       // makes the record to register
+    std::function<void(const Status&)> registered;  // with a broker, or refused: a name that is taken
   };
 
   // `node` and `view` must outlive it. Make it before node.start().
@@ -45,8 +45,8 @@ class Membership final : public PeerListener {
   const Hooks hooks_;
   mutable std::mutex mutex_;
   std::map<NodeId, std::uint64_t> brokers_;  // with a number for each session; guarded by mutex_
-  std::uint64_t sessions_ = 0;       // guarded by mutex_
-  std::uint64_t revision_ = 1;       // guarded by mutex_
+  std::uint64_t sessions_ = 0;               // guarded by mutex_
+  std::uint64_t revision_ = 1;               // guarded by mutex_
 };
 
 }  // namespace cobus

@@ -67,12 +67,14 @@ void View::broker_lost(NodeId broker) {
 
 void View::lost(NodeId node) {
   const std::scoped_lock lock(mutex_);
-  if (const auto found = entries_.find(node); found != entries_.end()) found->second.avoided_until = clock_.now() + avoided_for;
+  if (const auto found = entries_.find(node); found != entries_.end())
+    found->second.avoided_until = clock_.now() + avoided_for;
 }
 
 void View::found(NodeId node) {
   const std::scoped_lock lock(mutex_);
-  if (const auto entry = entries_.find(node); entry != entries_.end()) entry->second.avoided_until = TimePoint{};
+  if (const auto entry = entries_.find(node); entry != entries_.end())
+    entry->second.avoided_until = TimePoint{};
 }
 
 std::vector<v1::NodeRecord> View::nodes() const {
@@ -142,7 +144,8 @@ Result<NodeId> View::choose(std::string_view service) {
   }
   if (!choice.empty()) return choice[turn_++ % choice.size()];
   if (!complete_) {
-    return fail(Code::unavailable, "cannot look for " + std::string(service) + ": no broker has answered yet");
+    return fail(Code::unavailable,
+                "cannot look for " + std::string(service) + ": no broker has answered yet");
   }
   return fail(Code::not_found, "no node that is up offers " + std::string(service));
 }

@@ -31,8 +31,8 @@ class View final : public Resolver {
   // or an equal one; a node is forgotten when no broker has it any more.
   Effects apply(NodeId broker, const v1::DirectoryEvent& event);
 
-  // The session with a broker ended: what it said is kept, but no longer holds a node here once another broker, or
-  // its next life, says otherwise.
+  // The session with a broker ended: what it said is kept, but no longer holds a node here once another
+  // broker, or its next life, says otherwise.
   void broker_lost(NodeId broker);
   // A node could not be reached: it is not chosen for two seconds, or until found().
   void lost(NodeId node);

@@ -34,7 +34,8 @@ class Daemon::Watch final : public PeerListener {
   }
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override {
     const bool client = peer.role != v1::NODE && peer.role != v1::BROKER;
-    spdlog::log(client ? spdlog::level::debug : spdlog::level::info, "lost {}: {}", peer.name, reason.message());
+    spdlog::log(client ? spdlog::level::debug : spdlog::level::info, "lost {}: {}", peer.name,
+                reason.message());
   }
   void on_target_failed(link::TargetId, const Status& reason) override { tell(reason); }
   void on_enrolled(const v1::Certificate& certificate) override {
@@ -73,8 +74,8 @@ class Daemon::Watch final : public PeerListener {
 
  private:
   static bool final(const Status& status) {
-    return status.code() == Code::cancelled || status.code() == Code::permission_denied || status.code() == Code::unauthenticated ||
-           status.code() == Code::already_exists;
+    return status.code() == Code::cancelled || status.code() == Code::permission_denied ||
+           status.code() == Code::unauthenticated || status.code() == Code::already_exists;
   }
   void tell(const Status& reason) {
     const std::scoped_lock lock(mutex_);
@@ -148,7 +149,8 @@ void Daemon::add_services() {
   node_->add_peer_listener(watch_.get());
   membership_ = std::make_unique<Membership>(
       *node_, *view_,
-      Membership::Hooks{[this] { return describe(); }, [this](const Status& status) { watch_->registered(status); }});
+      Membership::Hooks{[this] { return describe(); },
+                        [this](const Status& status) { watch_->registered(status); }});
   if (ledger_ != nullptr) {
     dispatcher_ = std::make_unique<job::Dispatcher>(*node_, *view_, *ledger_);
     node_->add_service(std::make_unique<job::JobsService>(*node_, *view_, *ledger_, *dispatcher_));

@@ -42,7 +42,8 @@ int main(int argc, char** argv) {
     (*daemon)->stop();
     return started.code() == cobus::Code::cancelled ? 0 : complain(started);
   }
-  std::fprintf(stderr, "cobus-node %s is ready at %s\n", (*daemon)->name().c_str(), (*daemon)->address().c_str());
+  std::fprintf(stderr, "cobus-node %s is ready at %s\n", (*daemon)->name().c_str(),
+               (*daemon)->address().c_str());
   signals.wait();
   spdlog::info("stopping: no new work, work in flight gets its time");
   (*daemon)->stop();

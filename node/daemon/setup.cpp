@@ -30,13 +30,15 @@ Result<Setup> set_up(const OptionValues& options) {
   if (!join) return fail(join.error());
   setup.join = *join;
   setup.name = options.text("name").empty() ? host_name() : options.text("name");
-  const bool well_formed = !setup.name.empty() && setup.name.size() <= 63 &&
-                           std::all_of(setup.name.begin(), setup.name.end(), [](unsigned char c) {
-                             return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-                           }) && std::isalnum(static_cast<unsigned char>(setup.name[0])) != 0;
+  const bool well_formed =
+      !setup.name.empty() && setup.name.size() <= 63 &&
+      std::all_of(setup.name.begin(), setup.name.end(),
+                  [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; }) &&
+      std::isalnum(static_cast<unsigned char>(setup.name[0])) != 0;
   if (!well_formed) {
     return fail(Code::invalid_argument,
-                "--name: '" + setup.name + "' is not a node name (1 to 63 letters, digits, '.', '-', '_'; first a letter or digit)");
+                "--name: '" + setup.name +
+                    "' is not a node name (1 to 63 letters, digits, '.', '-', '_'; first a letter or digit)");
   }
   setup.state = state / "nodes" / setup.name;
   setup.listen = options.text("listen");

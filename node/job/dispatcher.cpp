@@ -56,7 +56,9 @@ std::map<v1::Where, Dispatcher::Room> Dispatcher::room() const {
     }
     const auto busy = busy_.find(NodeId{record.node()});
     for (const v1::Where where : kinds) {
-      const std::uint32_t used = busy == busy_.end() ? 0 : where == v1::POOL ? busy->second.pool : busy->second.shard;
+      const std::uint32_t used = busy == busy_.end() ? 0
+                                 : where == v1::POOL ? busy->second.pool
+                                                     : busy->second.shard;
       rooms[where].free += capacity(record, where) - std::min(used, capacity(record, where));
     }
   }
@@ -70,11 +72,14 @@ Result<v1::NodeRecord> Dispatcher::choose(const std::string& method, v1::Where w
   if (able.empty()) return fail(Code::unavailable, "no node that is up offers " + service);
   const auto load = [&](const v1::NodeRecord& record) {
     const auto busy = busy_.find(NodeId{record.node()});
-    const std::uint32_t used = busy == busy_.end() ? 0 : where == v1::POOL ? busy->second.pool : busy->second.shard;
+    const std::uint32_t used = busy == busy_.end() ? 0
+                               : where == v1::POOL ? busy->second.pool
+                                                   : busy->second.shard;
     return static_cast<double>(used) / capacity(record, where);
   };
   // Equals take turns: the first of a rotated list wins.
-  std::rotate(able.begin(), able.begin() + static_cast<std::ptrdiff_t>(node_.random().below(able.size())), able.end());
+  std::rotate(able.begin(), able.begin() + static_cast<std::ptrdiff_t>(node_.random().below(able.size())),
+              able.end());
   return *std::min_element(able.begin(), able.end(),
                            [&](const auto& a, const auto& b) { return load(a) < load(b); });
 }
@@ -88,7 +93,8 @@ Task<> Dispatcher::run(Self self, Dispatcher* dispatcher) {
     const Result<Recovered> recovered = co_await done;
     if (recovered) {
       if (recovered->ready + recovered->failed > 0) {
-        spdlog::info("recovered {} unfinished jobs; {} had no attempts left", recovered->ready, recovered->failed);
+        spdlog::info("recovered {} unfinished jobs; {} had no attempts left", recovered->ready,
+                     recovered->failed);
       }
       break;
     }
@@ -131,11 +137,12 @@ Task<> Dispatcher::run_job(Self self, ClaimedJob job, v1::Where where) {
     co_return;
   }
   const NodeId node{to->node()};
-  std::uint32_t Busy::*const count = where == v1::POOL ? &Busy::pool : &Busy::shard;
+  std::uint32_t Busy::* const count = where == v1::POOL ? &Busy::pool : &Busy::shard;
   ++(busy_[node].*count);
   ledger_.assign(job.id, job.attempt, to->name());
   auto request = std::make_unique<EncodedEnvelope>(input_type(*to, job.method), std::move(job.payload));
-  Result<EnvelopePtr> reply = co_await call_envelope(self, node, job.method, std::move(request), call_options(job));
+  Result<EnvelopePtr> reply =
+      co_await call_envelope(self, node, job.method, std::move(request), call_options(job));
   Outcome outcome = outcome_of(std::move(reply), node);
   if (--(busy_[node].*count) == 0 && busy_[node].shard + busy_[node].pool == 0) busy_.erase(node);
   changed_.notify();
@@ -181,7 +188,8 @@ Task<> Dispatcher::record(std::string id, std::uint32_t attempt, Outcome outcome
     const Result<v1::JobState> state = co_await done;
     if (state) co_return;
     if (state.error().code() != Code::resource_exhausted && state.error().code() != Code::unavailable) {
-      spdlog::warn("the outcome of job {} attempt {} was refused: {}", id, attempt, state.error().to_string());
+      spdlog::warn("the outcome of job {} attempt {} was refused: {}", id, attempt,
+                   state.error().to_string());
       co_return;
     }
     // The disk is full or broken: what the worker found out is kept here until it can be written.

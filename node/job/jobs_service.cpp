@@ -14,12 +14,14 @@ Result<std::string> obstacle(const View& view, const std::string& method) {
   for (const v1::NodeRecord& record : view.nodes()) {
     for (const v1::ServiceRecord& offered : record.services()) {
       if (offered.name() != service) continue;
-      if (offered.internal()) return fail(Code::invalid_argument, method + " is part of cobus itself and cannot be a job");
+      if (offered.internal())
+        return fail(Code::invalid_argument, method + " is part of cobus itself and cannot be a job");
       service_known = true;
       for (const v1::MethodRecord& candidate : offered.methods()) {
         if (candidate.name() != method) continue;
         if (!candidate.streaming()) return std::string();
-        return fail(Code::invalid_argument, method + " is a stream and cannot be a job; use: cobus call " + method);
+        return fail(Code::invalid_argument,
+                    method + " is a stream and cannot be a job; use: cobus call " + method);
       }
     }
   }
@@ -38,7 +40,8 @@ JobsService::~JobsService() { ledger_.on_change({}); }
 
 Task<Result<v1::SubmitReply>> JobsService::Submit(Call /*call*/, v1::SubmitRequest request) {
   if (request.method().find('/') == std::string::npos) {
-    co_return fail(Code::invalid_argument, "method: '" + request.method() + "' is not of the form package.Service/Method");
+    co_return fail(Code::invalid_argument,
+                   "method: '" + request.method() + "' is not of the form package.Service/Method");
   }
   const Result<std::string> waits_for = obstacle(view_, request.method());
   if (!waits_for) co_return fail(waits_for.error());
@@ -78,7 +81,8 @@ Stream<v1::JobEvent> JobsService::Follow(Call /*call*/, v1::FollowRequest reques
   Result<std::vector<v1::Job>> found = co_await fetch(request.id());
   if (!found) co_yield fail(std::move(found).error());
   if (found->empty()) co_yield fail(Code::not_found, "node " + node_.name() + " has no job " + request.id());
-  if (found->size() > 1) co_yield fail(Code::invalid_argument, request.id() + " is the start of several jobs' ids");
+  if (found->size() > 1)
+    co_yield fail(Code::invalid_argument, request.id() + " is the start of several jobs' ids");
   // Followed first and looked at again, so that no change falls in between.
   Followers::Follower follower(followers_, found->front().id());
   found = co_await fetch(found->front().id());

@@ -24,7 +24,8 @@ struct Identity {
 // I/O errors with errno's text.
 [[nodiscard]] Result<Identity> load_identity(const std::filesystem::path& folder, const ClusterKey& cluster);
 // Keeps a certificate that was issued. Atomic (write, sync, rename).
-[[nodiscard]] Status save_certificate(const std::filesystem::path& folder, const v1::Certificate& certificate);
+[[nodiscard]] Status save_certificate(const std::filesystem::path& folder,
+                                      const v1::Certificate& certificate);
 
 // Reads the cluster secret of a broker from `folder`/cluster.key, making one at first start.
 [[nodiscard]] Result<ClusterSecret> load_cluster_secret(const std::filesystem::path& folder);

@@ -17,7 +17,7 @@ namespace cobus::link {
 struct JoinString {
   std::vector<std::string> brokers;  // HOST:PORT, as written; names are resolved when dialled
   ClusterKey cluster;
-  std::string token;                 // empty: only who has a certificate already gets in
+  std::string token;  // empty: only who has a certificate already gets in
   [[nodiscard]] std::string to_string() const;
 };
 

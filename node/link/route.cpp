@@ -12,7 +12,8 @@
 namespace cobus::link {
 
 bool listens_everywhere(const std::string& endpoint) {
-  return endpoint.starts_with("tcp://0.0.0.0:") || endpoint.starts_with("tcp://[::]:") || endpoint.starts_with("tcp://*:");
+  return endpoint.starts_with("tcp://0.0.0.0:") || endpoint.starts_with("tcp://[::]:") ||
+         endpoint.starts_with("tcp://*:");
 }
 
 Result<std::string> address_towards(const std::string& endpoint) {
@@ -40,8 +41,8 @@ Result<std::string> address_towards(const std::string& endpoint) {
   if (descriptor >= 0) ::close(descriptor);
   ::freeaddrinfo(found);
   std::array<char, NI_MAXHOST> name{};
-  if (!routed || ::getnameinfo(reinterpret_cast<sockaddr*>(&own), length, name.data(), name.size(), nullptr, 0,
-                               NI_NUMERICHOST) != 0) {
+  if (!routed || ::getnameinfo(reinterpret_cast<sockaddr*>(&own), length, name.data(), name.size(), nullptr,
+                               0, NI_NUMERICHOST) != 0) {
     return fail(Code::unavailable, "no route to " + endpoint + ": " + std::strerror(error));
   }
   return six ? '[' + std::string(name.data()) + ']' : std::string(name.data());

@@ -7,7 +7,8 @@
 
 namespace cobus {
 
-// `level`: debug, info, warn, error. `format`: text, json, auto. `program` stands in each line. Once, at start.
+// `level`: debug, info, warn, error. `format`: text, json, auto. `program` stands in each line. Once, at
+// start.
 void set_up_log(const std::string& program, const std::string& level, const std::string& format);
 
 }  // namespace cobus

@@ -7,7 +7,8 @@
 
 namespace cobus {
 
-// CPU (in cores, averaged since the last call) and resident memory; the other fields are left alone. Any thread.
+// CPU (in cores, averaged since the last call) and resident memory; the other fields are left alone. Any
+// thread.
 [[nodiscard]] v1::Load process_load();
 
 }  // namespace cobus

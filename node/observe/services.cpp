@@ -48,7 +48,8 @@ class ObserveService final : public v1::ObserveService {
   class Tap& tap_;
 };
 
-void index_types(const google::protobuf::Descriptor* message, std::unordered_map<TypeId, std::string>& names) {
+void index_types(const google::protobuf::Descriptor* message,
+                 std::unordered_map<TypeId, std::string>& names) {
   names.emplace(type_id(message->full_name()), message->full_name());
   for (int i = 0; i < message->nested_type_count(); ++i) index_types(message->nested_type(i), names);
 }

@@ -85,7 +85,8 @@ v1::TapRecord Tap::describe(const Sighting& sighting) {
   if (sighting.kind == v1::REQUEST) {
     record.set_method(std::string(sighting.to_name));
     if (requests_.size() >= open_requests_max) requests_.clear();
-    requests_.insert_or_assign(Key{sighting.from, sighting.call}, Request{std::string(sighting.to_name), now});
+    requests_.insert_or_assign(Key{sighting.from, sighting.call},
+                               Request{std::string(sighting.to_name), now});
     return record;
   }
   // The answers, and what the caller sends about a call, belong to its request.
@@ -95,7 +96,8 @@ v1::TapRecord Tap::describe(const Sighting& sighting) {
   record.set_method(request->second.method);
   record.set_latency_us(static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(now - request->second.seen).count()));
-  if (sighting.kind == v1::REPLY || sighting.kind == v1::END || sighting.kind == v1::ERROR) requests_.erase(request);
+  if (sighting.kind == v1::REPLY || sighting.kind == v1::END || sighting.kind == v1::ERROR)
+    requests_.erase(request);
   return record;
 }
 

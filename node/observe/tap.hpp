@@ -36,8 +36,8 @@ class Tap final : public TrafficObserver {
     ~Watcher();
     Watcher(const Watcher&) = delete;
     Watcher& operator=(const Watcher&) = delete;
-    // What was seen since the last call, at least one record or a number of lost ones; nothing when the worker
-    // is asked to stop.
+    // What was seen since the last call, at least one record or a number of lost ones; nothing when the
+    // worker is asked to stop.
     [[nodiscard]] Task<std::optional<v1::TapBatch>> next();
 
    private:
@@ -69,7 +69,9 @@ class Tap final : public TrafficObserver {
     friend bool operator==(const Key&, const Key&) = default;
   };
   struct KeyHash {
-    std::size_t operator()(const Key& key) const noexcept { return std::hash<Address>{}(key.caller) ^ key.call; }
+    std::size_t operator()(const Key& key) const noexcept {
+      return std::hash<Address>{}(key.caller) ^ key.call;
+    }
   };
   v1::TapRecord describe(const Sighting& sighting);
   void offer(Watcher& watcher, const v1::TapRecord& record, const Sighting& sighting);
@@ -79,8 +81,8 @@ class Tap final : public TrafficObserver {
   const NameOf name_of_;
   const TypeName type_name_;
   std::mutex mutex_;
-  std::vector<Watcher*> watchers_;                         // guarded by mutex_
-  std::unordered_map<Key, Request, KeyHash> requests_;     // guarded by mutex_: those without an answer yet
+  std::vector<Watcher*> watchers_;                      // guarded by mutex_
+  std::unordered_map<Key, Request, KeyHash> requests_;  // guarded by mutex_: those without an answer yet
 };
 
 }  // namespace cobus

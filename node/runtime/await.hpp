@@ -52,7 +52,8 @@ class Waiting {
  private:
   struct OnTime : Timer {
     explicit OnTime(Waiting& operation) noexcept
-        : Timer([](Timer& timer) { static_cast<OnTime&>(timer).waiting.wake(Cause::time); }), waiting(operation) {}
+        : Timer([](Timer& timer) { static_cast<OnTime&>(timer).waiting.wake(Cause::time); }),
+          waiting(operation) {}
     Waiting& waiting;
   };
   struct OnStop : StopCallback {

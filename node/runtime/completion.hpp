@@ -33,7 +33,10 @@ class [[nodiscard]] Completion {
 
   // To be called once, by any thread. Call this once.
   [[nodiscard]] std::move_only_function<void(Result<T>)> callback() {
-    return [promise = Promise(state_)](Result<T> value) mutable { promise->value.emplace(std::move(value)); promise.reset(); };
+    return [promise = Promise(state_)](Result<T> value) mutable {
+      promise->value.emplace(std::move(value));
+      promise.reset();
+    };
   }
 
   [[nodiscard]] bool await_ready() const noexcept { return state_->delivered; }

@@ -133,7 +133,8 @@ class [[nodiscard]] Offload {
   }
   // RESOURCE_EXHAUSTED when the pool's queue is full. Rethrows what the function threw.
   [[nodiscard]] Result<Value> await_resume() {
-    if (job_ == nullptr) return fail(Code::resource_exhausted, "the node's pool for blocking code is full: try again");
+    if (job_ == nullptr)
+      return fail(Code::resource_exhausted, "the node's pool for blocking code is full: try again");
     if (job_->exception) std::rethrow_exception(job_->exception);
     return std::move(*job_->value);
   }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/runtime/options.hpp"
 
-#include <CLI/CLI.hpp>
 #include <toml++/toml.h>
+#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -26,7 +26,9 @@ const std::string& OptionValues::text(std::string_view name) const {
   return all.empty() ? none : all.back();
 }
 
-std::int64_t OptionValues::number(std::string_view name) const { return std::strtoll(text(name).c_str(), nullptr, 10); }
+std::int64_t OptionValues::number(std::string_view name) const {
+  return std::strtoll(text(name).c_str(), nullptr, 10);
+}
 
 bool OptionValues::flag(std::string_view name) const { return text(name) == "true"; }
 
@@ -78,10 +80,13 @@ class OptionParser {
   Status environment() {
     for (const OptionSpec& spec : table_) {
       std::string variable = "COBUS_" + spec.name;
-      for (char& c : variable) c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-      const char* value = std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): at start, one thread
+      for (char& c : variable)
+        c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+      const char* value =
+          std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): at start, one thread
       if (value == nullptr) continue;
-      if (Status status = set(spec, {value}, "the environment variable " + variable); !status.ok()) return status;
+      if (Status status = set(spec, {value}, "the environment variable " + variable); !status.ok())
+        return status;
     }
     return {};
   }
@@ -96,9 +101,11 @@ class OptionParser {
     }
     for (const auto& [key, node] : parsed) {
       const std::string name(key.str());
-      const auto spec = std::find_if(table_.begin(), table_.end(), [&](const OptionSpec& s) { return s.name == name; });
+      const auto spec =
+          std::find_if(table_.begin(), table_.end(), [&](const OptionSpec& s) { return s.name == name; });
       if (spec == table_.end()) {
-        return {Code::invalid_argument, path + ": there is no option '" + name + "'; --print-config lists them"};
+        return {Code::invalid_argument,
+                path + ": there is no option '" + name + "'; --print-config lists them"};
       }
       std::vector<std::string> given;
       const auto add = [&given](const toml::node& value) {
@@ -123,7 +130,8 @@ class OptionParser {
     if (spec.kind == OptionSpec::Kind::number) {
       std::int64_t number = 0;
       const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-      if (error != std::errc{} || end != value.data() + value.size() || number < spec.least || number > spec.most) {
+      if (error != std::errc{} || end != value.data() + value.size() || number < spec.least ||
+          number > spec.most) {
         return {Code::invalid_argument, where + ": '" + value + "' is not a number from " +
                                             std::to_string(spec.least) + " to " + std::to_string(spec.most)};
       }
@@ -131,7 +139,8 @@ class OptionParser {
     if (spec.kind == OptionSpec::Kind::flag && value != "true" && value != "false") {
       return {Code::invalid_argument, where + ": '" + value + "' is neither true nor false"};
     }
-    if (!spec.choices.empty() && std::find(spec.choices.begin(), spec.choices.end(), value) == spec.choices.end()) {
+    if (!spec.choices.empty() &&
+        std::find(spec.choices.begin(), spec.choices.end(), value) == spec.choices.end()) {
       std::string all;
       for (const std::string& choice : spec.choices) all += (all.empty() ? "" : ", ") + choice;
       return {Code::invalid_argument, where + ": '" + value + "' is none of: " + all};
@@ -165,8 +174,10 @@ Result<ParsedOptions> parse_options(const std::string& program, const std::strin
     if (spec.kind == OptionSpec::Kind::flag) {
       app.add_flag("--" + spec.name, flags[spec.name], help_text(spec));
     } else {
-      app.add_option("--" + spec.name, given[spec.name], help_text(spec))->take_all()->expected(1)->type_name(
-          spec.kind == OptionSpec::Kind::number ? "NUMBER" : "TEXT");
+      app.add_option("--" + spec.name, given[spec.name], help_text(spec))
+          ->take_all()
+          ->expected(1)
+          ->type_name(spec.kind == OptionSpec::Kind::number ? "NUMBER" : "TEXT");
     }
   }
   app.add_option("--config", config, "Read options from this TOML file")->type_name("FILE");
@@ -196,7 +207,8 @@ Result<ParsedOptions> parse_options(const std::string& program, const std::strin
   for (const OptionSpec& spec : table) {
     if (!status.ok()) break;
     if (spec.kind == OptionSpec::Kind::flag) {
-      if (app.count("--" + spec.name) > 0) status = parser.set(spec, {flags[spec.name] ? "true" : "false"}, "--" + spec.name);
+      if (app.count("--" + spec.name) > 0)
+        status = parser.set(spec, {flags[spec.name] ? "true" : "false"}, "--" + spec.name);
     } else if (!given[spec.name].empty()) {
       status = parser.set(spec, given[spec.name], "--" + spec.name);
     }

@@ -16,11 +16,11 @@ namespace cobus {
 
 struct OptionSpec {
   enum class Kind : std::uint8_t { text, number, list, flag };
-  std::string name;           // "metrics-addr": the flag is --metrics-addr, the file's key the same
+  std::string name;  // "metrics-addr": the flag is --metrics-addr, the file's key the same
   Kind kind = Kind::text;
-  std::string fallback;       // default, as text
-  std::string help;           // one line, with the unit
-  std::int64_t least = 0;     // bounds of a number
+  std::string fallback;    // default, as text
+  std::string help;        // one line, with the unit
+  std::int64_t least = 0;  // bounds of a number
   std::int64_t most = 0;
   std::vector<std::string> choices;  // of a text; empty = any
 };

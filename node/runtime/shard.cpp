@@ -47,7 +47,8 @@ void Shard::post(InboxItem* item) noexcept {
     item->next_in_inbox_ = head;
   } while (!inbox_.compare_exchange_weak(head, item, std::memory_order_seq_cst, std::memory_order_relaxed));
   // Pairs with wait(): either it sees the item, or we see that it sleeps.
-  if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst)) waiter_.wake();
+  if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst))
+    waiter_.wake();
 }
 
 bool Shard::drain_inbox() noexcept {

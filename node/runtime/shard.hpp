@@ -60,7 +60,7 @@ class Waiter {
 class Shard {
  public:
   struct Report {
-    const char* kind;   // of the strand that held the shard
+    const char* kind;  // of the strand that held the shard
     Duration held;
   };
   using StallReport = void (*)(void* context, const Report& report);
@@ -114,7 +114,9 @@ class Shard {
   // Runs `strand`'s coroutine now, outside the queue: only for starting and ending strands.
   void resume(Strand& strand, std::coroutine_handle<> coroutine);
 
-  [[nodiscard]] std::uint64_t resumptions() const noexcept { return resumptions_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t resumptions() const noexcept {
+    return resumptions_.load(std::memory_order_relaxed);
+  }
 
  private:
   bool drain_inbox() noexcept;

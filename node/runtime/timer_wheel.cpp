@@ -66,7 +66,8 @@ std::uint64_t TimerWheel::next_tick() const noexcept {
     const unsigned shift = level * level_bits;
     const unsigned at = static_cast<unsigned>(tick_ >> shift) & (slots - 1);
     // Only slots behind the present one are in use: the present one was opened when it came.
-    const std::uint64_t later = at == slots - 1 ? 0 : levels_[level].occupied & (~std::uint64_t{0} << (at + 1));
+    const std::uint64_t later =
+        at == slots - 1 ? 0 : levels_[level].occupied & (~std::uint64_t{0} << (at + 1));
     if (later == 0) continue;
     const auto slot = static_cast<std::uint64_t>(std::countr_zero(later));
     const std::uint64_t above = tick_ >> (shift + level_bits) << (shift + level_bits);
@@ -77,7 +78,8 @@ std::uint64_t TimerWheel::next_tick() const noexcept {
 
 TimePoint TimerWheel::next() const noexcept {
   const std::uint64_t tick = next_tick();
-  if (tick == ~std::uint64_t{0}) return size_ == 0 ? never : TimePoint(Duration(static_cast<std::int64_t>(tick_) * tick_ns));
+  if (tick == ~std::uint64_t{0})
+    return size_ == 0 ? never : TimePoint(Duration(static_cast<std::int64_t>(tick_) * tick_ns));
   return TimePoint(Duration(static_cast<std::int64_t>(tick) * tick_ns));
 }
 

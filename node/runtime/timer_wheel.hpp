@@ -56,7 +56,8 @@ class TimerWheel {
   friend class Timer;
   static constexpr unsigned level_bits = 6;
   static constexpr unsigned levels = 7;
-  static constexpr std::uint64_t last_tick = (std::uint64_t{1} << (level_bits * levels)) - 1;  // 139 years of uptime
+  static constexpr std::uint64_t last_tick =
+      (std::uint64_t{1} << (level_bits * levels)) - 1;  // 139 years of uptime
   static constexpr unsigned slots = 1U << level_bits;
   struct Level {
     std::array<List<Timer>, slots> slot;

@@ -21,7 +21,8 @@ class Primes final : public math::PrimesService {
     const std::uint64_t from = request.from();
     const std::uint64_t to = request.to();
     if (from > to) {
-      co_return fail(Code::invalid_argument, "from: " + std::to_string(from) + " is above to: " + std::to_string(to));
+      co_return fail(Code::invalid_argument,
+                     "from: " + std::to_string(from) + " is above to: " + std::to_string(to));
     }
     if (to > to_max) co_return fail(Code::out_of_range, "to: above the limit of " + std::to_string(to_max));
     math::CountReply reply;

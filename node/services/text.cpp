@@ -22,7 +22,8 @@ class Text final : public text::TextService {
 
   Stream<text::Line> Grep(Call /*call*/, text::GrepRequest request) override {
     if (request.pattern().empty()) {
-      co_yield fail(Code::invalid_argument, "pattern: it is empty, so every line would match; give a text to look for");
+      co_yield fail(Code::invalid_argument,
+                    "pattern: it is empty, so every line would match; give a text to look for");
     }
     std::string_view rest = request.text();
     for (std::uint64_t number = 1; !rest.empty(); ++number) {

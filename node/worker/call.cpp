@@ -19,7 +19,8 @@ void send_cancel(Home& home, Address from, NodeId callee, std::uint64_t call, st
 }
 
 // Fills in what every request has and sends it.
-void send_request(Self self, PendingCall& call, std::string method, EnvelopePtr request, const CallOptions& options) {
+void send_request(Self self, PendingCall& call, std::string method, EnvelopePtr request,
+                  const CallOptions& options) {
   Home& home = self.worker().home;
   home.add_call(call);
   request->kind = v1::REQUEST;
@@ -49,7 +50,8 @@ class Reply final : Waiting, PendingCall {
   Reply& operator=(const Reply&) = delete;
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> coroutine) {
-    const TimePoint until = options_.timeout < Duration(0) ? never : self_.worker().shard->clock().now() + options_.timeout;
+    const TimePoint until =
+        options_.timeout < Duration(0) ? never : self_.worker().shard->clock().now() + options_.timeout;
     if (!park(coroutine, until)) return false;
     open_ = true;
     send_request(self_, *this, method_, std::move(request_), options_);
@@ -62,7 +64,8 @@ class Reply final : Waiting, PendingCall {
       return fail(deadline_status(method_));
     }
     if (envelope_->kind == v1::REPLY) return std::move(envelope_);
-    if (envelope_->kind == v1::END) return fail(Code::internal, method_ + " is a stream, but was called for one reply");
+    if (envelope_->kind == v1::END)
+      return fail(Code::internal, method_ + " is a stream, but was called for one reply");
     return fail(envelope_->extra().status);
   }
 
@@ -269,8 +272,10 @@ class EnvelopeStream::State final : PendingCall {
   bool open_ = false;
 };
 
-EnvelopeStream::EnvelopeStream(Self self, NodeId node, std::string method, EnvelopePtr request, CallOptions options)
-    : state_(std::make_unique<State>(self, node, std::move(method), std::move(request), std::move(options))) {}
+EnvelopeStream::EnvelopeStream(Self self, NodeId node, std::string method, EnvelopePtr request,
+                               CallOptions options)
+    : state_(std::make_unique<State>(self, node, std::move(method), std::move(request), std::move(options))) {
+}
 EnvelopeStream::EnvelopeStream(EnvelopeStream&&) noexcept = default;
 EnvelopeStream& EnvelopeStream::operator=(EnvelopeStream&&) noexcept = default;
 EnvelopeStream::~EnvelopeStream() = default;

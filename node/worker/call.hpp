@@ -29,9 +29,9 @@ class CallState final : HandledCall {
   CallState(const CallState&) = delete;
   CallState& operator=(const CallState&) = delete;
 
-  void reply(EnvelopePtr envelope);       // REPLY
-  void finish(const Status& status);      // END when ok, else ERROR
-  void item(EnvelopePtr envelope);        // ITEM, uses one credit
+  void reply(EnvelopePtr envelope);   // REPLY
+  void finish(const Status& status);  // END when ok, else ERROR
+  void item(EnvelopePtr envelope);    // ITEM, uses one credit
   void progress(double fraction, std::string note);
 
   // Waits until the consumer takes one more item. False when the call is no longer wanted.
@@ -41,7 +41,9 @@ class CallState final : HandledCall {
     ~Room() {
       if (state_.room_ == this) state_.room_ = nullptr;
     }
-    [[nodiscard]] bool await_ready() const noexcept { return state_.credit_ > 0 && !state_.self.stop_requested(); }
+    [[nodiscard]] bool await_ready() const noexcept {
+      return state_.credit_ > 0 && !state_.self.stop_requested();
+    }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
       state_.room_ = this;
       return park(coroutine, never);
@@ -104,8 +106,8 @@ struct CallOptions {
 // status: NOT_FOUND (no node offers it), UNIMPLEMENTED, UNAVAILABLE (the callee's node was lost),
 // DEADLINE_EXCEEDED, CANCELLED (the caller was asked to stop), or whatever the handler answered.
 // With `node` none, a node that offers the method is chosen.
-[[nodiscard]] Task<Result<EnvelopePtr>> call_envelope(Self self, NodeId node, std::string method, EnvelopePtr request,
-                                                      CallOptions options);
+[[nodiscard]] Task<Result<EnvelopePtr>> call_envelope(Self self, NodeId node, std::string method,
+                                                      EnvelopePtr request, CallOptions options);
 
 template <class Reply, class Request>
 [[nodiscard]] Task<Result<Reply>> call_method(Self self, NodeId node, std::string method, Request request,
@@ -150,7 +152,9 @@ class ItemStream {
     }
     co_return std::move(*item);
   }
-  [[nodiscard]] const Status& status() const noexcept { return malformed_.ok() ? envelopes_.status() : malformed_; }
+  [[nodiscard]] const Status& status() const noexcept {
+    return malformed_.ok() ? envelopes_.status() : malformed_;
+  }
 
  private:
   EnvelopeStream envelopes_;
@@ -161,7 +165,8 @@ template <class Item, class Request>
 [[nodiscard]] ItemStream<Item> open_stream(Self self, NodeId node, std::string method, Request request,
                                            CallOptions options = {}) {
   EnvelopePtr envelope = std::make_unique<TypedEnvelope<Request>>(std::move(request));
-  return ItemStream<Item>(EnvelopeStream(self, node, std::move(method), std::move(envelope), std::move(options)));
+  return ItemStream<Item>(
+      EnvelopeStream(self, node, std::move(method), std::move(envelope), std::move(options)));
 }
 
 }  // namespace cobus

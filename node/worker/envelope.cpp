@@ -24,7 +24,9 @@ const EnvelopeExtra& Envelope::extra() const noexcept {
 
 void Envelope::deliver(Shard& shard) noexcept { Home::of(shard).receive(EnvelopePtr(this)); }
 
-void EncodedEnvelope::write_payload(std::uint8_t* into) const { std::memcpy(into, bytes.data(), bytes.size()); }
+void EncodedEnvelope::write_payload(std::uint8_t* into) const {
+  std::memcpy(into, bytes.data(), bytes.size());
+}
 
 EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string& status) {
   EnvelopeHeader header;
@@ -68,7 +70,8 @@ EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now)
   envelope->call = header.call;
   if (header.time_left_us != 0) {
     constexpr std::uint64_t year_us = 31'557'600'000'000;
-    envelope->deadline = now + microseconds(static_cast<std::int64_t>(std::min(header.time_left_us, year_us)));
+    envelope->deadline =
+        now + microseconds(static_cast<std::int64_t>(std::min(header.time_left_us, year_us)));
   }
   if (!header.to_name.empty()) envelope->extra().to_name = header.to_name;
   if (!header.status.empty()) envelope->extra().status = decode_status(header.status);

@@ -115,7 +115,8 @@ class EncodedEnvelope final : public Envelope {
 template <class Message>
 [[nodiscard]] Result<Message> take(Envelope& envelope) {
   if (envelope.type != type_id_of<Message>()) {
-    return fail(Code::invalid_argument, "expected a " + Message::descriptor()->full_name() + ", got another type");
+    return fail(Code::invalid_argument,
+                "expected a " + Message::descriptor()->full_name() + ", got another type");
   }
   if (auto* typed = dynamic_cast<TypedEnvelope<Message>*>(&envelope)) return std::move(typed->body);
   const std::string_view bytes = envelope.encoded();

@@ -87,9 +87,11 @@ void Home::finish(Worker& worker) noexcept {
     try {
       std::rethrow_exception(thrown);
     } catch (const std::exception& error) {
-      spdlog::error("worker {} ({}) ended by an exception: {}", to_string(worker.id), worker.kind, error.what());
+      spdlog::error("worker {} ({}) ended by an exception: {}", to_string(worker.id), worker.kind,
+                    error.what());
     } catch (...) {
-      spdlog::error("worker {} ({}) ended by an exception of unknown type", to_string(worker.id), worker.kind);
+      spdlog::error("worker {} ({}) ended by an exception of unknown type", to_string(worker.id),
+                    worker.kind);
     }
   }
   release(worker);
@@ -136,7 +138,8 @@ void Home::receive(EnvelopePtr envelope) noexcept {
     }
     case v1::CREDIT: {
       Worker* worker = find(envelope->to);
-      if (worker != nullptr && worker->handled != nullptr) worker->handled->credited(envelope->extra().credit);
+      if (worker != nullptr && worker->handled != nullptr)
+        worker->handled->credited(envelope->extra().credit);
       return;
     }
     case v1::REQUEST:
@@ -148,13 +151,15 @@ void Home::receive(EnvelopePtr envelope) noexcept {
   Worker* worker = find(envelope->to);
   if (worker == nullptr) {
     node_.count_dead_letter();
-    if (envelope->kind == v1::REQUEST) refuse(*envelope, Status(Code::not_found, "no such worker: it has ended"));
+    if (envelope->kind == v1::REQUEST)
+      refuse(*envelope, Status(Code::not_found, "no such worker: it has ended"));
     return;
   }
   Envelope& arrived = *envelope;
   if (!worker->mailbox.push(envelope)) {
     node_.count_dead_letter();
-    if (envelope->kind == v1::REQUEST) refuse(*envelope, Status(Code::resource_exhausted, "the worker's mailbox is full"));
+    if (envelope->kind == v1::REQUEST)
+      refuse(*envelope, Status(Code::resource_exhausted, "the worker's mailbox is full"));
     return;
   }
   if (worker->receiver != nullptr) worker->receiver->arrived(arrived);
@@ -214,11 +219,13 @@ void Home::begin_call(EnvelopePtr request) noexcept {
   }
   const Caller& caller = request->extra().caller;
   if (!method->admits(caller.role)) {
-    return refuse(*request, Status(Code::permission_denied,
-                                   "the role '" + std::string(link::role_name(caller.role)) + "' may not call " + name));
+    return refuse(*request,
+                  Status(Code::permission_denied, "the role '" + std::string(link::role_name(caller.role)) +
+                                                      "' may not call " + name));
   }
   if (handled_.size() >= handled_calls_max) {
-    return refuse(*request, Status(Code::resource_exhausted, "node " + node_.name() + " handles as many calls as it can: try again"));
+    return refuse(*request, Status(Code::resource_exhausted,
+                                   "node " + node_.name() + " handles as many calls as it can: try again"));
   }
   if (node_.draining()) {
     return refuse(*request, Status(Code::unavailable, "node " + node_.name() + " is stopping"));
@@ -246,8 +253,9 @@ void Home::send(NodeId to_node, EnvelopePtr envelope) {
   const std::size_t size = envelope->payload_size();
   std::string status;
   if (size > limits::payload_bytes_max) {
-    const Status too_large(Code::out_of_range, "a message of " + std::to_string(size) + " bytes is above the limit of " +
-                                                         std::to_string(limits::payload_bytes_max));
+    const Status too_large(Code::out_of_range, "a message of " + std::to_string(size) +
+                                                   " bytes is above the limit of " +
+                                                   std::to_string(limits::payload_bytes_max));
     if (envelope->kind == v1::REQUEST) return refuse(*envelope, too_large, to_node);
     auto error = std::make_unique<SignalEnvelope>();
     error->kind = v1::ERROR;

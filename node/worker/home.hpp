@@ -58,7 +58,9 @@ class Home {
   void end_all() noexcept;
   // Null when it is gone.
   [[nodiscard]] Worker* find(WorkerId id) noexcept;
-  [[nodiscard]] std::size_t workers() const noexcept { return live_.load(std::memory_order_relaxed); }  // any thread
+  [[nodiscard]] std::size_t workers() const noexcept {
+    return live_.load(std::memory_order_relaxed);
+  }  // any thread
 
   // An envelope for a worker of this shard, or a request for a method of this node.
   void receive(EnvelopePtr envelope) noexcept;

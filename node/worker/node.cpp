@@ -73,7 +73,8 @@ NodeOptions Node::complete(NodeOptions options) {
 
 Node::Node(NodeOptions options, link::Transport& transport, link::Identity identity)
     : options_(complete(std::move(options))),
-      links_(transport, *options_.clock, *options_.random, *this, std::move(identity), link_options(options_)),
+      links_(transport, *options_.clock, *options_.random, *this, std::move(identity),
+             link_options(options_)),
       pool_(options_.pool_threads) {
   for (unsigned i = 0; i < options_.shards; ++i) places_.push_back(std::make_unique<Place>(*this, i));
 }
@@ -141,7 +142,8 @@ void Node::start() {
 void Node::run_shard(unsigned index) {
   Place& place = *places_[index];
   while (!stopping_.load(std::memory_order_relaxed)) {
-    if (index == 0) shard0_turn_ns_.store(clock().now().time_since_epoch().count(), std::memory_order_relaxed);
+    if (index == 0)
+      shard0_turn_ns_.store(clock().now().time_since_epoch().count(), std::memory_order_relaxed);
     const bool more = place.shard.turn();
     place.home.flush();
     if (index == 0) shard0_turn_ns_.store(0, std::memory_order_relaxed);
@@ -275,15 +277,15 @@ void Node::deliver(EnvelopePtr envelope) {
 }
 
 void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
-  if (TrafficObserver* watching = observer(); 
+  if (TrafficObserver* watching = observer();
       watching != nullptr && ((view.header.flags & v1::HIDDEN) == 0 || peer.role == v1::SUBMIT)) {
     const std::function<std::string()> body = [&view] { return std::string(view.payload); };
     const EnvelopeHeader& header = view.header;
     const Status status = header.status.empty() ? Status() : decode_status(header.status);
     watching->saw({header.kind, Address{peer.node, WorkerId{header.from}}, Address{id(), WorkerId{header.to}},
                    header.to_name, TypeId{header.type}, header.call, view.payload.size(),
-                   TraceContext{header.trace_high, header.trace_low, header.trace_span, header.trace_flags}, &status,
-                   body});
+                   TraceContext{header.trace_high, header.trace_low, header.trace_span, header.trace_flags},
+                   &status, body});
   }
   // Shard 0 is awake in its own poll: what it finds needs no wake. Not so when the keeper polls.
   if (waiting_in_link_ == this) places_[0]->shard.awake();

@@ -65,15 +65,15 @@ class PeerListener {
 struct NodeOptions {
   std::string name;
   v1::Role role = v1::NODE;
-  NodeId id = NodeId::none;          // none: drawn from `random`
-  std::uint64_t incarnation = 0;     // 0: the clock's Unix microseconds
+  NodeId id = NodeId::none;       // none: drawn from `random`
+  std::uint64_t incarnation = 0;  // 0: the clock's Unix microseconds
   unsigned shards = 1;
-  unsigned pool_threads = 1;         // 0: offloaded functions run at once, for the simulator
-  std::string token;                 // to enrol with
-  link::Enroller enroller;           // brokers only
+  unsigned pool_threads = 1;  // 0: offloaded functions run at once, for the simulator
+  std::string token;          // to enrol with
+  link::Enroller enroller;    // brokers only
   const Clock* clock = &system_clock();
   Random* random = &system_random();
-  bool shuffle = false;              // shards choose at random what to run; for the simulator
+  bool shuffle = false;  // shards choose at random what to run; for the simulator
 };
 
 class Node final : public link::LinkEvents {
@@ -100,8 +100,12 @@ class Node final : public link::LinkEvents {
   void use_resolver(Resolver* resolver) noexcept { resolver_ = resolver; }
   void add_peer_listener(PeerListener* listener) { listeners_.push_back(listener); }
   // Any thread, any time; null: nobody watches, and nothing is recorded.
-  void use_observer(TrafficObserver* observer) noexcept { observer_.store(observer, std::memory_order_release); }
-  [[nodiscard]] TrafficObserver* observer() const noexcept { return observer_.load(std::memory_order_acquire); }
+  void use_observer(TrafficObserver* observer) noexcept {
+    observer_.store(observer, std::memory_order_release);
+  }
+  [[nodiscard]] TrafficObserver* observer() const noexcept {
+    return observer_.load(std::memory_order_acquire);
+  }
 
   // Null when the node does not offer it. Any thread after start().
   [[nodiscard]] const Method* find_method(std::string_view name) const noexcept;
@@ -119,8 +123,8 @@ class Node final : public link::LinkEvents {
 
   // Starts the threads.
   void start();
-  // Takes no new calls, gives those that run up to `grace`, asks the rest to stop, ends what does not, says goodbye to
-  // peers, joins. Idempotent.
+  // Takes no new calls, gives those that run up to `grace`, asks the rest to stop, ends what does not, says
+  // goodbye to peers, joins. Idempotent.
   void stop(Duration grace);
   // One turn of every shard and of the link, without threads; the transport must not block. True when there
   // is more to do at once.
@@ -130,7 +134,9 @@ class Node final : public link::LinkEvents {
 
   // What a peer's session proved; nothing when it has none now. Any thread.
   [[nodiscard]] std::optional<link::PeerInfo> peer(NodeId node) const;
-  [[nodiscard]] std::uint64_t dead_letters() const noexcept { return dead_letters_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t dead_letters() const noexcept {
+    return dead_letters_.load(std::memory_order_relaxed);
+  }
   void count_dead_letter() noexcept { dead_letters_.fetch_add(1, std::memory_order_relaxed); }
   // It stops: what runs may end, nothing new begins. Any thread.
   [[nodiscard]] bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }

@@ -10,7 +10,8 @@ Address Self::address() const noexcept { return Address{worker_->home.node().id(
 Status Self::dispatch(Address to, EnvelopePtr envelope) const {
   if (!to) return {Code::invalid_argument, "an empty address: nobody to send to"};
   if (envelope->payload_size() > limits::payload_bytes_max) {
-    return {Code::resource_exhausted, "the message is larger than " + std::to_string(limits::payload_bytes_max) + " bytes"};
+    return {Code::resource_exhausted,
+            "the message is larger than " + std::to_string(limits::payload_bytes_max) + " bytes"};
   }
   envelope->from = address();
   envelope->to = to.worker;

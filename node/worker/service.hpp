@@ -26,12 +26,12 @@ struct Method {
   // Runs one call of it: decodes the request, runs the handler, sends the answer.
   using Handle = Task<> (*)(Self self, Service* service, const Method* method, EnvelopePtr request);
 
-  std::string name;       // "Method" while described, "package.Service/Method" once registered
+  std::string name;  // "Method" while described, "package.Service/Method" once registered
   Handle handle = nullptr;
   bool streaming = false;
   const google::protobuf::MethodDescriptor* descriptor = nullptr;  // set by make_service_info
-  v1::MethodOptions options;                                      // set by make_service_info
-  Service* service = nullptr;                                     // set by the node
+  v1::MethodOptions options;                                       // set by make_service_info
+  Service* service = nullptr;                                      // set by the node
 
   // Whether somebody with `role` may call it.
   [[nodiscard]] bool admits(v1::Role role) const noexcept;

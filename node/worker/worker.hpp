@@ -33,7 +33,9 @@ class Mailbox {
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
 
  private:
-  static std::size_t cost(const Envelope& envelope) noexcept { return sizeof(Envelope) + envelope.encoded().size(); }
+  static std::size_t cost(const Envelope& envelope) noexcept {
+    return sizeof(Envelope) + envelope.encoded().size();
+  }
 
   Envelope* first_ = nullptr;
   Envelope* last_ = nullptr;

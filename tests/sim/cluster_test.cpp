@@ -8,8 +8,8 @@
 #include <string>
 
 #include "echo.cobus.h"
-#include "text.cobus.h"
 #include "tests/sim/sim_cluster.hpp"
+#include "text.cobus.h"
 
 namespace cobus::sim {
 namespace {
@@ -30,7 +30,9 @@ std::vector<std::uint64_t> seeds() {
 }
 
 // What to type to see a failing seed again.
-std::string replay(std::uint64_t seed) { return "replay: COBUS_SIM_SEED=" + std::to_string(seed) + " sim_cluster_test"; }
+std::string replay(std::uint64_t seed) {
+  return "replay: COBUS_SIM_SEED=" + std::to_string(seed) + " sim_cluster_test";
+}
 
 void start_all(SimCluster& cluster) {
   cluster.start_broker();
@@ -104,7 +106,8 @@ TEST(SimCluster, AStreamArrivesWholeAndInOrder) {
     for (int i = 1; i <= 1000; ++i) text += i % 2 == 0 ? "hay\n" : "a needle\n";
     std::vector<std::uint64_t> lines;
     Status status(Code::unknown, "not over");
-    cluster.process("alpha").node->spawn("test.grep", &grep, cluster.process("beta").node->id(), text, &lines, &status);
+    cluster.process("alpha").node->spawn("test.grep", &grep, cluster.process("beta").node->id(), text, &lines,
+                                         &status);
     ASSERT_TRUE(cluster.run_until([&] { return status.code() != Code::unknown; }, seconds(60)));
     EXPECT_TRUE(status.ok()) << status.to_string();
     ASSERT_EQ(lines.size(), 500U);
@@ -125,7 +128,8 @@ TEST(SimCluster, CallsToAKilledNodeFailAndTheDirectoryForgetsIt) {
     cluster.kill("beta");
     ASSERT_TRUE(cluster.run_until([&] { return tally.done() == 100; }, seconds(60)));
     EXPECT_GT(tally.failed[Code::unavailable] + tally.failed[Code::not_found], 0);
-    EXPECT_EQ(tally.failed.count(Code::deadline_exceeded), 0U) << "a lost node is noticed before the deadline";
+    EXPECT_EQ(tally.failed.count(Code::deadline_exceeded), 0U)
+        << "a lost node is noticed before the deadline";
     EXPECT_TRUE(cluster.run_until([&] { return all_see(cluster, {"alpha", "gamma"}); }, seconds(10)));
   }
 }
@@ -140,12 +144,14 @@ TEST(SimCluster, ConnectedNodesGoOnWithoutABrokerAndAnEmptyOneIsCompleteAgain) {
     cluster.run_for(seconds(20));
     EXPECT_TRUE(all_see(cluster, all)) << "the last state is kept";
     Tally tally;
-    cluster.process("alpha").node->spawn("test.caller", &call_many, cluster.process("gamma").node->id(), 50, &tally);
+    cluster.process("alpha").node->spawn("test.caller", &call_many, cluster.process("gamma").node->id(), 50,
+                                         &tally);
     ASSERT_TRUE(cluster.run_until([&] { return tally.done() == 50; }, seconds(60)));
     EXPECT_EQ(tally.replied, 50);
     cluster.start_broker();
     cluster.start_node("delta");
-    EXPECT_TRUE(cluster.run_until([&] { return all_see(cluster, {"alpha", "beta", "delta", "gamma"}); }, seconds(15)));
+    EXPECT_TRUE(cluster.run_until([&] { return all_see(cluster, {"alpha", "beta", "delta", "gamma"}); },
+                                  seconds(15)));
   }
 }
 

@@ -41,7 +41,8 @@ SimCluster::~SimCluster() {
   processes_.clear();
 }
 
-std::unique_ptr<Process> SimCluster::make(const std::string& name, v1::Role role, const std::string& endpoint) {
+std::unique_ptr<Process> SimCluster::make(const std::string& name, v1::Role role,
+                                          const std::string& endpoint) {
   auto process = std::make_unique<Process>();
   process->host = name;
   link::Identity identity;

@@ -14,8 +14,10 @@
 #define COBUS_MODULE_VERSION 1
 
 // Makes `Class`, which has a default constructor, the service of this module.
-#define COBUS_SERVICE(Class)                                                                          \
-  extern "C" __attribute__((visibility("default"))) int cobus_module_version() { return COBUS_MODULE_VERSION; } \
-  extern "C" __attribute__((visibility("default"))) ::cobus::Service* cobus_module_service() {        \
-    return new Class();                                                                               \
+#define COBUS_SERVICE(Class)                                                                   \
+  extern "C" __attribute__((visibility("default"))) int cobus_module_version() {               \
+    return COBUS_MODULE_VERSION;                                                               \
+  }                                                                                            \
+  extern "C" __attribute__((visibility("default"))) ::cobus::Service* cobus_module_service() { \
+    return new Class();                                                                        \
   }

@@ -36,7 +36,8 @@ class OptionsTest : public ::testing::Test {
     std::ofstream(file_) << text;
     return file_.c_str();
   }
-  const std::string file_ = std::filesystem::temp_directory_path() / ("options_" + std::to_string(::getpid()) + ".toml");
+  const std::string file_ =
+      std::filesystem::temp_directory_path() / ("options_" + std::to_string(::getpid()) + ".toml");
 };
 
 TEST_F(OptionsTest, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
@@ -62,7 +63,8 @@ TEST_F(OptionsTest, NamesTheFileAndTheUnknownKey) {
 }
 
 TEST_F(OptionsTest, CollectsEveryValueOfAList) {
-  EXPECT_EQ(parse({"--label", "a=1", "--label", "b=2"})->values.list("label"), (std::vector<std::string>{"a=1", "b=2"}));
+  EXPECT_EQ(parse({"--label", "a=1", "--label", "b=2"})->values.list("label"),
+            (std::vector<std::string>{"a=1", "b=2"}));
 }
 
 TEST_F(OptionsTest, WhatItPrintsItReadsBack) {

@@ -8,7 +8,9 @@ namespace {
 
 const std::atomic<bool> not_stopped{false};
 
-std::uint64_t count(std::uint64_t from, std::uint64_t to) { return count_primes(from, to, OffloadStop(not_stopped)); }
+std::uint64_t count(std::uint64_t from, std::uint64_t to) {
+  return count_primes(from, to, OffloadStop(not_stopped));
+}
 
 bool is_prime(std::uint64_t n) {
   if (n < 2) return false;

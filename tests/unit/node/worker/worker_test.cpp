@@ -6,9 +6,9 @@
 #include <stdexcept>
 
 #include "echo.cobus.h"
-#include "text.cobus.h"
 #include "node/worker/self.hpp"
 #include "tests/support/test_node.hpp"
+#include "text.cobus.h"
 
 namespace cobus {
 namespace {
@@ -44,11 +44,13 @@ Task<> speak(Self self, Address to, int count) {
 
 TEST_F(WorkerTest, M1_MessagesFromOneSenderArriveInOrder) {
   std::vector<std::string> heard;
-  spawn([](Self self, std::vector<std::string>* into) -> Task<> {
-    const Address listener = self.spawn("listener", &collect, 100, into);
-    self.spawn("speaker", &speak, listener, 100);
-    co_return;
-  }, &heard);
+  spawn(
+      [](Self self, std::vector<std::string>* into) -> Task<> {
+        const Address listener = self.spawn("listener", &collect, 100, into);
+        self.spawn("speaker", &speak, listener, 100);
+        co_return;
+      },
+      &heard);
   ASSERT_EQ(heard.size(), 100U);
   for (int i = 0; i < 100; ++i) EXPECT_EQ(heard[static_cast<std::size_t>(i)], std::to_string(i));
   EXPECT_EQ(workers(), 0U);
@@ -57,10 +59,12 @@ TEST_F(WorkerTest, M1_MessagesFromOneSenderArriveInOrder) {
 TEST_F(ManyShards, M1_MessagesAcrossShardsArriveInOrder) {
   std::vector<std::string> heard;
   Address listener;
-  spawn([](Self self, Address* address, std::vector<std::string>* into) -> Task<> {
-    *address = self.address();
-    co_await collect(self, 1000, into);
-  }, &listener, &heard);
+  spawn(
+      [](Self self, Address* address, std::vector<std::string>* into) -> Task<> {
+        *address = self.address();
+        co_await collect(self, 1000, into);
+      },
+      &listener, &heard);
   spawn(&speak, listener, 1000);
   ASSERT_EQ(heard.size(), 1000U);
   for (int i = 0; i < 1000; ++i) EXPECT_EQ(heard[static_cast<std::size_t>(i)], std::to_string(i));
@@ -68,28 +72,32 @@ TEST_F(ManyShards, M1_MessagesAcrossShardsArriveInOrder) {
 
 TEST_F(WorkerTest, ReceiveTakesTheAwaitedTypeAndLeavesTheRestInOrder) {
   std::vector<std::string> heard;
-  spawn([](Self self, std::vector<std::string>* into) -> Task<> {
-    EXPECT_TRUE(self.try_send(self.address(), say("first")).ok());
-    EchoReply reply;
-    reply.set_text("wanted");
-    EXPECT_TRUE(self.try_send(self.address(), reply).ok());
-    EXPECT_TRUE(self.try_send(self.address(), say("second")).ok());
-    auto wanted = co_await self.receive<EchoReply>();
-    into->push_back((*wanted)->text());
-    for (int i = 0; i < 2; ++i) {
-      auto any = co_await self.receive<EchoReply, EchoRequest>();
-      into->push_back(any->as<EchoRequest>()->text());
-    }
-  }, &heard);
+  spawn(
+      [](Self self, std::vector<std::string>* into) -> Task<> {
+        EXPECT_TRUE(self.try_send(self.address(), say("first")).ok());
+        EchoReply reply;
+        reply.set_text("wanted");
+        EXPECT_TRUE(self.try_send(self.address(), reply).ok());
+        EXPECT_TRUE(self.try_send(self.address(), say("second")).ok());
+        auto wanted = co_await self.receive<EchoReply>();
+        into->push_back((*wanted)->text());
+        for (int i = 0; i < 2; ++i) {
+          auto any = co_await self.receive<EchoReply, EchoRequest>();
+          into->push_back(any->as<EchoRequest>()->text());
+        }
+      },
+      &heard);
   EXPECT_EQ(heard, (std::vector<std::string>{"wanted", "first", "second"}));
 }
 
 TEST_F(WorkerTest, ReceiveGivesUpAfterItsTimeout) {
   Status status;
-  spawn([](Self self, Status* into) -> Task<> {
-    auto message = co_await self.receive<EchoRequest>(seconds(1));
-    *into = message ? Status() : message.error();
-  }, &status);
+  spawn(
+      [](Self self, Status* into) -> Task<> {
+        auto message = co_await self.receive<EchoRequest>(seconds(1));
+        *into = message ? Status() : message.error();
+      },
+      &status);
   advance(milliseconds(900));
   EXPECT_TRUE(status.ok());
   advance(milliseconds(200));
@@ -118,14 +126,17 @@ TEST_F(WorkerTest, M5_AFullMailboxTakesNoMore) {
 
 TEST_F(WorkerTest, W5_AnExceptionEndsOnlyItsWorker) {
   bool other_ended = false;
-  spawn([](Self self, bool* ended) -> Task<> {
-    self.spawn("thrower", +[](Self) -> Task<> {
-      throw std::runtime_error("a bug of its author");
-      co_return;
-    });
-    EXPECT_TRUE((co_await sleep(milliseconds(5))).ok());
-    *ended = true;
-  }, &other_ended);
+  spawn(
+      [](Self self, bool* ended) -> Task<> {
+        self.spawn(
+            "thrower", +[](Self) -> Task<> {
+              throw std::runtime_error("a bug of its author");
+              co_return;
+            });
+        EXPECT_TRUE((co_await sleep(milliseconds(5))).ok());
+        *ended = true;
+      },
+      &other_ended);
   advance(milliseconds(10));
   EXPECT_TRUE(other_ended);
   EXPECT_EQ(workers(), 0U);
@@ -133,10 +144,12 @@ TEST_F(WorkerTest, W5_AnExceptionEndsOnlyItsWorker) {
 
 TEST_F(WorkerTest, AStoppedWorkerHearsItAtItsWait) {
   Status status;
-  spawn([](Self self, Status* into) -> Task<> {
-    auto message = co_await self.receive<EchoRequest>();
-    *into = message ? Status() : message.error();
-  }, &status);
+  spawn(
+      [](Self self, Status* into) -> Task<> {
+        auto message = co_await self.receive<EchoRequest>();
+        *into = message ? Status() : message.error();
+      },
+      &status);
   node_->home(0).stop_all();
   step();
   EXPECT_EQ(status.code(), Code::cancelled);
@@ -222,24 +235,28 @@ TEST_F(CallTest, M4_ACallEndsAtItsDeadlineAndTheHandlerIsCancelled) {
 
 TEST_F(CallTest, M4_ACallToWhatNobodyOffersFailsAtOnce) {
   std::optional<Status> status;
-  spawn([](Self self, std::optional<Status>* into) -> Task<> {
-    auto reply = co_await call_method<EchoReply>(self, NodeId::none, "no.Such/Thing", say(""), {});
-    *into = reply ? Status() : reply.error();
-  }, &status);
+  spawn(
+      [](Self self, std::optional<Status>* into) -> Task<> {
+        auto reply = co_await call_method<EchoReply>(self, NodeId::none, "no.Such/Thing", say(""), {});
+        *into = reply ? Status() : reply.error();
+      },
+      &status);
   ASSERT_TRUE(status);
   EXPECT_EQ(status->code(), Code::not_found);
 }
 
 TEST_F(CallTest, AStreamArrivesInOrderAndEnds) {
   std::uint64_t last = 0;
-  spawn([](Self self, std::uint64_t* into) -> Task<> {
-    auto lines = text::TextStub(self).Grep(text::GrepRequest());
-    while (auto line = co_await lines.next()) {
-      EXPECT_EQ(line->number(), *into + 1);
-      *into = line->number();
-    }
-    EXPECT_TRUE(lines.status().ok());
-  }, &last);
+  spawn(
+      [](Self self, std::uint64_t* into) -> Task<> {
+        auto lines = text::TextStub(self).Grep(text::GrepRequest());
+        while (auto line = co_await lines.next()) {
+          EXPECT_EQ(line->number(), *into + 1);
+          *into = line->number();
+        }
+        EXPECT_TRUE(lines.status().ok());
+      },
+      &last);
   EXPECT_EQ(last, 1000U);
   EXPECT_EQ(workers(), 0U);
 }
