@@ -17,7 +17,8 @@ namespace cobus::client {
 
 // What a verb runs with. Lives in main and outlives every session.
 struct Context {
-  const Arguments& arguments;
+  const Arguments& arguments;  // of the verb
+  const Arguments& globals;    // the flags of every verb
   Console& console;
   Interrupts& interrupts;
 };

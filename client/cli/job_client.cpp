@@ -56,7 +56,8 @@ std::vector<v1::NodeRecord> JobClient::homes(const std::string& key, Random& ran
 Task<Result<JobClient::Submitted>> JobClient::submit(Self self, v1::SubmitRequest request) {
   Random& random = self.node().random();
   const std::vector<v1::NodeRecord> nodes = homes(request.key(), random);
-  if (request.key().empty()) request.set_key(fmt::format("cobus-{:016x}{:016x}", random.next(), random.next()));
+  if (request.key().empty())
+    request.set_key(fmt::format("cobus-{:016x}{:016x}", random.next(), random.next()));
   Status failed(Code::unavailable, view_.available().empty()
                                        ? "no node is up; start one with: cobus-node"
                                        : "no node keeps jobs; start one with: cobus-node --ledger sqlite");
@@ -86,11 +87,13 @@ Task<Result<v1::Job>> JobClient::find(Self self, std::string prefix) {
   prefix = lower(std::move(prefix));
   if (prefix.empty()) co_return fail(Code::invalid_argument, "an empty text is no job's id; see: cobus jobs");
   const std::vector<v1::NodeRecord> nodes = view_.providers(jobs_service);
-  if (nodes.empty()) co_return fail(Code::unavailable, "no node that keeps jobs is up; start one with: cobus-node");
+  if (nodes.empty())
+    co_return fail(Code::unavailable, "no node that keeps jobs is up; start one with: cobus-node");
   Listing found;
   {
     Scope scope;
-    for (const v1::NodeRecord& node : nodes) scope.spawn(ask(self, NodeId{node.node()}, node.name(), prefix, &found));
+    for (const v1::NodeRecord& node : nodes)
+      scope.spawn(ask(self, NodeId{node.node()}, node.name(), prefix, &found));
     co_await scope.join();
   }
   std::set<std::string> ids;
@@ -99,18 +102,22 @@ Task<Result<v1::Job>> JobClient::find(Self self, std::string prefix) {
   if (ids.size() > 1) {
     std::vector<std::string> some(ids.begin(), ids.end());
     if (some.size() > named_at_most) some.resize(named_at_most);
-    co_return fail(Code::invalid_argument, fmt::format("{} jobs have an id that begins with '{}': {}{}; write more of it",
-                                                       ids.size(), prefix, joined(some), ids.size() > some.size() ? " ..." : ""));
+    co_return fail(Code::invalid_argument,
+                   fmt::format("{} jobs have an id that begins with '{}': {}{}; write more of it", ids.size(),
+                               prefix, joined(some), ids.size() > some.size() ? " ..." : ""));
   }
   if (!found.not_asked.empty()) {
-    co_return fail(Code::unavailable, fmt::format("no job '{}' at the nodes that answer; could not ask {}", prefix,
-                                                  joined(found.not_asked)));
+    co_return fail(Code::unavailable, fmt::format("no job '{}' at the nodes that answer; could not ask {}",
+                                                  prefix, joined(found.not_asked)));
   }
-  co_return fail(Code::not_found, fmt::format("no node that is up has a job '{}'; see: cobus jobs (the node that holds it "
-                                              "may be down: cobus nodes)", prefix));
+  co_return fail(Code::not_found,
+                 fmt::format("no node that is up has a job '{}'; see: cobus jobs (the node that holds it "
+                             "may be down: cobus nodes)",
+                             prefix));
 }
 
-Task<Result<v1::Job>> JobClient::follow(Self self, std::string id, std::string home, bool patient, OnJob on_job) {
+Task<Result<v1::Job>> JobClient::follow(Self self, std::string id, std::string home, bool patient,
+                                        OnJob on_job) {
   bool said = false;
   for (;;) {
     Status lost(Code::unavailable, "node " + home + " is not there");
@@ -132,13 +139,15 @@ Task<Result<v1::Job>> JobClient::follow(Self self, std::string id, std::string h
     const bool away = lost.code() == Code::unavailable || lost.code() == Code::cancelled;
     if (!patient || !away) co_return fail(std::move(lost));
     if (!std::exchange(said, true)) {
-      console_.note(fmt::format("node {}, which holds job {}, is away ({}); waiting for it to come back", home, id, lost.message()));
+      console_.note(fmt::format("node {}, which holds job {}, is away ({}); waiting for it to come back",
+                                home, id, lost.message()));
     }
     if (!(co_await sleep(look_again)).ok()) co_return fail(Code::cancelled, "stopped waiting");
   }
 }
 
-Task<> JobClient::list_one(Self self, NodeId node, std::string name, v1::ListJobsRequest request, Listing* into) {
+Task<> JobClient::list_one(Self self, NodeId node, std::string name, v1::ListJobsRequest request,
+                           Listing* into) {
   v1::JobsStub jobs(self, node);
   auto stream = jobs.List(std::move(request), timeout_of(ask_timeout));
   while (std::optional<v1::Job> job = co_await stream.next()) into->jobs.push_back(std::move(*job));

@@ -38,9 +38,10 @@ class JobClient {
   // UNAVAILABLE when it was not found and not every node could be asked.
   [[nodiscard]] Task<Result<v1::Job>> find(Self self, std::string prefix);
 
-  // The job's state when it is over; `on_job` hears of each state in between. Without `patient` UNAVAILABLE as
-  // soon as its home is lost; otherwise it says so on stderr, once, and waits until the home is back.
-  [[nodiscard]] Task<Result<v1::Job>> follow(Self self, std::string id, std::string home, bool patient, OnJob on_job);
+  // The job's state when it is over; `on_job` hears of each state in between. Without `patient` UNAVAILABLE
+  // as soon as its home is lost; otherwise it says so on stderr, once, and waits until the home is back.
+  [[nodiscard]] Task<Result<v1::Job>> follow(Self self, std::string id, std::string home, bool patient,
+                                             OnJob on_job);
 
   struct Listing {
     std::vector<v1::Job> jobs;           // newest first
@@ -51,7 +52,8 @@ class JobClient {
  private:
   [[nodiscard]] std::vector<v1::NodeRecord> homes(const std::string& key, Random& random) const;
   static Task<> ask(Self self, NodeId node, std::string name, std::string prefix, Listing* into);
-  static Task<> list_one(Self self, NodeId node, std::string name, v1::ListJobsRequest request, Listing* into);
+  static Task<> list_one(Self self, NodeId node, std::string name, v1::ListJobsRequest request,
+                         Listing* into);
 
   View& view_;
   Console& console_;

@@ -30,18 +30,23 @@ std::string reason_of(const Json& job) {
   const Json& progress = field(job, "progress");
   if (text_of(job, "state") == "running" && progress.is_object()) {
     const Json& fraction = field(progress, "fraction");
-    const std::string percent = fraction.is_number() ? fmt::format("{:.0f}% ", fraction.get<double>() * 100) : "";
+    const std::string percent =
+        fraction.is_number() ? fmt::format("{:.0f}% ", fraction.get<double>() * 100) : "";
     return percent + text_of(progress, "note");
   }
   return text_of(job, "wait_reason");
 }
 
-std::string attempt_text(const Json& job) { return text_of(job, "attempt") + '/' + text_of(job, "attempts_max"); }
+std::string attempt_text(const Json& job) {
+  return text_of(job, "attempt") + '/' + text_of(job, "attempts_max");
+}
 
 }  // namespace
 
 std::string state_name(v1::JobState state) {
-  std::string name = v1::JobState_IsValid(state) && state != v1::JOB_STATE_UNSPECIFIED ? v1::JobState_Name(state) : "unknown";
+  std::string name = v1::JobState_IsValid(state) && state != v1::JOB_STATE_UNSPECIFIED
+                         ? v1::JobState_Name(state)
+                         : "unknown";
   std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
   return name;
 }
@@ -53,7 +58,8 @@ Result<v1::JobState> parse_state(std::string_view name) {
     if (state_name(state) == name) return state;
     known += (known.empty() ? "" : " ") + state_name(state);
   }
-  return fail(Code::invalid_argument, fmt::format("--state: '{}' is no state of a job; there are {}", name, known));
+  return fail(Code::invalid_argument,
+              fmt::format("--state: '{}' is no state of a job; there are {}", name, known));
 }
 
 bool is_final(v1::JobState state) noexcept {
@@ -62,8 +68,11 @@ bool is_final(v1::JobState state) noexcept {
 
 Status job_status(const v1::Job& job) {
   if (job.state() == v1::SUCCEEDED) return {};
-  if (job.has_error() && job.error().code() != 0) return {static_cast<Code>(job.error().code()), job.error().message()};
-  const Code code = job.state() == v1::CANCELLED ? Code::cancelled : job.state() == v1::EXPIRED ? Code::deadline_exceeded : Code::unknown;
+  if (job.has_error() && job.error().code() != 0)
+    return {static_cast<Code>(job.error().code()), job.error().message()};
+  const Code code = job.state() == v1::CANCELLED ? Code::cancelled
+                    : job.state() == v1::EXPIRED ? Code::deadline_exceeded
+                                                 : Code::unknown;
   return {code, "the job is " + state_name(job.state())};
 }
 

@@ -31,7 +31,8 @@ std::string detached_text(const std::string& id) {
   return fmt::format("job {} goes on; come back to it with: cobus wait {}", id, id);
 }
 
-Task<Result<v1::Job>> watch_job(Self self, Context* context, JobClient* jobs, std::string id, std::string home, bool tell) {
+Task<Result<v1::Job>> watch_job(Self self, Context* context, JobClient* jobs, std::string id,
+                                std::string home, bool tell) {
   Console& console = context->console;
   CallProgress progress(system_clock().now());
   JobNarrator narrator;
@@ -44,7 +45,8 @@ Task<Result<v1::Job>> watch_job(Self self, Context* context, JobClient* jobs, st
     if (!tell) return;
     if (const std::string line = narrator.next(job); !line.empty()) console.note(line);
   };
-  StatusLine line(self, console, [&progress, &console](TimePoint now) { return progress.line(now, console.err()); });
+  StatusLine line(self, console,
+                  [&progress, &console](TimePoint now) { return progress.line(now, console.err()); });
   Result<v1::Job> job = co_await jobs->follow(self, id, std::move(home), true, on_job);
   line.end();
   if (!job && self.stop_requested()) {

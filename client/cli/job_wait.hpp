@@ -13,8 +13,8 @@ namespace cobus::client {
 
 // Waits until the job is over, also over an absence of its home. With `tell`, each new state and each note
 // is a line on stderr. When it is stopped first, it says how to come back.
-[[nodiscard]] Task<Result<v1::Job>> watch_job(Self self, Context* context, JobClient* jobs, std::string id, std::string home,
-                                              bool tell);
+[[nodiscard]] Task<Result<v1::Job>> watch_job(Self self, Context* context, JobClient* jobs, std::string id,
+                                              std::string home, bool tell);
 
 // That a job goes on though nobody waits for it here any more, and how to come back.
 [[nodiscard]] std::string detached_text(const std::string& id);

@@ -23,14 +23,16 @@ Result<v1::ListJobsRequest> request_of(const Arguments& arguments) {
   for (const std::string& states : arguments.list("state")) {
     for (std::size_t from = 0, to = 0; to != std::string::npos; from = to + 1) {
       to = states.find(',', from);
-      const auto state = parse_state(std::string_view(states).substr(from, to == std::string::npos ? to : to - from));
+      const auto state =
+          parse_state(std::string_view(states).substr(from, to == std::string::npos ? to : to - from));
       if (!state) return fail(state.error());
       request.add_states(*state);
     }
   }
   for (const auto& [key, value] : arguments.pairs("label")) (*request.mutable_labels())[key] = value;
   if (const auto since = arguments.duration("since")) {
-    request.set_since_us(system_clock().unix_us() - std::chrono::duration_cast<std::chrono::microseconds>(*since).count());
+    request.set_since_us(system_clock().unix_us() -
+                         std::chrono::duration_cast<std::chrono::microseconds>(*since).count());
   }
   request.set_limit(static_cast<std::uint32_t>(arguments.number("limit").value_or(limit_default)));
   return request;
@@ -39,23 +41,30 @@ Result<v1::ListJobsRequest> request_of(const Arguments& arguments) {
 Task<int> list_jobs(Self self, JobsVerb* verb) {
   Context& context = *verb->context;
   if (const std::string& method = context.arguments.text("method"); !method.empty()) {
-    // A tail is made whole where that is clear; jobs of methods that nobody offers any more are found by the whole name.
+    // A tail is made whole where that is clear; jobs of methods that nobody offers any more are found by the
+    // whole name.
     const auto fitting = matching_methods(verb->view->nodes(), method);
-    if (fitting.size() > 1) co_return fail_name(context, {Code::invalid_argument, "--method: '" + method + "' fits several methods; write one of them in full"});
+    if (fitting.size() > 1)
+      co_return fail_name(context,
+                          {Code::invalid_argument,
+                           "--method: '" + method + "' fits several methods; write one of them in full"});
     if (fitting.empty() && method.find('/') == std::string::npos) {
-      co_return fail_name(context, {Code::not_found, "--method: no node offers '" + method + "'; see: cobus services"});
+      co_return fail_name(
+          context, {Code::not_found, "--method: no node offers '" + method + "'; see: cobus services"});
     }
     verb->request.set_method(fitting.empty() ? method : *fitting.begin());
   }
   if (verb->view->providers("cobus.v1.Jobs").empty()) {
-    co_return fail_setup(context, {Code::unavailable, "no node that keeps jobs is up; start one with: cobus-node"});
+    co_return fail_setup(context,
+                         {Code::unavailable, "no node that keeps jobs is up; start one with: cobus-node"});
   }
   JobClient jobs(*verb->view, context.console);
   const auto listing = co_await jobs.list(self, verb->request);
   ListOutput output(context.console, format_of(context), job_columns(system_clock().unix_us()), "id");
   for (const v1::Job& job : listing.jobs) output.add(job_json(job, {}));
   output.finish();
-  for (const std::string& node : listing.not_asked) context.console.error("the list lacks the jobs of " + node);
+  for (const std::string& node : listing.not_asked)
+    context.console.error("the list lacks the jobs of " + node);
   co_return listing.not_asked.empty() ? 0 : setup_exit_code({Code::unavailable, ""});
 }
 
@@ -112,12 +121,9 @@ Command jobs_command() {
 }
 
 Command job_command() {
-  return {"job",
-          "show one job",
-          "",
-          {{"ID", "the job's id, or the beginning of it"}},
-          {},
-          {{"cobus job 01k2", ""}, {"cobus job 01k2 -o json", "for scripts"}},
+  return {"job",   "show one job",
+          "",      {{"ID", "the job's id, or the beginning of it"}},
+          {},      {{"cobus job 01k2", ""}, {"cobus job 01k2 -o json", "for scripts"}},
           &run_job};
 }
 

@@ -39,9 +39,9 @@ int run(int argc, char** argv) {
     console.write(parsed->text);
     return 0;
   }
-  const Color color = cobus::client::color_of(parsed->arguments);
+  const Color color = cobus::client::color_of(parsed->globals);
   console.set_traits(stream_traits_of(STDOUT_FILENO, color), stream_traits_of(STDERR_FILENO, color));
-  cobus::client::Context context{parsed->arguments, console, interrupts};
+  cobus::client::Context context{parsed->arguments, parsed->globals, console, interrupts};
   return parsed->command->run(context);
 }
 

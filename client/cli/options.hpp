@@ -13,6 +13,6 @@ namespace cobus::client {
 // The same, or the default of this stdout.
 [[nodiscard]] Format format_of(const Context& context);
 // --color, for the console's traits.
-[[nodiscard]] Color color_of(const Arguments& arguments);
+[[nodiscard]] Color color_of(const Arguments& globals);
 
 }  // namespace cobus::client

@@ -159,11 +159,12 @@ std::unexpected<Status> unknown_verb(const std::string& word) {
 }
 
 // Answers --help, help and --version; nothing when the verb is to be run.
-std::optional<Result<ParsedCommand>> answer(const Command* command, const Arguments& arguments) {
+std::optional<Result<ParsedCommand>> answer(const Command* command, const Arguments& arguments,
+                                            const Arguments& globals) {
   ParsedCommand parsed;
-  if (arguments.has("version")) {
+  if (globals.has("version")) {
     parsed.text = fmt::format("cobus {}\n", version());
-  } else if (command == nullptr || arguments.has("help")) {
+  } else if (command == nullptr || globals.has("help")) {
     parsed.text = help_text(command);
   } else if (command->run == nullptr) {
     const std::string& asked = arguments.text("VERB");
@@ -204,18 +205,19 @@ Result<ParsedCommand> parse_command(std::vector<std::string> words) {
                                  [](const auto& sub) { return sub.second->parsed(); });
   const Command* command = used == subcommands.end() ? nullptr : used->first;
   Arguments arguments;
-  if (Status taken = take_flags(app, global_flags(), arguments); !taken.ok()) return fail(taken);
+  Arguments globals;
+  if (Status taken = take_flags(app, global_flags(), globals); !taken.ok()) return fail(taken);
   const std::vector<std::string> extra = app.remaining(true);
   if (command == nullptr && !extra.empty()) {
     return extra[0][0] == '-' ? fail(unexpected_word(extra[0], commands().back())) : unknown_verb(extra[0]);
   }
-  if (command == nullptr || arguments.has("help") || arguments.has("version"))
-    return *answer(command, arguments);
+  if (command == nullptr || globals.has("help") || globals.has("version"))
+    return *answer(command, arguments, globals);
   if (!extra.empty()) return fail(unexpected_word(extra[0], *command));
   if (Status taken = take_flags(*used->second, command->flags, arguments); !taken.ok()) return fail(taken);
   if (Status taken = take_places(*used->second, *command, arguments); !taken.ok()) return fail(taken);
-  if (auto answered = answer(command, arguments)) return *std::move(answered);
-  return ParsedCommand{command, std::move(arguments), {}};
+  if (auto answered = answer(command, arguments, globals)) return *std::move(answered);
+  return ParsedCommand{command, std::move(arguments), std::move(globals), {}};
 }
 
 }  // namespace cobus::client

@@ -15,7 +15,8 @@ namespace cobus::client {
 struct ParsedCommand {
   const Command* command = nullptr;  // null when only `text` is to be printed
   Arguments arguments;
-  std::string text;  // of --help or --version
+  Arguments globals;  // apart, since a verb may use a name again: cobus --state DIR jobs --state failed
+  std::string text;   // of --help or --version
 };
 
 // INVALID_ARGUMENT for everything that exit code 2 stands for. `words` are without the program's name.

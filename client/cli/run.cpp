@@ -63,12 +63,12 @@ int fail_call(Context& context, const std::string& what, const Status& status) {
 
 std::expected<std::unique_ptr<Session>, int> connect(Context& context) {
   SessionOptions options;
-  options.state = context.arguments.text("state");
-  options.join = context.arguments.text("join");
+  options.state = context.globals.text("state");
+  options.join = context.globals.text("join");
   if (options.join.empty()) {
     if (const char* join = std::getenv("COBUS_JOIN"); join != nullptr) options.join = join;
   }
-  options.connect_timeout = context.arguments.duration("connect-timeout").value_or(options.connect_timeout);
+  options.connect_timeout = context.globals.duration("connect-timeout").value_or(options.connect_timeout);
   auto session = Session::open(options);
   if (session) return std::move(*session);
   return std::unexpected(fail_setup(context, session.error()));

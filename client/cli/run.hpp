@@ -40,14 +40,15 @@ int fail_call(Context& context, const std::string& what, const Status& status);
 // How long a person is willing to wait for a verb; nothing: for ever.
 using Patience = std::optional<Duration>;
 
-// The coroutine's exit code. When a signal comes or the patience ends first, asks the coroutine to stop, waits a
-// moment for it (it says what goes on without it), and gives 128 + the signal, or 124. A second signal ends
-// the program at once.
+// The coroutine's exit code. When a signal comes or the patience ends first, asks the coroutine to stop,
+// waits a moment for it (it says what goes on without it), and gives 128 + the signal, or 124. A second
+// signal ends the program at once.
 [[nodiscard]] int wait_for_verb(Context& context, Session& session, Outcome<int>& outcome, Patience patience);
 
 // Runs `function(Self, arguments...)`, which gives a Task<int>.
 template <class Function, class... Arguments>
-[[nodiscard]] int run_verb(Context& context, Session& session, Patience patience, Function function, Arguments... arguments) {
+[[nodiscard]] int run_verb(Context& context, Session& session, Patience patience, Function function,
+                           Arguments... arguments) {
   const auto outcome = session.start<int>(function, std::move(arguments)...);
   return wait_for_verb(context, session, *outcome, patience);
 }

@@ -26,7 +26,8 @@ v1::SubmitRequest request_of(const Arguments& arguments, const std::string& meth
   request.set_key(arguments.text("key"));
   request.set_attempts_max(static_cast<std::uint32_t>(arguments.number("attempts").value_or(0)));
   if (const auto timeout = arguments.duration("attempt-timeout")) {
-    request.set_timeout_us(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*timeout).count()));
+    request.set_timeout_us(
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*timeout).count()));
   }
   for (const auto& [key, value] : arguments.pairs("label")) (*request.mutable_labels())[key] = value;
   return request;
@@ -52,7 +53,9 @@ Task<int> submit(Self self, SubmitVerb* verb) {
   if (!method) co_return fail_name(context, method.error());
   const std::string name = method_name(*method);
   if ((*method)->server_streaming()) {
-    co_return fail_setup(context, {Code::invalid_argument, fmt::format("{} is a stream and cannot be a job; use: cobus call {}", name, name)});
+    co_return fail_setup(context,
+                         {Code::invalid_argument,
+                          fmt::format("{} is a stream and cannot be a job; use: cobus call {}", name, name)});
   }
   auto bytes = catalog.pool().json_to_bytes((*method)->input_type(), verb->json);
   if (!bytes) co_return fail_setup(context, with_template_hint(bytes.error(), name));
@@ -64,10 +67,13 @@ Task<int> submit(Self self, SubmitVerb* verb) {
     co_return 0;
   }
   if (!context.arguments.has("quiet")) {
-    context.console.note(fmt::format("{} {} at {}", submitted->existed ? "submitted before:" : "submitted", submitted->id, submitted->home));
+    context.console.note(fmt::format("{} {} at {}", submitted->existed ? "submitted before:" : "submitted",
+                                     submitted->id, submitted->home));
   }
-  const auto job = co_await watch_job(self, &context, &jobs, submitted->id, submitted->home, context.arguments.has("follow"));
-  if (!job) co_return self.stop_requested() ? 0 : fail_call(context, "waiting for job " + submitted->id, job.error());
+  const auto job = co_await watch_job(self, &context, &jobs, submitted->id, submitted->home,
+                                      context.arguments.has("follow"));
+  if (!job)
+    co_return self.stop_requested() ? 0 : fail_call(context, "waiting for job " + submitted->id, job.error());
   co_return print_end(context, catalog, *job);
 }
 
@@ -75,8 +81,9 @@ int run(Context& context) {
   const Arguments& arguments = context.arguments;
   const bool wait = arguments.has("wait") || arguments.has("follow");
   if (arguments.has("timeout") && !wait) {
-    return fail_setup(context, {Code::invalid_argument, "--timeout says how long to wait: give it with --wait; what bounds "
-                                                        "each attempt of the job is --attempt-timeout"});
+    return fail_setup(context, {Code::invalid_argument,
+                                "--timeout says how long to wait: give it with --wait; what bounds "
+                                "each attempt of the job is --attempt-timeout"});
   }
   auto json = read_request(arguments.text("JSON"));
   if (!json) return fail_setup(context, json.error());
@@ -91,24 +98,27 @@ int run(Context& context) {
 
 Command submit_command() {
   using Kind = Flag::Kind;
-  return {"submit",
-          "submit a durable job and print its id",
-          "The job is written down before its id is printed. It runs on any node that offers the method, and again\n"
-          "when that node dies. With --wait: prints the result, with -o json the whole job; exit code 1 if it failed.",
-          {{"METHOD", "package.Service/Method, or any end of it that is clear"},
-           {"JSON", "the request: JSON, @FILE, or - for stdin; an empty request if left out", false}},
-          {{"wait", "w", Kind::toggle, "", "wait for the job and print its result"},
-           {"follow", "f", Kind::toggle, "", "the same, and tell on stderr what becomes of it"},
-           {"timeout", "", Kind::duration, "DURATION", "how long to wait; then exit code 124, the job goes on"},
-           {"key", "", Kind::text, "KEY", "idempotency key: the same key and request is the same job"},
-           {"attempts", "", Kind::number, "N", "how often it may be tried (5)", 1, 1000},
-           {"attempt-timeout", "", Kind::duration, "DURATION", "how long one attempt may take"},
-           {"label", "", Kind::pair, "KEY=VALUE", "a label to find it by; may be repeated"},
-           {"quiet", "q", Kind::toggle, "", "nothing on stderr but errors"}},
-          {{"cobus submit math.Primes/Count '{\"from\":0,\"to\":50000000}' --wait", "with a bar on a terminal"},
-           {"id=$(cobus submit math.Primes/Count @range.json -q)", "then: cobus wait $id"},
-           {"cobus submit Count @range.json --key nightly-2026-03-01", "safe to repeat"}},
-          &run};
+  return {
+      "submit",
+      "submit a durable job and print its id",
+      "The job is written down before its id is printed. It runs on any node that offers the method, and "
+      "again\n"
+      "when that node dies. With --wait: prints the result, with -o json the whole job; exit code 1 if it "
+      "failed.",
+      {{"METHOD", "package.Service/Method, or any end of it that is clear"},
+       {"JSON", "the request: JSON, @FILE, or - for stdin; an empty request if left out", false}},
+      {{"wait", "w", Kind::toggle, "", "wait for the job and print its result"},
+       {"follow", "f", Kind::toggle, "", "the same, and tell on stderr what becomes of it"},
+       {"timeout", "", Kind::duration, "DURATION", "how long to wait; then exit code 124, the job goes on"},
+       {"key", "", Kind::text, "KEY", "idempotency key: the same key and request is the same job"},
+       {"attempts", "", Kind::number, "N", "how often it may be tried (5)", 1, 1000},
+       {"attempt-timeout", "", Kind::duration, "DURATION", "how long one attempt may take"},
+       {"label", "", Kind::pair, "KEY=VALUE", "a label to find it by; may be repeated"},
+       {"quiet", "q", Kind::toggle, "", "nothing on stderr but errors"}},
+      {{"cobus submit math.Primes/Count '{\"from\":0,\"to\":50000000}' --wait", "with a bar on a terminal"},
+       {"id=$(cobus submit math.Primes/Count @range.json -q)", "then: cobus wait $id"},
+       {"cobus submit Count @range.json --key nightly-2026-03-01", "safe to repeat"}},
+      &run};
 }
 
 }  // namespace cobus::client

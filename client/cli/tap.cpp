@@ -28,7 +28,7 @@ struct TapVerb {
   std::set<NodeId> tapped;  // nodes with a tap that is open
   std::uint64_t left;       // records still to be shown
   Signal over;
-  Status refused;           // why a node lets nobody tap
+  Status refused;  // why a node lets nobody tap
 };
 
 v1::TapRequest request_of(const Arguments& arguments) {
@@ -41,7 +41,8 @@ v1::TapRequest request_of(const Arguments& arguments) {
   request.set_rate_max(arguments.rate("rate").value_or(0));
   request.set_body(arguments.has("body"));
   if (const auto slow = arguments.duration("slow")) {
-    request.set_slow_us(static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*slow).count()));
+    request.set_slow_us(
+        static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(*slow).count()));
   }
   return request;
 }
@@ -75,8 +76,8 @@ Json json_of(const v1::TapRecord& record, Catalog& catalog, bool with_body) {
 }
 
 std::string line_of(const v1::TapRecord& record, const Json& json) {
-  std::string line = fmt::format("{}  {} → {}  {:<7}", clock_time(record.time_us()), record.from(), record.to(),
-                                 kind_name(record.kind()));
+  std::string line = fmt::format("{}  {} → {}  {:<7}", clock_time(record.time_us()), record.from(),
+                                 record.to(), kind_name(record.kind()));
   if (!record.method().empty()) line += "  " + record.method();
   if (!record.type().empty()) line += "  " + record.type();
   line += "  " + short_size(record.size());
@@ -102,7 +103,8 @@ Task<> show(Self self, TapVerb* verb, v1::TapBatch batch) {
   }
   if (batch.dropped() == 0) co_return;
   if (people) {
-    console.print(fmt::format("              … {} records were not shown: filter, or raise --rate", batch.dropped()));
+    console.print(
+        fmt::format("              … {} records were not shown: filter, or raise --rate", batch.dropped()));
   } else {
     console.print(one_line(Json{{"dropped", batch.dropped()}}));
   }
@@ -132,14 +134,17 @@ Task<int> tap(Self self, TapVerb* verb) {
   while (verb->left > 0 && verb->refused.ok() && system_clock().now() < end) {
     const auto able = verb->view->providers("cobus.v1.Observe");
     if (first && able.empty()) {
-      co_return fail_setup(*verb->context, Status(Code::unavailable, "no node is up, so there is nothing to tap; start one with: cobus-node"));
+      co_return fail_setup(
+          *verb->context,
+          Status(Code::unavailable, "no node is up, so there is nothing to tap; start one with: cobus-node"));
     }
     first = false;
     for (const v1::NodeRecord& record : able) {
       const NodeId node{record.node()};
       if (verb->tapped.insert(node).second) taps.spawn(tap_node(self, verb, node));
     }
-    const Duration wait = end == never ? look_for_nodes : std::min<Duration>(look_for_nodes, end - system_clock().now());
+    const Duration wait =
+        end == never ? look_for_nodes : std::min<Duration>(look_for_nodes, end - system_clock().now());
     if ((co_await verb->over.wait(std::max(wait, Duration(0)))).code() == Code::cancelled) break;
   }
   if (!verb->refused.ok()) co_return fail_call(*verb->context, "tap", verb->refused);
@@ -151,7 +156,8 @@ int run(Context& context) {
   if (!session) return session.error();
   Catalog catalog((*session)->view());
   TapVerb verb{&context, &(*session)->view(), &catalog, {}, 0, {}, {}};
-  verb.left = static_cast<std::uint64_t>(context.arguments.number("count").value_or(std::numeric_limits<std::int64_t>::max()));
+  verb.left = static_cast<std::uint64_t>(
+      context.arguments.number("count").value_or(std::numeric_limits<std::int64_t>::max()));
   const int code = run_verb(context, **session, std::nullopt, &tap, &verb);
   session->reset();  // ends the coroutines before what they refer to
   return code;
@@ -163,7 +169,8 @@ Command tap_command() {
   using Kind = Flag::Kind;
   return {"tap",
           "show the live traffic of all nodes, decoded",
-          "What passes is recorded only while somebody taps. A node shows at most --rate records a second and says\n"
+          "What passes is recorded only while somebody taps. A node shows at most --rate records a second "
+          "and says\n"
           "how many it left out. Payloads are shown with --body; fields marked secret never are.",
           {{"FILTER", "a method, or the start or end of its name", false}},
           {{"from", "", Kind::text, "NODE[/WORKER]", "only what comes from there", 0, 0},

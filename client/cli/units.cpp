@@ -131,7 +131,8 @@ std::optional<std::int64_t> parse_iso_time(std::string_view text) {
   int read = 0;
   const std::string whole(text);
   if (std::sscanf(whole.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &calendar.tm_year, &calendar.tm_mon,
-                  &calendar.tm_mday, &calendar.tm_hour, &calendar.tm_min, &calendar.tm_sec, &ms, &read) != 7 ||
+                  &calendar.tm_mday, &calendar.tm_hour, &calendar.tm_min, &calendar.tm_sec, &ms,
+                  &read) != 7 ||
       static_cast<std::size_t>(read) != whole.size()) {
     return std::nullopt;
   }

@@ -2,8 +2,8 @@
 //
 // cobus up: a broker and some nodes on this host, in the foreground, for trying things out. They are the
 // real daemons, as child processes that end with this one.
-#include <fmt/format.h>
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -39,13 +39,15 @@ std::string program_path(const std::string& name) {
 class Child {
  public:
   Child() = default;
-  Child(Child&& other) noexcept : pid_(std::exchange(other.pid_, -1)), errors_(std::exchange(other.errors_, -1)) {}
+  Child(Child&& other) noexcept
+      : pid_(std::exchange(other.pid_, -1)), errors_(std::exchange(other.errors_, -1)) {}
   Child& operator=(Child&&) = delete;
   ~Child() { stop(); }
 
   static Result<Child> start(const std::vector<std::string>& words) {
     std::array<int, 2> pipe{};
-    if (::pipe2(pipe.data(), O_CLOEXEC) != 0) return fail(Code::unavailable, std::string("pipe: ") + std::strerror(errno));
+    if (::pipe2(pipe.data(), O_CLOEXEC) != 0)
+      return fail(Code::unavailable, std::string("pipe: ") + std::strerror(errno));
     std::vector<char*> arguments;
     for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
@@ -85,7 +87,9 @@ class Child {
       if (some == 0) return fail(Code::unavailable, name + " is not ready after 15 s");
       std::array<char, 4096> bytes{};
       const ssize_t count = ::read(errors_, bytes.data(), bytes.size());
-      if (count <= 0) return fail(Code::unavailable, said.empty() ? name + " ended at once" : said.substr(0, said.find_last_not_of('\n') + 1));
+      if (count <= 0)
+        return fail(Code::unavailable,
+                    said.empty() ? name + " ended at once" : said.substr(0, said.find_last_not_of('\n') + 1));
       said.append(bytes.data(), static_cast<std::size_t>(count));
     }
   }
@@ -94,7 +98,8 @@ class Child {
   bool pass_on() {
     std::array<char, 4096> bytes{};
     const ssize_t count = ::read(errors_, bytes.data(), bytes.size());
-    if (count > 0) [[maybe_unused]] const auto written = ::write(STDERR_FILENO, bytes.data(), static_cast<std::size_t>(count));
+    if (count > 0) [[maybe_unused]]
+      const auto written = ::write(STDERR_FILENO, bytes.data(), static_cast<std::size_t>(count));
     return count > 0 || (count < 0 && errno == EINTR);
   }
   [[nodiscard]] int errors() const noexcept { return errors_; }
@@ -120,9 +125,10 @@ class Child {
 void print_next_steps(Context& context, const std::string& state, bool own_state, std::int64_t nodes) {
   const std::string flag = own_state ? " --state " + state : std::string();
   context.console.note(fmt::format("a broker and {} nodes are up; in another terminal, try:", nodes));
-  for (const char* line : {"nodes", "call echo.Echo/Echo '{\"text\":\"hello\"}'",
-                           "map text.Text/WordCount --files text /usr/share/common-licenses/*",
-                           "submit math.Primes/Count '{\"from\":0,\"to\":50000000}' --wait", "tap --count 10"}) {
+  for (const char* line :
+       {"nodes", "call echo.Echo/Echo '{\"text\":\"hello\"}'",
+        "map text.Text/WordCount --files text /usr/share/common-licenses/*",
+        "submit math.Primes/Count '{\"from\":0,\"to\":50000000}' --wait", "tap --count 10"}) {
     context.console.note(fmt::format("  cobus {}{}", line, flag));
   }
   context.console.note("Ctrl-C stops all of them");
@@ -130,10 +136,12 @@ void print_next_steps(Context& context, const std::string& state, bool own_state
 
 int run(Context& context) {
   const std::int64_t count = context.arguments.number("nodes").value_or(3);
-  const std::string state = link::state_folder(context.arguments.text("state")).string();
-  const std::string listen = context.arguments.has("listen") ? context.arguments.text("listen") : "tcp://127.0.0.1:7700";
+  const std::string state = link::state_folder(context.globals.text("state")).string();
+  const std::string listen =
+      context.arguments.has("listen") ? context.arguments.text("listen") : "tcp://127.0.0.1:7700";
   std::array<int, 2> stop_pipe{};
-  if (::pipe2(stop_pipe.data(), O_CLOEXEC) != 0) return fail_setup(context, Status(Code::unavailable, "no pipe"));
+  if (::pipe2(stop_pipe.data(), O_CLOEXEC) != 0)
+    return fail_setup(context, Status(Code::unavailable, "no pipe"));
   int stopped_by = 0;
   context.interrupts.catch_first([&stopped_by, end = stop_pipe[1]](int signal) {
     stopped_by = signal;
@@ -150,16 +158,18 @@ int run(Context& context) {
     context.console.note(*line);
     return {};
   };
-  Status status = add("cobus-broker", {program_path("cobus-broker"), "--state", state, "--listen", listen, "--log-format", "text", "--log-level", "warn"});
+  Status status = add("cobus-broker", {program_path("cobus-broker"), "--state", state, "--listen", listen,
+                                       "--log-format", "text", "--log-level", "warn"});
   for (std::int64_t i = 1; i <= count && status.ok(); ++i) {
     const std::string name = "node-" + std::to_string(i);
-    status = add(name, {program_path("cobus-node"), "--state", state, "--name", name, "--log-format", "text", "--log-level", "warn"});
+    status = add(name, {program_path("cobus-node"), "--state", state, "--name", name, "--log-format", "text",
+                        "--log-level", "warn"});
   }
   int code = 0;
   if (!status.ok()) {
     code = fail_setup(context, status);
   } else {
-    print_next_steps(context, state, context.arguments.has("state"), count);
+    print_next_steps(context, state, context.globals.has("state"), count);
     for (bool going = true; going;) {
       std::vector<pollfd> waiting{{stop_pipe[0], POLLIN, 0}};
       for (const Child& child : children) waiting.push_back({child.errors(), POLLIN, 0});
@@ -167,7 +177,8 @@ int run(Context& context) {
       if (waiting[0].revents != 0) break;
       for (std::size_t i = 0; i < children.size(); ++i) {
         if (waiting[i + 1].revents == 0 || children[i].pass_on()) continue;
-        code = fail_setup(context, Status(Code::unavailable, i == 0 ? "the broker ended" : fmt::format("node-{} ended", i)));
+        code = fail_setup(context, Status(Code::unavailable,
+                                          i == 0 ? "the broker ended" : fmt::format("node-{} ended", i)));
         going = false;
       }
     }
@@ -189,7 +200,8 @@ Command up_command() {
           {},
           {{"nodes", "", Kind::number, "N", "how many nodes (3)", 1, 64},
            {"listen", "", Kind::text, "ADDR", "where the broker listens (tcp://127.0.0.1:7700)", 0, 0}},
-          {{"cobus up", "a broker and three nodes"}, {"cobus up --nodes 5 --state ./trial", "five, with their state here"}},
+          {{"cobus up", "a broker and three nodes"},
+           {"cobus up --nodes 5 --state ./trial", "five, with their state here"}},
           &run};
 }
 

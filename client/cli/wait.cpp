@@ -29,7 +29,8 @@ struct Waited {
   std::optional<Result<v1::Job>> end;
 };
 
-Task<> watch_one(Self self, Context* context, JobClient* jobs, v1::Job job, bool alone, Waited* waited, Signal* ended) {
+Task<> watch_one(Self self, Context* context, JobClient* jobs, v1::Job job, bool alone, Waited* waited,
+                 Signal* ended) {
   if (is_final(job.state())) {
     waited->end.emplace(std::move(job));
   } else if (alone) {
@@ -41,7 +42,8 @@ Task<> watch_one(Self self, Context* context, JobClient* jobs, v1::Job job, bool
   ended->notify();
 }
 
-std::string line_of(const std::deque<Waited>& all, TimePoint started, TimePoint now, const StreamTraits& traits) {
+std::string line_of(const std::deque<Waited>& all, TimePoint started, TimePoint now,
+                    const StreamTraits& traits) {
   MapProgress progress;
   progress.total = all.size();
   for (const Waited& waited : all) ++(waited.end ? progress.done : progress.running);
@@ -114,8 +116,8 @@ Task<int> print_result(Self self, WaitVerb* verb) {
   const auto job = co_await jobs.find(self, context.arguments.text("ID"));
   if (!job) co_return fail_setup(context, job.error());
   if (!is_final(job->state())) {
-    context.console.error(fmt::format("job {} has no result yet: it is {}; to wait for it: cobus wait {}", job->id(),
-                                      state_name(job->state()), job->id()));
+    context.console.error(fmt::format("job {} has no result yet: it is {}; to wait for it: cobus wait {}",
+                                      job->id(), state_name(job->state()), job->id()));
     co_return 1;
   }
   Catalog catalog(*verb->view);
@@ -142,24 +144,23 @@ int run_result(Context& context) {
 }  // namespace
 
 Command wait_command() {
-  return {"wait",
-          "wait for jobs and print their results",
-          "Results come in the order of the ids. Exit code 1 if one failed, 3 if one was cancelled or expired.",
-          {{"ID", "a job's id, or the beginning of it", true, true}},
-          {{"any", "", Flag::Kind::toggle, "", "only for the first of them to end"},
-           {"timeout", "", Flag::Kind::duration, "DURATION", "how long to wait; then exit code 124, the jobs go on"}},
-          {{"cobus wait 01k2", "the beginning of the id is enough"},
-           {"cobus wait $a $b --any --timeout 10m", "whichever is first"}},
-          &run_wait};
+  return {
+      "wait",
+      "wait for jobs and print their results",
+      "Results come in the order of the ids. Exit code 1 if one failed, 3 if one was cancelled or expired.",
+      {{"ID", "a job's id, or the beginning of it", true, true}},
+      {{"any", "", Flag::Kind::toggle, "", "only for the first of them to end"},
+       {"timeout", "", Flag::Kind::duration, "DURATION",
+        "how long to wait; then exit code 124, the jobs go on"}},
+      {{"cobus wait 01k2", "the beginning of the id is enough"},
+       {"cobus wait $a $b --any --timeout 10m", "whichever is first"}},
+      &run_wait};
 }
 
 Command result_command() {
-  return {"result",
-          "print the result of a job that is over",
-          "",
-          {{"ID", "the job's id, or the beginning of it"}},
-          {},
-          {{"cobus result 01k2", ""}, {"cobus result 01k2 -o json", "the whole job"}},
+  return {"result",   "print the result of a job that is over",
+          "",         {{"ID", "the job's id, or the beginning of it"}},
+          {},         {{"cobus result 01k2", ""}, {"cobus result 01k2 -o json", "the whole job"}},
           &run_result};
 }
 
