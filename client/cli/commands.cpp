@@ -17,6 +17,7 @@ const std::vector<Command>& commands() {
       result_command(),
       jobs_command(),
       job_command(),
+      map_command(),
       tap_command(),
       version_command(),
       Command{"help",

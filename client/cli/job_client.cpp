@@ -31,6 +31,14 @@ CallOptions timeout_of(Duration timeout) {
   return options;
 }
 
+// FNV leaves names that differ in their last letter near each other; this spreads them (MurmurHash3's
+// finalizer).
+std::uint64_t mixed(std::uint64_t hash) {
+  hash = (hash ^ (hash >> 33)) * 0xff51afd7ed558ccdULL;
+  hash = (hash ^ (hash >> 33)) * 0xc4ceb9fe1a85ec53ULL;
+  return hash ^ (hash >> 33);
+}
+
 std::string joined(const std::vector<std::string>& texts) {
   std::string out;
   for (const std::string& text : texts) out += (out.empty() ? "" : ", ") + text;
@@ -48,7 +56,7 @@ std::vector<v1::NodeRecord> JobClient::homes(const std::string& key, Random& ran
   std::vector<v1::NodeRecord> nodes = view_.providers(jobs_service);
   // By name: a node that starts again keeps its ledger. Without a key the order is by chance.
   const std::string salt = key.empty() ? std::to_string(random.next()) : key;
-  const auto weight = [&salt](const v1::NodeRecord& node) { return fnv1a(salt + '\n' + node.name()); };
+  const auto weight = [&salt](const v1::NodeRecord& node) { return mixed(fnv1a(salt + '\n' + node.name())); };
   std::sort(nodes.begin(), nodes.end(), [&](const auto& a, const auto& b) { return weight(a) > weight(b); });
   return nodes;
 }

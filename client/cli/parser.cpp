@@ -15,6 +15,8 @@
 namespace cobus::client {
 namespace {
 
+constexpr int values_max = 1'000'000;  // of one flag; from 2^25 on CLI11 means something else
+
 std::unexpected<Status> usage(std::string message) {
   return fail(Code::invalid_argument, std::move(message));
 }
@@ -80,6 +82,12 @@ std::string names_of(const Flag& flag) {
   return (flag.letter.empty() ? "" : "-" + flag.letter + ",") + "--" + flag.name;
 }
 
+void take_values(CLI::Option* option, bool several) {
+  option->expected(1, several ? values_max : 1);
+  // With "extra args" CLI11 would take a value such as "[a,b]" apart.
+  option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
+}
+
 void add_flags(CLI::App& app, const std::vector<Flag>& flags) {
   for (const Flag& flag : flags) {
     if (flag.kind == Flag::Kind::toggle) {
@@ -87,19 +95,14 @@ void add_flags(CLI::App& app, const std::vector<Flag>& flags) {
       continue;
     }
     CLI::Option* option = app.add_option(names_of(flag));
-    // Without "extra args" CLI11 leaves a value such as "[a,b]" as it is.
-    option->expected(flag.kind == Flag::Kind::texts ? CLI::detail::expected_max_vector_size : 1);
-    if (flag.kind == Flag::Kind::texts) option->expected(1, CLI::detail::expected_max_vector_size);
-    option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
+    take_values(option, flag.kind == Flag::Kind::texts);
   }
 }
 
 void add_places(CLI::App& app, const std::vector<Place>& places) {
   for (const Place& place : places) {
     CLI::Option* option = app.add_option(place.name);
-    option->expected(place.repeats ? CLI::detail::expected_max_vector_size : 1)->allow_extra_args(false);
-    if (place.repeats) option->expected(1, CLI::detail::expected_max_vector_size)->allow_extra_args(false);
-    option->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    take_values(option, place.repeats);
   }
 }
 

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cobus map METHOD [INPUT|-]: one JSON request a line in, one result a line out; or one request a file.
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "client/cli/map_runner.hpp"
+#include "client/cli/options.hpp"
+#include "client/cli/run.hpp"
+#include "client/cli/status_line.hpp"
+#include "client/cli/units.hpp"
+#include "node/runtime/scope.hpp"
+#include "node/runtime/signal.hpp"
+
+namespace cobus::client {
+namespace {
+
+constexpr std::uint64_t kept_back_max = 1024;  // results that wait for an earlier one
+
+// All that the coroutines of one map share. Lives in main's frame, longer than the session.
+struct MapVerb {
+  Context* context;
+  MapOptions options;
+  std::map<std::uint64_t, JoblogEntry> logged;
+  std::unique_ptr<MapSource> source;
+  std::unique_ptr<JoblogWriter> joblog;
+  View* view = nullptr;
+  std::optional<MapReport> report;
+  Signal changed;
+  std::optional<std::uint64_t> total;
+  std::uint64_t passed_over = 0;  // done according to the joblog
+  bool halted = false;
+};
+
+bool must_halt(const MapVerb& verb) {
+  return !verb.report->status().ok() ||
+         (verb.options.halt.fails > 0 && verb.report->failed() >= verb.options.halt.fails);
+}
+
+Task<> run_one(Self self, MapVerb* verb, MapRunner* runner, MapInput input) {
+  const std::uint64_t sequence = input.sequence;
+  std::optional<MapOutcome> outcome = co_await runner->run(self, std::move(input));
+  if (outcome) {
+    verb->report->end(std::move(*outcome));
+  } else {
+    verb->report->abandon(sequence);
+  }
+  if (must_halt(*verb)) {
+    verb->halted = true;
+    verb->source->cancel();
+  }
+  verb->changed.notify();
+}
+
+// Whether the joblog says that there is nothing to do for it.
+bool done_before(const MapVerb& verb, const MapInput& input) {
+  const auto entry = verb.logged.find(input.sequence);
+  if (entry == verb.logged.end() || !verb.options.resume) return false;
+  return !verb.options.retry_failed || entry->second.exit == 0;
+}
+
+// Starts request after request, as many at once as wanted. Children of `scope`.
+Task<> feed(Self self, MapVerb* verb, MapRunner* runner, Scope* scope) {
+  const MapReport& report = *verb->report;
+  for (;;) {
+    while (!verb->halted &&
+           (report.running() >= verb->options.parallel || report.kept_back() >= kept_back_max)) {
+      if (!(co_await verb->changed.wait()).ok()) co_return;
+    }
+    if (verb->halted || self.stop_requested()) co_return;
+    std::optional<MapInput> input = co_await verb->source->next();
+    if (!input) co_return;
+    if (done_before(*verb, *input)) {
+      ++verb->passed_over;
+      continue;
+    }
+    verb->report->begin(input->sequence);
+    scope->spawn(run_one(self, verb, runner, std::move(*input)));
+  }
+}
+
+std::string summary(const MapVerb& verb, TimePoint started, bool interrupted) {
+  const MapReport& report = *verb.report;
+  std::string text = fmt::format("{} done, {} failed", report.done(), report.failed());
+  if (verb.passed_over > 0) text += fmt::format(", {} done before", verb.passed_over);
+  if (report.abandoned() + report.running() > 0) {
+    text += fmt::format(", {} {}", report.abandoned() + report.running(),
+                        verb.options.ledger ? "go on as jobs (cobus jobs)" : "given up");
+  }
+  text += ", in " + short_duration(system_clock().now() - started);
+  const std::string log = " --joblog " + verb.options.joblog;
+  if (interrupted || verb.halted) {
+    return text + (verb.options.joblog.empty() ? "" : "; go on with the same command and --resume" + log);
+  }
+  if (report.failed() > 0 && !verb.options.joblog.empty()) {
+    const std::string files = verb.options.field.empty() ? "" : " --files " + verb.options.field;
+    text +=
+        fmt::format("; try those again: cobus map {}{} --retry-failed{}", verb.options.method, files, log);
+  }
+  return text;
+}
+
+int finish(Self self, MapVerb& verb, TimePoint started) {
+  Context& context = *verb.context;
+  MapReport& report = *verb.report;
+  report.finish();
+  const bool interrupted = self.stop_requested();
+  const bool bad_input = !verb.source->status().ok();
+  if (bad_input) context.console.error(verb.source->status().message());
+  if (!report.status().ok()) context.console.error(report.status().message());
+  if (interrupted || report.failed() > 0 || (verb.options.bar && context.console.err().terminal)) {
+    context.console.note(summary(verb, started, interrupted));
+  }
+  return report.failed() > 0 || bad_input || !report.status().ok() ? 1 : 0;
+}
+
+// The joblog names the method in full, so the whole name goes into the options.
+Task<Result<const google::protobuf::MethodDescriptor*>> find_method(Self self, MapVerb* verb,
+                                                                    Catalog* catalog) {
+  auto method = co_await catalog->find_method(self, verb->options.method);
+  if (!method) co_return method;
+  verb->options.method = method_name(*method);
+  if ((*method)->server_streaming()) {
+    co_return fail(Code::invalid_argument,
+                   fmt::format("{} is a stream and cannot be mapped; use: cobus call {}",
+                               verb->options.method, verb->options.method));
+  }
+  if (!verb->options.ledger || !verb->view->providers("cobus.v1.Jobs").empty()) co_return method;
+  co_return fail(Code::unavailable,
+                 "no node keeps jobs; start one with: cobus-node --ledger sqlite, or map with --no-ledger");
+}
+
+// What --retry-failed tries again: the requests as the joblog has them.
+Result<std::vector<MapInput>> failed_inputs(const MapVerb& verb) {
+  std::vector<MapInput> inputs;
+  for (const auto& [sequence, entry] : verb.logged) {
+    if (entry.exit == 0) continue;
+    auto input = parse_request_command(verb.options, entry.command);
+    if (!input) return fail(input.error());
+    input->sequence = sequence;
+    inputs.push_back(std::move(*input));
+  }
+  return inputs;
+}
+
+Task<int> map(Self self, MapVerb* verb) {
+  Context& context = *verb->context;
+  const MapOptions& options = verb->options;
+  Catalog catalog(*verb->view);
+  const auto method = co_await find_method(self, verb, &catalog);
+  if (!method) co_return fail_name(context, method.error());
+  const google::protobuf::FieldDescriptor* field = nullptr;
+  if (!options.field.empty()) {
+    const auto found = text_field((*method)->input_type(), options.field);
+    if (!found) co_return fail_setup(context, found.error());
+    field = *found;
+  }
+  if (!verb->source) {
+    auto inputs = failed_inputs(*verb);
+    if (!inputs) co_return fail_setup(context, inputs.error());
+    verb->total = inputs->size();
+    verb->source = std::make_unique<MapSource>(std::move(*inputs));
+  }
+  Random& random = self.node().random();
+  const std::string run_id = fmt::format("{:016x}{:016x}", random.next(), random.next());
+  MapRunner runner(options, context.console, *verb->view, catalog, *method, field, run_id);
+  verb->report.emplace(context.console, asked_format(context), options.keep_order, verb->joblog.get());
+  const TimePoint started = system_clock().now();
+  {
+    RateMeter meter;
+    std::optional<StatusLine> line;
+    if (options.bar) {
+      line.emplace(self, context.console, [verb, &meter, started](TimePoint now) {
+        MapProgress progress{verb->report->done(), verb->report->failed(), verb->report->running(), {}};
+        if (verb->total) progress.total = *verb->total - std::min(verb->passed_over, *verb->total);
+        meter.update(static_cast<double>(progress.done), now);
+        return map_line(progress, meter, started, now, verb->context->console.err());
+      });
+    }
+    Scope scope;
+    co_await feed(self, verb, &runner, &scope);
+    // With --halt now those that still run are left where they are.
+    if (!(verb->halted && options.halt.now)) co_await scope.join();
+  }
+  co_return finish(self, *verb, started);
+}
+
+Status open_source(MapVerb& verb) {
+  const MapOptions& options = verb.options;
+  if (options.retry_failed && !options.resume) return {};  // they come from the joblog
+  if (!options.files.empty()) {
+    std::vector<MapInput> inputs;
+    for (const std::string& file : options.files) inputs.push_back({inputs.size() + 1, true, file, {}});
+    verb.source = std::make_unique<MapSource>(std::move(inputs));
+  } else if (options.input == "-") {
+    verb.source = std::make_unique<MapSource>(STDIN_FILENO, "stdin");
+  } else {
+    const int descriptor = ::open(options.input.c_str(), O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+      return {Code::invalid_argument, fmt::format("cannot read {}: {}", options.input, std::strerror(errno))};
+    }
+    verb.source = std::make_unique<MapSource>(descriptor, options.input);
+  }
+  if (options.bar) verb.total = verb.source->count();
+  return {};
+}
+
+Status open_joblog(MapVerb& verb) {
+  const MapOptions& options = verb.options;
+  if (options.joblog.empty()) return {};
+  const bool go_on = options.resume || options.retry_failed;
+  if (go_on) {
+    auto logged = read_joblog(options.joblog);
+    const bool must_exist = !options.resume;
+    if (!logged && (must_exist || logged.error().code() != Code::not_found)) {
+      return {Code::invalid_argument, logged.error().message()};
+    }
+    if (logged) verb.logged = std::move(*logged);
+  }
+  auto writer = JoblogWriter::open(options.joblog, go_on);
+  if (!writer) return {Code::invalid_argument, writer.error().message()};
+  verb.joblog = std::move(*writer);
+  return {};
+}
+
+int run(Context& context) {
+  auto options = map_options(context.arguments, ::isatty(STDIN_FILENO) == 1);
+  if (!options) return fail_setup(context, options.error());
+  MapVerb verb{};
+  verb.context = &context;
+  verb.options = std::move(*options);
+  if (const Status opened = open_source(verb); !opened.ok()) return fail_setup(context, opened);
+  if (const Status opened = open_joblog(verb); !opened.ok()) return fail_setup(context, opened);
+  auto session = connect(context);
+  if (!session) return session.error();
+  verb.view = &(*session)->view();
+  const int code = run_verb(context, **session, {}, &map, &verb);
+  session->reset();  // ends the coroutines before what they refer to
+  return code;
+}
+
+}  // namespace
+
+Command map_command() {
+  using Kind = Flag::Kind;
+  return {
+      "map",
+      "call a method for each line of JSON, or for each file, on all nodes",
+      "Each request is a durable job: what is lost with a node is done again elsewhere. Requests are read as "
+      "they are\n"
+      "needed, so the input may be endless. Without -o one result a line; with -o jsonl one object a line:\n"
+      "seq, input, id, node, state, attempt, and result or error. Exit code 1 if a request failed; the "
+      "others go on.",
+      {{"METHOD", "package.Service/Method, or any end of it that is clear"},
+       {"INPUT", "a file with one JSON request a line; - or nothing for stdin", false}},
+      {{"files", "", Kind::texts, "FIELD PATH...", "one request a file instead, with FIELD set to its text"},
+       {"jobs", "j", Kind::number, "N", "requests at once (16)", 1, 10'000},
+       {"keep-order", "k", Kind::toggle, "", "print results in the order of the input"},
+       {"bar", "", Kind::toggle, "", "a bar on stderr, if that is a terminal"},
+       {"joblog", "", Kind::text, "FILE", "write down what is done, in the columns of GNU parallel"},
+       {"resume", "", Kind::toggle, "", "pass over what the joblog has"},
+       {"retry-failed", "", Kind::toggle, "", "do again what failed according to the joblog"},
+       {"halt", "", Kind::text, "now,fail=N", "end after N failures; soon,fail=N waits for what runs"},
+       {"timeout", "", Kind::duration, "DURATION", "of one attempt of a request"},
+       {"no-ledger", "", Kind::toggle, "",
+        "plain calls instead of jobs: faster, gone when this program ends"}},
+      {{"cobus map text.Text/WordCount --files text *.txt --keep-order", "one line a file"},
+       {"seq 9 | sed 's/.*/{\"text\":\"&\"}/' | cobus map echo.Echo/Echo -", "lines from stdin"},
+       {"cobus map Count ranges.jsonl -j 64 --bar --joblog run.tsv", "then --resume or --retry-failed"}},
+      &run};
+}
+
+}  // namespace cobus::client

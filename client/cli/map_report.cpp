@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cli/map_report.hpp"
+
+#include <fmt/format.h>
+
+namespace cobus::client {
+namespace {
+
+bool whole_objects(std::optional<Format> asked) {
+  return asked && *asked != Format::table && *asked != Format::wide;
+}
+
+JoblogEntry entry_of(const MapOutcome& outcome) {
+  JoblogEntry entry;
+  entry.sequence = outcome.sequence;
+  entry.host = outcome.node;
+  entry.start_s = outcome.start_s;
+  entry.runtime_s = outcome.runtime_s;
+  entry.sent = outcome.sent;
+  entry.received = outcome.received;
+  entry.exit = outcome.exit;
+  entry.command = outcome.command;
+  entry.job = outcome.job;
+  entry.attempt = outcome.attempt;
+  return entry;
+}
+
+}  // namespace
+
+Json outcome_json(const MapOutcome& outcome) {
+  Json object;
+  object["seq"] = outcome.sequence;
+  object["input"] = outcome.file ? Json(*outcome.file) : Json();
+  object["id"] = outcome.job.empty() ? Json() : Json(outcome.job);
+  object["node"] = outcome.node;
+  object["state"] = outcome.state;
+  object["attempt"] = outcome.attempt;
+  if (outcome.error.ok()) {
+    object["result"] = outcome.result;
+  } else {
+    object["error"] = {{"code", code_name(outcome.error.code())}, {"message", outcome.error.message()}};
+  }
+  return object;
+}
+
+MapReport::MapReport(Console& console, std::optional<Format> asked, bool keep_order, JoblogWriter* joblog)
+    : console_(console),
+      asked_(asked),
+      keep_order_(keep_order),
+      joblog_(joblog),
+      list_(console, whole_objects(asked) ? *asked : Format::jsonl, {}, "id") {}
+
+void MapReport::begin(std::uint64_t sequence) {
+  ++running_;
+  if (keep_order_) order_.push_back(sequence);
+}
+
+void MapReport::end(MapOutcome outcome) {
+  --running_;
+  ++done_;
+  if (!outcome.error.ok()) ++failed_;
+  if (joblog_ != nullptr && status_.ok()) status_ = joblog_->add(entry_of(outcome));
+  if (!keep_order_) return print(outcome);
+  waiting_.emplace(outcome.sequence, std::move(outcome));
+  print_waiting();
+}
+
+void MapReport::abandon(std::uint64_t sequence) {
+  --running_;
+  ++abandoned_;
+  if (!keep_order_) return;
+  waiting_.emplace(sequence, std::nullopt);
+  print_waiting();
+}
+
+void MapReport::print_waiting() {
+  while (!order_.empty()) {
+    const auto first = waiting_.find(order_.front());
+    if (first == waiting_.end()) return;
+    if (first->second) print(*first->second);
+    waiting_.erase(first);
+    order_.pop_front();
+  }
+}
+
+void MapReport::print(const MapOutcome& outcome) {
+  if (whole_objects(asked_)) {
+    list_.add(outcome_json(outcome));
+  } else if (outcome.error.ok()) {
+    console_.print(one_line(outcome.result));
+  }
+  if (outcome.error.ok()) return;
+  const std::string name = outcome.file ? fmt::format("request {} ({})", outcome.sequence, *outcome.file)
+                                        : fmt::format("request {}", outcome.sequence);
+  console_.error(printable(fmt::format("{} failed: {}", name, outcome.error.to_string())));
+}
+
+void MapReport::finish() {
+  if (whole_objects(asked_)) list_.finish();
+}
+
+}  // namespace cobus::client

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cli/map_runner.hpp"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "client/cli/job_json.hpp"
+#include "client/cli/request_input.hpp"
+#include "client/cli/run.hpp"
+#include "node/runtime/offload.hpp"
+#include "proto/limits.hpp"
+#include "proto/similar.hpp"
+#include "proto/utf8.hpp"
+
+namespace cobus::client {
+namespace {
+
+using google::protobuf::FieldDescriptor;
+
+constexpr int losses_max = 5;  // nodes that one request may lose: it may be what kills them
+constexpr Duration patience = std::chrono::seconds(30);  // for a node that can take it
+constexpr Duration pause_first = std::chrono::milliseconds(50);
+constexpr Duration pause_max = std::chrono::seconds(1);
+
+// Whether the request itself was lost, rather than answered.
+bool lost(Code code) { return code == Code::unavailable || code == Code::cancelled; }
+
+// Waits longer each time, until its patience ends.
+class Backoff {
+ public:
+  // The next pause; nothing when it has been too long.
+  std::optional<Duration> next(TimePoint now) {
+    if (!since_) since_ = now;
+    if (now - *since_ > patience) return std::nullopt;
+    return std::exchange(pause_, std::min(pause_ * 2, pause_max));
+  }
+  void reset() { *this = Backoff(); }
+
+ private:
+  std::optional<TimePoint> since_;
+  Duration pause_ = pause_first;
+};
+
+std::string varint(std::uint64_t value) {
+  std::string bytes;
+  for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
+  return bytes + static_cast<char>(value);
+}
+
+}  // namespace
+
+Result<const FieldDescriptor*> text_field(const google::protobuf::Descriptor* type, const std::string& name) {
+  const FieldDescriptor* field = type->FindFieldByName(name);
+  if (field == nullptr) field = type->FindFieldByCamelcaseName(name);
+  if (field == nullptr) {
+    std::vector<std::string> known;
+    for (int i = 0; i < type->field_count(); ++i) known.push_back(type->field(i)->name());
+    const std::string similar = most_similar(name, known);
+    return fail(Code::invalid_argument,
+                fmt::format("--files: {} has no field '{}'; {}", type->full_name(), name,
+                            similar.empty() ? "see: cobus describe " + type->full_name()
+                                            : "did you mean '" + similar + "'?"));
+  }
+  if (field->type() != FieldDescriptor::TYPE_STRING && field->type() != FieldDescriptor::TYPE_BYTES) {
+    return fail(Code::invalid_argument, fmt::format("--files: the field '{}' of {} is a {} and takes no text",
+                                                    name, type->full_name(), field->type_name()));
+  }
+  return field;
+}
+
+Result<std::string> file_payload(const FieldDescriptor* field, const std::string& path) {
+  auto text = read_whole_file(path, limits::payload_bytes_max);
+  if (!text) return fail(text.error());
+  if (field->type() == FieldDescriptor::TYPE_STRING) {
+    const std::size_t valid = utf8_valid_bytes(*text);
+    if (valid != text->size()) {
+      return fail(Code::invalid_argument,
+                  fmt::format("{} is not UTF-8 (at byte {}), which the field '{}' has to be", path, valid + 1,
+                              field->name()));
+    }
+  }
+  // Wire type 2: length and bytes.
+  return varint((static_cast<std::uint64_t>(field->number()) << 3) | 2) + varint(text->size()) + *text;
+}
+
+MapRunner::MapRunner(const MapOptions& options, Console& console, View& view, Catalog& catalog,
+                     const google::protobuf::MethodDescriptor* method, const FieldDescriptor* field,
+                     std::string run_id)
+    : options_(options),
+      view_(view),
+      catalog_(catalog),
+      jobs_(view, console),
+      method_(method),
+      field_(field),
+      method_name_(method_name(method)),
+      run_id_(std::move(run_id)) {}
+
+Task<Result<std::string>> MapRunner::payload_of(MapInput input) {
+  if (!input.unusable.ok()) co_return fail(input.unusable);
+  Result<std::string> payload;
+  if (input.file) {
+    const auto read = [field = field_, path = input.text](OffloadStop /*stop*/) {
+      return file_payload(field, path);
+    };
+    auto done = co_await offload(read);
+    payload = done ? std::move(*done) : fail(done.error());
+  } else {
+    payload = catalog_.pool().json_to_bytes(method_->input_type(), input.text);
+  }
+  if (payload && payload->size() > limits::payload_bytes_max) {
+    co_return fail(Code::invalid_argument, fmt::format("it has {} bytes; one request holds at most {}",
+                                                       payload->size(), limits::payload_bytes_max));
+  }
+  co_return payload;
+}
+
+Task<std::optional<MapOutcome>> MapRunner::run(Self self, MapInput input) {
+  MapOutcome outcome;
+  outcome.sequence = input.sequence;
+  if (input.file) outcome.file = input.text;
+  outcome.command = request_command(options_, input);
+  outcome.start_s = static_cast<double>(system_clock().unix_us()) / 1e6;
+  const TimePoint started = system_clock().now();
+  Result<std::string> payload = co_await payload_of(std::move(input));
+  if (payload) {
+    outcome.sent = payload->size();
+    outcome.error = options_.ledger ? co_await as_job(self, std::move(*payload), &outcome)
+                                    : co_await as_call(self, std::move(*payload), &outcome);
+  } else {
+    outcome.error = payload.error();
+    outcome.exit = 1;
+  }
+  if (self.stop_requested()) co_return std::nullopt;
+  outcome.runtime_s = std::chrono::duration<double>(system_clock().now() - started).count();
+  co_return outcome;
+}
+
+Task<Status> MapRunner::as_job(Self self, std::string payload, MapOutcome* outcome) {
+  v1::SubmitRequest request;
+  request.set_method(method_name_);
+  request.set_payload(std::move(payload));
+  request.set_key(fmt::format("map-{}-{}", run_id_, outcome->sequence));
+  if (options_.timeout) {
+    request.set_timeout_us(static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::microseconds>(*options_.timeout).count()));
+  }
+  Backoff backoff;
+  int losses = 0;
+  for (;;) {
+    const auto submitted = co_await jobs_.submit(self, request);
+    Status failed;
+    if (submitted) {
+      outcome->job = submitted->id;
+      const auto job = co_await jobs_.follow(self, submitted->id, submitted->home, false, {});
+      if (job) {
+        outcome->node = job->node();
+        outcome->state = state_name(job->state());
+        outcome->attempt = job->attempt();
+        outcome->received = job->result().size();
+        outcome->exit = job_exit_code(*job);
+        const Status status = job_status(*job);
+        if (status.ok()) outcome->result = catalog_.decoded(method_->output_type(), "", job->result());
+        co_return status;
+      }
+      failed = job.error();
+      backoff.reset();
+      if (!lost(failed.code()) || ++losses > losses_max) {
+        outcome->exit = call_exit_code(failed);
+        co_return failed;
+      }
+    } else {
+      failed = submitted.error();
+    }
+    const bool again = lost(failed.code()) || failed.code() == Code::resource_exhausted ||
+                       failed.code() == Code::deadline_exceeded;
+    const auto pause = again && !self.stop_requested() ? backoff.next(system_clock().now()) : std::nullopt;
+    if (!pause || !(co_await sleep(*pause)).ok()) {
+      outcome->exit = call_exit_code(failed);
+      co_return failed;
+    }
+  }
+}
+
+Task<Status> MapRunner::as_call(Self self, std::string payload, MapOutcome* outcome) {
+  const TypeId type = type_id(method_->input_type()->full_name());
+  CallOptions options;
+  options.timeout = options_.timeout.value_or(Duration(-1));
+  Backoff backoff;
+  int losses = 0;
+  for (;;) {
+    ++outcome->attempt;
+    Status failed;
+    const auto node = view_.choose(method_->service()->full_name());
+    if (node) {
+      outcome->node = view_.name_of(*node);
+      auto reply = co_await call_envelope(self, *node, method_name_,
+                                          std::make_unique<EncodedEnvelope>(type, payload), options);
+      if (reply) {
+        outcome->state = "succeeded";
+        outcome->received = (*reply)->encoded().size();
+        outcome->result = catalog_.decoded(method_->output_type(), "", (*reply)->encoded());
+        co_return Status();
+      }
+      failed = reply.error();
+      if (lost(failed.code())) view_.lost(*node);
+      const bool busy = failed.code() == Code::resource_exhausted;
+      if (!busy) backoff.reset();
+      if (!busy && (!lost(failed.code()) || ++losses > losses_max)) {
+        outcome->exit = call_exit_code(failed);
+        co_return failed;
+      }
+    } else {
+      failed = node.error();
+    }
+    const auto pause = self.stop_requested() ? std::nullopt : backoff.next(system_clock().now());
+    if (!pause || !(co_await sleep(*pause)).ok()) {
+      outcome->exit = call_exit_code(failed);
+      co_return failed;
+    }
+  }
+}
+
+}  // namespace cobus::client

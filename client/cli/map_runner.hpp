@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// MapRunner: makes one request of a map after the other into an outcome, several at once: as durable jobs, or
+// as plain calls. What is lost with a node is asked for again elsewhere, under the same key. Used by one
+// verb's coroutines, on the session's shard.
+#pragma once
+
+#include <google/protobuf/descriptor.h>
+
+#include <optional>
+#include <string>
+
+#include "client/cli/catalog.hpp"
+#include "client/cli/job_client.hpp"
+#include "client/cli/map_report.hpp"
+#include "client/cli/map_source.hpp"
+
+namespace cobus::client {
+
+// The field of `type` that --files names. INVALID_ARGUMENT when there is none, with the one that was probably
+// meant, or when it takes no text.
+[[nodiscard]] Result<const google::protobuf::FieldDescriptor*> text_field(
+    const google::protobuf::Descriptor* type, const std::string& name);
+
+// The message that has only `field`, with the text of the file. INVALID_ARGUMENT naming the file when it
+// cannot be read, is too large for a request, or is not UTF-8 where the field must be.
+[[nodiscard]] Result<std::string> file_payload(const google::protobuf::FieldDescriptor* field,
+                                               const std::string& path);
+
+class MapRunner {
+ public:
+  // All must outlive it. `field` is null unless the requests are files.
+  MapRunner(const MapOptions& options, Console& console, View& view, Catalog& catalog,
+            const google::protobuf::MethodDescriptor* method, const google::protobuf::FieldDescriptor* field,
+            std::string run_id);
+
+  // The outcome of one request; nothing when it was asked to stop before there was one.
+  [[nodiscard]] Task<std::optional<MapOutcome>> run(Self self, MapInput input);
+
+ private:
+  [[nodiscard]] Task<Result<std::string>> payload_of(MapInput input);
+  [[nodiscard]] Task<Status> as_job(Self self, std::string payload, MapOutcome* outcome);
+  [[nodiscard]] Task<Status> as_call(Self self, std::string payload, MapOutcome* outcome);
+
+  const MapOptions& options_;
+  View& view_;
+  Catalog& catalog_;
+  JobClient jobs_;
+  const google::protobuf::MethodDescriptor* const method_;
+  const google::protobuf::FieldDescriptor* const field_;
+  const std::string method_name_;
+  const std::string run_id_;
+};
+
+}  // namespace cobus::client
