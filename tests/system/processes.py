@@ -27,7 +27,7 @@ class ClusterTest(unittest.TestCase):
 
     def start(self, name, program, *flags, state=None):
         """Starts a daemon and returns once it is ready."""
-        log = open(os.path.join(self.state, f"{name}.log"), "a+", encoding="utf-8")
+        log = open(os.path.join(self.state, f"{name}.log"), "w", encoding="utf-8")
         self.addCleanup(log.close)
         process = subprocess.Popen([os.path.join(BIN, program), "--state", state or self.state, *flags],
                                    stdin=subprocess.DEVNULL, stderr=log)
