@@ -103,6 +103,7 @@ void add_places(CLI::App& app, const std::vector<Place>& places) {
   for (const Place& place : places) {
     CLI::Option* option = app.add_option(place.name);
     take_values(option, place.repeats);
+    option->allow_extra_args(place.repeats);
   }
 }
 

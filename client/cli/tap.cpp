@@ -98,7 +98,7 @@ Task<> show(Self self, TapVerb* verb, v1::TapBatch batch) {
       static_cast<void>(co_await verb->catalog->load_method(self, record.method()));
     }
     const Json json = json_of(record, *verb->catalog, with_body);
-    console.print(people ? line_of(record, json) : one_line(json));
+    console.print(people ? printable(line_of(record, json)) : one_line(json));
     if (--verb->left == 0) verb->over.notify();
   }
   if (batch.dropped() == 0) co_return;

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cli/map_runner.hpp"
+
+#include <cobus/v1/envelope.pb.h>
+#include <cobus/v1/job.pb.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+namespace cobus::client {
+namespace {
+
+using testing::HasSubstr;
+
+class FilePayloadTest : public testing::Test {
+ protected:
+  ~FilePayloadTest() override { std::remove(file_.c_str()); }
+  void write(const std::string& bytes) const { std::ofstream(file_, std::ios::binary) << bytes; }
+  const google::protobuf::FieldDescriptor* text_ = *text_field(v1::SubmitRequest::descriptor(), "method");
+  const google::protobuf::FieldDescriptor* bytes_ = *text_field(v1::SubmitRequest::descriptor(), "payload");
+  const std::string file_ = testing::TempDir() + "map_runner_test.txt";
+};
+
+TEST_F(FilePayloadTest, IsTheMessageWithThatFieldSet) {
+  std::string text(300, 'x');
+  text += "\n\0grün";
+  write(text);
+  const auto payload = file_payload(text_, file_);
+  ASSERT_TRUE(payload);
+  v1::SubmitRequest request;
+  ASSERT_TRUE(request.ParseFromString(*payload));
+  EXPECT_EQ(request.method(), text);
+  EXPECT_EQ(request.SerializeAsString(), *payload);
+}
+
+TEST_F(FilePayloadTest, AnEmptyFileIsAnEmptyText) {
+  write("");
+  v1::SubmitRequest request;
+  EXPECT_TRUE(request.ParseFromString(*file_payload(text_, file_)));
+}
+
+TEST_F(FilePayloadTest, BytesTakeAnythingAndTextOnlyUtf8) {
+  write("ab\xff");
+  v1::SubmitRequest request;
+  ASSERT_TRUE(request.ParseFromString(*file_payload(bytes_, file_)));
+  EXPECT_EQ(request.payload(), "ab\xff");
+  const auto refused = file_payload(text_, file_);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().message(), HasSubstr(file_ + " is not UTF-8 (at byte 3)"));
+}
+
+TEST_F(FilePayloadTest, AFileThatCannotBeReadOrIsTooLargeIsNamed) {
+  EXPECT_THAT(file_payload(text_, "/no/such/file").error().message(),
+              HasSubstr("/no/such/file: No such file"));
+  EXPECT_THAT(file_payload(text_, testing::TempDir()).error().message(), HasSubstr("Is a directory"));
+  write(std::string(limits::payload_bytes_max + 1, 'x'));
+  EXPECT_THAT(file_payload(text_, file_).error().message(), HasSubstr("too large"));
+}
+
+TEST(TextField, IsFoundByEitherSpellingAndTheNearestIsNamed) {
+  EXPECT_TRUE(text_field(v1::Envelope::descriptor(), "to_name"));
+  EXPECT_TRUE(text_field(v1::Envelope::descriptor(), "toName"));
+  EXPECT_THAT(text_field(v1::Envelope::descriptor(), "to_nam").error().message(),
+              HasSubstr("did you mean 'to_name'?"));
+  EXPECT_THAT(text_field(v1::Envelope::descriptor(), "zzzzzz").error().message(),
+              HasSubstr("cobus describe cobus.v1.Envelope"));
+  EXPECT_THAT(text_field(v1::Envelope::descriptor(), "credit").error().message(), HasSubstr("takes no text"));
+}
+
+}  // namespace
+}  // namespace cobus::client

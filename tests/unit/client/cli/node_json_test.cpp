@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "client/cli/node_json.hpp"
+
+#include <gtest/gtest.h>
+
+namespace cobus::client {
+namespace {
+
+v1::NodeRecord sample(const std::string& name) {
+  v1::NodeRecord record;
+  record.set_node(0xab);
+  record.set_name(name);
+  record.set_state(v1::UP);
+  record.add_endpoints("tcp://127.0.0.1:7000");
+  record.set_build("0.1.0");
+  (*record.mutable_labels())["zone"] = "a";
+  record.mutable_load()->set_shards(2);
+  v1::ServiceRecord& jobs = *record.add_services();
+  jobs.set_name("cobus.v1.Jobs");
+  jobs.set_internal(true);
+  v1::ServiceRecord& text = *record.add_services();
+  text.set_name("text.Text");
+  v1::MethodRecord& grep = *text.add_methods();
+  grep.set_name("text.Text/Grep");
+  grep.set_input("text.GrepRequest");
+  grep.set_output("text.Line");
+  grep.set_streaming(true);
+  return record;
+}
+
+TEST(NodeJson, HasTheFieldsThatScriptsRelyOn) {
+  EXPECT_EQ(
+      one_line(node_json(sample("n1"), std::chrono::milliseconds(5), false)),
+      R"({"name":"n1","id":"00000000000000ab","state":"up","address":"tcp://127.0.0.1:7000","services":["text.Text"],)"
+      R"("labels":{"zone":"a"},"load":{"shards":2,"pool_threads":0,"workers":0,"calls_running":0,"cpu":0.0,)"
+      R"("memory_bytes":0},"version":"0.1.0","age_ms":5})");
+}
+
+TEST(NodeJson, ServicesOfCobusItselfAreShownOnDemand) {
+  EXPECT_EQ(node_json(sample("n1"), {}, true)["services"].size(), 2U);
+}
+
+TEST(NodeJson, ANodeThatSaysLittleIsShownAsWell) {
+  const Json node = node_json(v1::NodeRecord(), {}, false);
+  EXPECT_EQ(node["state"], "unknown");
+  EXPECT_EQ(node["address"], "");
+  for (const OutputColumn& column : node_columns())
+    EXPECT_NO_THROW(static_cast<void>(column.cell(node))) << column.title;
+}
+
+TEST(ServicesJson, JoinsWhatTheNodesOffer) {
+  const auto services = services_json({sample("n1"), sample("n2")}, false);
+  ASSERT_EQ(services.size(), 1U);
+  EXPECT_EQ(
+      one_line(services[0]),
+      R"({"name":"text.Text","internal":false,"methods":[{"name":"text.Text/Grep","input":"text.GrepRequest",)"
+      R"("output":"text.Line","streaming":true}],"nodes":["n1","n2"]})");
+  EXPECT_EQ(service_columns()[1].cell(services[0]), "Grep*");
+  EXPECT_EQ(services_json({sample("n1")}, true).size(), 2U);
+}
+
+}  // namespace
+}  // namespace cobus::client
