@@ -68,11 +68,13 @@ class MainJob(ClusterTest):
         self.assertGreater(shown()["attempt"], first["attempt"])
 
     def test_ten_messages_are_tapped_and_decoded_and_none_without_a_tap(self):
-        tap = subprocess.Popen(self.command("tap", "text.Text/WordCount", "--count", "10", "--body", "-o", "jsonl"),
-                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        while tap.poll() is None:
-            self.cobus("map", "text.Text/WordCount", "--files", "text", *LICENSES[:4])
-        records = [json.loads(line) for line in tap.communicate()[0].splitlines()]
+        with tempfile.TemporaryFile("w+") as output:  # not a pipe: that would fill up and hold the tap
+            tap = subprocess.Popen(self.command("tap", "text.Text/WordCount", "--count", "10", "--body", "-o", "jsonl"),
+                                   stdout=output)
+            while tap.poll() is None:
+                self.cobus("map", "text.Text/WordCount", "--files", "text", *LICENSES[:4])
+            output.seek(0)
+            records = [json.loads(line) for line in output]
         records = [record for record in records if "dropped" not in record]
         self.assertEqual((tap.returncode, len(records)), (0, 10))
         for record in records:
