@@ -12,6 +12,8 @@
 namespace cobus::client {
 namespace {
 
+constexpr int exit_nothing_can_run_it = 4;
+
 struct SubmitVerb {
   Context* context;
   View* view;
@@ -50,7 +52,10 @@ Task<int> submit(Self self, SubmitVerb* verb) {
   Context& context = *verb->context;
   Catalog catalog(*verb->view);
   const auto method = co_await catalog.find_method(self, context.arguments.text("METHOD"));
-  if (!method) co_return fail_name(context, method.error());
+  if (!method) {
+    const int code = fail_name(context, method.error());
+    co_return context.arguments.has("require-worker") ? exit_nothing_can_run_it : code;
+  }
   const std::string name = method_name(*method);
   if ((*method)->server_streaming()) {
     co_return fail_setup(context,
@@ -114,6 +119,7 @@ Command submit_command() {
        {"attempts", "", Kind::number, "N", "how often it may be tried (5)", 1, 1000},
        {"attempt-timeout", "", Kind::duration, "DURATION", "how long one attempt may take"},
        {"label", "", Kind::pair, "KEY=VALUE", "a label to find it by; may be repeated"},
+       {"require-worker", "", Kind::toggle, "", "exit code 4 when no node that is up offers the method"},
        {"quiet", "q", Kind::toggle, "", "nothing on stderr but errors"}},
       {{"cobus submit math.Primes/Count '{\"from\":0,\"to\":50000000}' --wait", "with a bar on a terminal"},
        {"id=$(cobus submit math.Primes/Count @range.json -q)", "then: cobus wait $id"},

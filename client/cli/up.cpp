@@ -5,19 +5,15 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
 #include <cerrno>
-#include <condition_variable>
-#include <cstring>
+#include <cstdlib>
 #include <filesystem>
-#include <mutex>
 #include <vector>
 
+#include "client/cli/child_process.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
 #include "node/link/identity.hpp"
@@ -25,168 +21,125 @@
 namespace cobus::client {
 namespace {
 
-constexpr int ready_patience_ms = 15'000;
-constexpr Duration stop_patience = std::chrono::seconds(10);
+constexpr Duration ready_patience = std::chrono::seconds(15);
 
 // Beside this program, else wherever PATH says.
 std::string program_path(const std::string& name) {
   std::error_code error;
   const auto beside = std::filesystem::read_symlink("/proc/self/exe", error).parent_path() / name;
-  return !error && std::filesystem::exists(beside) ? beside.string() : name;
+  return !error && std::filesystem::exists(beside, error) ? beside.string() : name;
 }
 
-// One daemon that was started here. Ends it when destroyed.
-class Child {
+// For a shell.
+std::string quoted(const std::string& word) {
+  if (word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=+@") ==
+      std::string::npos) {
+    return word;
+  }
+  std::string out = "'";
+  for (const char c : word) out += c == '\'' ? "'\\''" : std::string(1, c);
+  return out + "'";
+}
+
+// Turns the first signal into something that poll() sees.
+class StopPipe {
  public:
-  Child() = default;
-  Child(Child&& other) noexcept
-      : pid_(std::exchange(other.pid_, -1)), errors_(std::exchange(other.errors_, -1)) {}
-  Child& operator=(Child&&) = delete;
-  ~Child() { stop(); }
-
-  static Result<Child> start(const std::vector<std::string>& words) {
-    std::array<int, 2> pipe{};
-    if (::pipe2(pipe.data(), O_CLOEXEC) != 0)
-      return fail(Code::unavailable, std::string("pipe: ") + std::strerror(errno));
-    std::vector<char*> arguments;
-    for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
-    arguments.push_back(nullptr);
-    Child child;
-    child.pid_ = ::fork();
-    if (child.pid_ == 0) {
-      // Only async-signal-safe calls up to exec.
-      ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-      ::setpgid(0, 0);  // Ctrl-C reaches us alone; we stop them in order
-      ::dup2(pipe[1], STDERR_FILENO);
-      sigset_t none;
-      sigemptyset(&none);
-      ::sigprocmask(SIG_SETMASK, &none, nullptr);
-      ::execvp(arguments[0], arguments.data());
-      constexpr std::string_view text = "cannot be started: is it installed beside cobus or in PATH?\n";
-      [[maybe_unused]] const auto written = ::write(STDERR_FILENO, text.data(), text.size());
-      ::_exit(127);
-    }
-    ::close(pipe[1]);
-    child.errors_ = pipe[0];
-    if (child.pid_ < 0) return fail(Code::unavailable, std::string("fork: ") + std::strerror(errno));
-    return child;
+  explicit StopPipe(Interrupts& interrupts) : interrupts_(interrupts) {
+    if (::pipe2(ends_.data(), O_CLOEXEC) != 0) ends_ = {-1, -1};
+    interrupts_.catch_first(
+        [end = ends_[1]](int) { [[maybe_unused]] const auto written = ::write(end, "x", 1); });
   }
-
-  // The line in which it says that it is ready. UNAVAILABLE with its last words when it ends first.
-  Result<std::string> ready(const std::string& name) {
-    std::string said;
-    for (;;) {
-      for (std::size_t end = said.find('\n', from_); end != std::string::npos; end = said.find('\n', from_)) {
-        const std::string line = said.substr(from_, end - from_);
-        from_ = end + 1;
-        if (line.find(" is ready at ") != std::string::npos) return line;
-      }
-      pollfd waiting{errors_, POLLIN, 0};
-      const int some = ::poll(&waiting, 1, ready_patience_ms);
-      if (some < 0 && errno == EINTR) continue;
-      if (some == 0) return fail(Code::unavailable, name + " is not ready after 15 s");
-      std::array<char, 4096> bytes{};
-      const ssize_t count = ::read(errors_, bytes.data(), bytes.size());
-      if (count <= 0)
-        return fail(Code::unavailable,
-                    said.empty() ? name + " ended at once" : said.substr(0, said.find_last_not_of('\n') + 1));
-      said.append(bytes.data(), static_cast<std::size_t>(count));
-    }
+  ~StopPipe() {
+    interrupts_.catch_first({});
+    for (const int end : ends_) ::close(end);
   }
-
-  // What it has to say goes on to our stderr. False once it has ended.
-  bool pass_on() {
-    std::array<char, 4096> bytes{};
-    const ssize_t count = ::read(errors_, bytes.data(), bytes.size());
-    if (count > 0) [[maybe_unused]]
-      const auto written = ::write(STDERR_FILENO, bytes.data(), static_cast<std::size_t>(count));
-    return count > 0 || (count < 0 && errno == EINTR);
-  }
-  [[nodiscard]] int errors() const noexcept { return errors_; }
-
-  void stop() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGTERM);
-    const TimePoint until = system_clock().now() + stop_patience;
-    while (::waitpid(pid_, nullptr, WNOHANG) == 0) {
-      if (system_clock().now() > until) ::kill(pid_, SIGKILL);
-      ::usleep(2000);
-    }
-    pid_ = -1;
-    ::close(std::exchange(errors_, -1));
+  StopPipe(const StopPipe&) = delete;
+  StopPipe& operator=(const StopPipe&) = delete;
+  [[nodiscard]] int descriptor() const noexcept { return ends_[0]; }
+  [[nodiscard]] bool stopped() const {
+    pollfd asked{ends_[0], POLLIN, 0};
+    return ::poll(&asked, 1, 0) > 0;
   }
 
  private:
-  pid_t pid_ = -1;
-  int errors_ = -1;
-  std::size_t from_ = 0;
+  Interrupts& interrupts_;
+  std::array<int, 2> ends_{};
 };
 
-void print_next_steps(Context& context, const std::string& state, bool own_state, std::int64_t nodes) {
-  const std::string flag = own_state ? " --state " + state : std::string();
-  context.console.note(fmt::format("a broker and {} nodes are up; in another terminal, try:", nodes));
+void pass_on(Context& context, ChildProcess& child) {
+  for (const std::string& line : child.take_said())
+    context.console.note(printable(child.name() + ": " + line));
+}
+
+Status start_one(Context& context, std::vector<ChildProcess>& children, const std::string& name,
+                 std::vector<std::string> words) {
+  words.insert(words.end(), {"--log-format", "text", "--log-level", "warn"});
+  auto child = ChildProcess::start(name, words);
+  if (!child) return child.error();
+  children.push_back(std::move(*child));
+  const auto line = children.back().wait_for_line(" is ready at ", ready_patience);
+  if (!line) return line.error();
+  // "... is ready at ADDRESS; ...": what else it says is for those who started it by hand.
+  context.console.note(line->substr(0, line->find(';')));
+  pass_on(context, children.back());
+  return {};
+}
+
+void print_next_steps(Context& context, const std::string& state, std::int64_t nodes) {
+  const char* variable = std::getenv("COBUS_STATE");
+  const bool own_state = context.globals.has("state") || (variable != nullptr && *variable != '\0');
+  const std::string flag = own_state ? " --state " + quoted(state) : std::string();
+  context.console.note(
+      fmt::format("A broker and {} node{} are up. In another terminal, try:", nodes, nodes == 1 ? "" : "s"));
   for (const char* line :
        {"nodes", "call echo.Echo/Echo '{\"text\":\"hello\"}'",
         "map text.Text/WordCount --files text /usr/share/common-licenses/*",
         "submit math.Primes/Count '{\"from\":0,\"to\":50000000}' --wait", "tap --count 10"}) {
     context.console.note(fmt::format("  cobus {}{}", line, flag));
   }
-  context.console.note("Ctrl-C stops all of them");
+  context.console.note("Ctrl-C stops all of them.");
+}
+
+// Until somebody wants it stopped (ok) or a daemon ends (UNAVAILABLE).
+Status watch(Context& context, std::vector<ChildProcess>& children, const StopPipe& stop) {
+  for (;;) {
+    std::vector<pollfd> waiting{{stop.descriptor(), POLLIN, 0}};
+    for (const ChildProcess& child : children) waiting.push_back({child.descriptor(), POLLIN, 0});
+    if (::poll(waiting.data(), waiting.size(), -1) < 0 && errno != EINTR) {
+      return {Code::internal, "cannot wait for the daemons"};
+    }
+    if (waiting[0].revents != 0) return {};
+    for (std::size_t i = 0; i < children.size(); ++i) {
+      if (waiting[i + 1].revents == 0) continue;
+      const bool lives = children[i].read_more();
+      pass_on(context, children[i]);
+      if (!lives) return {Code::unavailable, children[i].name() + " ended by itself; stopping the others"};
+    }
+  }
 }
 
 int run(Context& context) {
   const std::int64_t count = context.arguments.number("nodes").value_or(3);
-  const std::string state = link::state_folder(context.globals.text("state")).string();
+  const std::string state =
+      std::filesystem::absolute(link::state_folder(context.globals.text("state"))).string();
   const std::string listen =
       context.arguments.has("listen") ? context.arguments.text("listen") : "tcp://127.0.0.1:7700";
-  std::array<int, 2> stop_pipe{};
-  if (::pipe2(stop_pipe.data(), O_CLOEXEC) != 0)
-    return fail_setup(context, Status(Code::unavailable, "no pipe"));
-  int stopped_by = 0;
-  context.interrupts.catch_first([&stopped_by, end = stop_pipe[1]](int signal) {
-    stopped_by = signal;
-    [[maybe_unused]] const auto written = ::write(end, "x", 1);
-  });
-
-  std::vector<Child> children;  // the broker first; stopped last to first
-  const auto add = [&](const std::string& name, const std::vector<std::string>& words) -> Status {
-    Result<Child> child = Child::start(words);
-    if (!child) return child.error();
-    children.push_back(std::move(*child));
-    const Result<std::string> line = children.back().ready(name);
-    if (!line) return line.error();
-    context.console.note(*line);
-    return {};
-  };
-  Status status = add("cobus-broker", {program_path("cobus-broker"), "--state", state, "--listen", listen,
-                                       "--log-format", "text", "--log-level", "warn"});
-  for (std::int64_t i = 1; i <= count && status.ok(); ++i) {
-    const std::string name = "node-" + std::to_string(i);
-    status = add(name, {program_path("cobus-node"), "--state", state, "--name", name, "--log-format", "text",
-                        "--log-level", "warn"});
+  const StopPipe stop(context.interrupts);
+  std::vector<ChildProcess> children;  // the broker first; stopped last to first
+  Status status = start_one(context, children, "cobus-broker",
+                            {program_path("cobus-broker"), "--state", state, "--listen", listen});
+  for (std::int64_t i = 1; i <= count && status.ok() && !stop.stopped(); ++i) {
+    const std::string name = "n" + std::to_string(i);
+    status =
+        start_one(context, children, name, {program_path("cobus-node"), "--state", state, "--name", name});
   }
-  int code = 0;
-  if (!status.ok()) {
-    code = fail_setup(context, status);
-  } else {
-    print_next_steps(context, state, context.globals.has("state"), count);
-    for (bool going = true; going;) {
-      std::vector<pollfd> waiting{{stop_pipe[0], POLLIN, 0}};
-      for (const Child& child : children) waiting.push_back({child.errors(), POLLIN, 0});
-      if (::poll(waiting.data(), waiting.size(), -1) < 0) continue;
-      if (waiting[0].revents != 0) break;
-      for (std::size_t i = 0; i < children.size(); ++i) {
-        if (waiting[i + 1].revents == 0 || children[i].pass_on()) continue;
-        code = fail_setup(context, Status(Code::unavailable,
-                                          i == 0 ? "the broker ended" : fmt::format("node-{} ended", i)));
-        going = false;
-      }
-    }
+  if (status.ok() && !stop.stopped()) {
+    print_next_steps(context, state, count);
+    status = watch(context, children, stop);
   }
-  context.console.note("stopping");
+  const int code = status.ok() ? 0 : fail_setup(context, status);
+  if (children.size() > 1 || status.ok()) context.console.note("stopping");
   while (!children.empty()) children.pop_back();
-  context.interrupts.catch_first({});
-  for (const int end : stop_pipe) ::close(end);
   return code;
 }
 
@@ -199,7 +152,7 @@ Command up_command() {
           "They run until Ctrl-C. The state folder keeps keys and jobs for the next time.",
           {},
           {{"nodes", "", Kind::number, "N", "how many nodes (3)", 1, 64},
-           {"listen", "", Kind::text, "ADDR", "where the broker listens (tcp://127.0.0.1:7700)", 0, 0}},
+           {"listen", "", Kind::text, "ADDR", "where the broker listens (tcp://127.0.0.1:7700)"}},
           {{"cobus up", "a broker and three nodes"},
            {"cobus up --nodes 5 --state ./trial", "five, with their state here"}},
           &run};
