@@ -37,16 +37,16 @@ class MainJob(ClusterTest):
 
     def test_a_node_killed_in_the_middle_of_a_map_costs_no_result(self):
         requests = "".join(json.dumps({"from": 0, "to": 3_000_000 + i}) + "\n" for i in range(200))
-        mapping = subprocess.Popen(self.command("map", "math.Primes/Count", "-", "-j", "16", "-o", "jsonl"),
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        mapping.stdin.write(requests)
-        mapping.stdin.close()
-        mapping.stdin = None
-        lines = [mapping.stdout.readline() for _ in range(20)]
-        self.kill("beta")
-        rest, errors = mapping.communicate(timeout=110)
-        self.assertEqual(mapping.returncode, 0, errors)
-        got = [json.loads(line) for line in lines + rest.splitlines()]
+        with tempfile.TemporaryFile("w+") as output:  # a pipe read in two ways would lose what one has buffered
+            mapping = subprocess.Popen(self.command("map", "math.Primes/Count", "-", "-j", "16", "-o", "jsonl"),
+                                       stdin=subprocess.PIPE, stdout=output, text=True)
+            mapping.stdin.write(requests)
+            mapping.stdin.close()
+            self.wait_until(lambda: os.fstat(output.fileno()).st_size > 2000, "the first results")
+            self.kill("beta")
+            self.assertEqual(mapping.wait(timeout=110), 0)
+            output.seek(0)
+            got = [json.loads(line) for line in output]
         self.assertEqual(sorted(line["seq"] for line in got), list(range(1, 201)))
         self.assertTrue(all(int(line["result"]["count"]) >= 216816 for line in got))
 
