@@ -24,7 +24,8 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # The sloppiness is what ccache asks for with precompiled headers; no source here uses __TIME__.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 find_program(LLD NAMES ld.lld-19)
 if(LLD AND CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
@@ -33,8 +34,9 @@ endif()
 
 include(CobusProbe)  # refuses compilers that miscompile coroutines
 
-# For our own targets; generated code is compiled without.
-function(cobus_warnings target)
+# For our own targets; generated code is compiled without the warnings. cobus_compile(TARGET [test])
+function(cobus_compile target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor
     -Wno-sign-conversion -Werror)
+  cobus_precompiled(${target} ${ARGN})
 endfunction()
