@@ -59,7 +59,6 @@ void MapReport::end(MapOutcome outcome) {
   --running_;
   ++done_;
   if (!outcome.error.ok()) ++failed_;
-  if (joblog_ != nullptr && status_.ok()) status_ = joblog_->add(entry_of(outcome));
   if (!keep_order_) return print(outcome);
   waiting_.emplace(outcome.sequence, std::move(outcome));
   print_waiting();
@@ -89,6 +88,8 @@ void MapReport::print(const MapOutcome& outcome) {
   } else if (outcome.error.ok()) {
     console_.print(one_line(outcome.result));
   }
+  // Only what was printed is done: what a crash loses in between comes again with --resume.
+  if (joblog_ != nullptr && status_.ok()) status_ = joblog_->add(entry_of(outcome));
   if (outcome.error.ok()) return;
   const std::string name = outcome.file ? fmt::format("request {} ({})", outcome.sequence, *outcome.file)
                                         : fmt::format("request {}", outcome.sequence);

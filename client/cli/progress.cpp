@@ -55,7 +55,7 @@ std::optional<Duration> RateMeter::left(double target) const {
   return Duration(static_cast<std::int64_t>(s * 1e9));
 }
 
-void CallProgress::update(double fraction, std::string note, TimePoint now) {
+void CallProgress::update(double fraction, std::string_view note, TimePoint now) {
   note_ = printable(note);
   waits_for_.clear();
   if (!(fraction >= 0)) return;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "client/cli/terminal.hpp"
 #include "node/runtime/clock.hpp"
@@ -36,7 +37,7 @@ class CallProgress {
  public:
   explicit CallProgress(TimePoint started) : started_(started) {}
   // `fraction` is negative when only the note is known.
-  void update(double fraction, std::string note, TimePoint now);
+  void update(double fraction, std::string_view note, TimePoint now);
   // What it waits for, shown beside the spinner.
   void waits_for(std::string reason) { waits_for_ = std::move(reason); }
   [[nodiscard]] std::string line(TimePoint now, const StreamTraits& traits) const;

@@ -13,6 +13,7 @@ constexpr Duration between_frames = std::chrono::milliseconds(100);
 StatusLine::StatusLine(Self self, Console& console, Render render) {
   if (!console.err().moves) return;
   shared_ = std::make_shared<Shared>(Shared{&console, std::move(render)});
+  console.status(shared_->render(system_clock().now()));  // the first words come at once
   self.spawn("cobus.status_line", &StatusLine::draw, shared_);
 }
 
