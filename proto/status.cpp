@@ -15,16 +15,21 @@ std::string_view code_name(Code code) noexcept {
   return index < names.size() ? names[index] : names[2];
 }
 
+const Status::Failure& Status::parts() const noexcept {
+  static const Failure none;
+  return failure_ == nullptr ? none : *failure_;
+}
+
 std::string_view Status::detail(std::string_view key) const noexcept {
-  for (const Detail& detail : details_) {
+  for (const Detail& detail : details()) {
     if (detail.key == key) return detail.value;
   }
   return {};
 }
 
 std::string Status::to_string() const {
-  std::string text(code_name(code_));
-  if (!message_.empty()) text.append(": ").append(message_);
+  std::string text(code_name(code()));
+  if (!message().empty()) text.append(": ").append(message());
   return text;
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -46,27 +47,45 @@ class [[nodiscard]] Status {
   };
 
   Status() noexcept = default;  // ok
-  Status(Code code, std::string message) : code_(code), message_(std::move(message)) {}
+  Status(Code code, std::string message)
+      : failure_(code == Code::ok && message.empty() ? nullptr : new Failure{code, std::move(message), {}}) {}
+  Status(const Status& other)
+      : failure_(other.failure_ == nullptr ? nullptr : new Failure(*other.failure_)) {}
+  Status(Status&& other) noexcept = default;
+  Status& operator=(const Status& other) {
+    if (this != &other) *this = Status(other);
+    return *this;
+  }
+  Status& operator=(Status&& other) noexcept = default;
+  ~Status() = default;
 
-  [[nodiscard]] bool ok() const noexcept { return code_ == Code::ok; }
-  [[nodiscard]] Code code() const noexcept { return code_; }
-  [[nodiscard]] const std::string& message() const noexcept { return message_; }
-  [[nodiscard]] const std::vector<Detail>& details() const noexcept { return details_; }
+  [[nodiscard]] bool ok() const noexcept { return code() == Code::ok; }
+  [[nodiscard]] Code code() const noexcept { return failure_ == nullptr ? Code::ok : failure_->code; }
+  [[nodiscard]] const std::string& message() const noexcept { return parts().message; }
+  [[nodiscard]] const std::vector<Detail>& details() const noexcept { return parts().details; }
   // The value under `key`, or an empty string.
   [[nodiscard]] std::string_view detail(std::string_view key) const noexcept;
   Status& with(std::string key, std::string value) {
-    details_.push_back(Detail{std::move(key), std::move(value)});
+    if (failure_ == nullptr) failure_ = std::make_unique<Failure>();
+    failure_->details.push_back(Detail{std::move(key), std::move(value)});
     return *this;
   }
   // "NOT_FOUND: no service named x.Y"
   [[nodiscard]] std::string to_string() const;
 
-  friend bool operator==(const Status&, const Status&) = default;
+  friend bool operator==(const Status& a, const Status& b) { return a.parts() == b.parts(); }
 
  private:
-  Code code_ = Code::ok;
-  std::string message_;
-  std::vector<Detail> details_;
+  struct Failure {
+    Code code = Code::ok;
+    std::string message;
+    std::vector<Detail> details;
+    friend bool operator==(const Failure&, const Failure&) = default;
+  };
+  // Those of success when there is no failure.
+  [[nodiscard]] const Failure& parts() const noexcept;
+
+  std::unique_ptr<Failure> failure_;  // null: ok, which so costs nothing
 };
 
 template <class T>
