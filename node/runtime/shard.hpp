@@ -76,6 +76,8 @@ class Shard {
   [[nodiscard]] static Shard* current() noexcept { return current_; }
   // The strand that runs on this thread now. Only inside of one.
   [[nodiscard]] static Strand& strand() noexcept;
+  // Whether `strand` is being resumed right now. The shard's thread.
+  [[nodiscard]] bool runs(const Strand& strand) const noexcept { return running_ == &strand; }
 
   [[nodiscard]] std::uint32_t index() const noexcept { return index_; }
   [[nodiscard]] void* owner() const noexcept { return owner_; }

@@ -23,13 +23,28 @@ class Task;
 
 namespace detail {
 
+// Memory that an argument of the coroutine has ready for its frame; null when none has.
+inline void* room_for_frame(std::size_t /*size*/) noexcept { return nullptr; }
+template <class First, class... Rest>
+void* room_for_frame(std::size_t size, const First& first, const Rest&... rest) noexcept {
+  if constexpr (requires { first.room_for_frame(size); }) {
+    return first.room_for_frame(size);
+  } else {
+    return room_for_frame(size, rest...);
+  }
+}
+
 // What every coroutine of ours has: who goes on when it ends, and pooled frames.
 struct PromiseBase {
   std::coroutine_handle<> continuation = std::noop_coroutine();
   std::exception_ptr exception;
 
-  static void* operator new(std::size_t size) { return pool_allocate(size); }
-  static void operator delete(void* frame, std::size_t size) noexcept { pool_free(frame, size); }
+  template <class... Arguments>
+  static void* operator new(std::size_t size, const Arguments&... arguments) {
+    void* const room = room_for_frame(size, arguments...);
+    return room != nullptr ? room : pool_allocate(size);
+  }
+  static void operator delete(void* frame, std::size_t size) noexcept { frame_free(frame, size); }
 
   [[nodiscard]] std::suspend_always initial_suspend() const noexcept { return {}; }
   void unhandled_exception() noexcept { exception = std::current_exception(); }

@@ -21,7 +21,7 @@ void send_cancel(Home& home, Address from, NodeId callee, std::uint64_t call, st
 // Fills in what every request has and sends it.
 void send_request(Self self, PendingCall& call, std::string method, EnvelopePtr request,
                   const CallOptions& options) {
-  Home& home = self.worker().home;
+  Home& home = self.worker().home();
   home.add_call(call);
   request->kind = v1::REQUEST;
   request->flags = options.flags | (options.on_progress ? v1::WANTS_PROGRESS : 0U);
@@ -84,7 +84,7 @@ class Reply final : Waiting, PendingCall {
   void give_up() noexcept {
     if (!open_) return;
     open_ = false;
-    Home& home = self_.worker().home;
+    Home& home = self_.worker().home();
     home.remove_call(*this);
     send_cancel(home, self_.address(), callee, id, options_.flags);
   }
@@ -110,13 +110,13 @@ CallState::CallState(Self its_self, const Method& its_method, const Envelope& re
       trace(request.extra().trace),
       credit_(request.extra().credit) {
   self.worker().handled = this;
-  self.worker().home.handling(self.worker(), caller_address, call);
+  self.worker().home().handling(self.worker(), caller_address, call);
 }
 
 CallState::~CallState() {
   if (!answered_) finish(Status(Code::cancelled, "the handler of " + method.name + " was ended"));
   self.worker().handled = nullptr;
-  self.worker().home.handled(caller_address, call);
+  self.worker().home().handled(caller_address, call);
 }
 
 void CallState::send(EnvelopePtr envelope, v1::Kind kind) {
@@ -126,7 +126,7 @@ void CallState::send(EnvelopePtr envelope, v1::Kind kind) {
   envelope->to = caller_address.worker;
   envelope->call = call;
   if ((trace.high | trace.low) != 0) envelope->extra().trace = trace;
-  if (caller_address) self.worker().home.send(caller_address.node, std::move(envelope));
+  if (caller_address) self.worker().home().send(caller_address.node, std::move(envelope));
 }
 
 void CallState::reply(EnvelopePtr envelope) {
@@ -239,8 +239,8 @@ class EnvelopeStream::State final : PendingCall {
     if (!open_) return;
     open_ = false;
     status_ = std::move(why);
-    self_.worker().home.remove_call(*this);
-    send_cancel(self_.worker().home, self_.address(), callee, id, options_.flags);
+    self_.worker().home().remove_call(*this);
+    send_cancel(self_.worker().home(), self_.address(), callee, id, options_.flags);
   }
   EnvelopePtr pop() {
     if (items_.empty()) return nullptr;
@@ -257,7 +257,7 @@ class EnvelopeStream::State final : PendingCall {
     credit->to = producer_;
     credit->call = id;
     credit->extra().credit = std::exchange(taken_, 0);
-    self_.worker().home.send(callee, std::move(credit));
+    self_.worker().home().send(callee, std::move(credit));
   }
 
   Self self_;

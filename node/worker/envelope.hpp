@@ -70,8 +70,16 @@ class Envelope : public InboxItem {
   virtual void write_payload(std::uint8_t* /*into*/) const {}
   // The encoded payload when that is how it is held; else empty.
   [[nodiscard]] virtual std::string_view encoded() const noexcept { return {}; }
+  // Whether it is the TypedEnvelope of its type.
+  [[nodiscard]] bool typed() const noexcept { return typed_; }
+  // What its payload takes in a mailbox, as far as that is known without counting.
+  [[nodiscard]] std::uint32_t held_bytes() const noexcept { return held_bytes_; }
 
   void deliver(Shard& shard) noexcept final;
+
+ protected:
+  bool typed_ = false;
+  std::uint32_t held_bytes_ = 0;
 
  private:
   friend class Mailbox;
@@ -91,7 +99,15 @@ class SignalEnvelope final : public Envelope {
 template <class Message>
 class TypedEnvelope final : public Envelope {
  public:
-  explicit TypedEnvelope(Message message) : body(std::move(message)) { type = type_id_of<Message>(); }
+  TypedEnvelope() {
+    type = type_id_of<Message>();
+    typed_ = true;
+  }
+  explicit TypedEnvelope(const Message& message) : TypedEnvelope() { body = message; }
+  explicit TypedEnvelope(Message&& message) : body(std::move(message)) {
+    type = type_id_of<Message>();
+    typed_ = true;
+  }
   [[nodiscard]] std::size_t payload_size() const override { return body.ByteSizeLong(); }
   // Called right after payload_size() on the same thread, whose cached sizes it uses.
   void write_payload(std::uint8_t* into) const override { body.SerializeWithCachedSizesToArray(into); }
@@ -103,7 +119,12 @@ class TypedEnvelope final : public Envelope {
 // With the payload as bytes, as it came from another node or from a program that has no classes for it.
 class EncodedEnvelope final : public Envelope {
  public:
-  EncodedEnvelope(TypeId of, std::string payload) : bytes(std::move(payload)) { type = of; }
+  EncodedEnvelope(TypeId of, std::string payload) : bytes(std::move(payload)) {
+    type = of;
+    held_bytes_ = static_cast<std::uint32_t>(bytes.size());
+  }
+  static void* operator new(std::size_t size) { return pool_allocate(size); }
+  static void operator delete(void* block, std::size_t size) noexcept { pool_free(block, size); }
   [[nodiscard]] std::size_t payload_size() const override { return bytes.size(); }
   void write_payload(std::uint8_t* into) const override;
   [[nodiscard]] std::string_view encoded() const noexcept override { return bytes; }
@@ -118,13 +139,32 @@ template <class Message>
     return fail(Code::invalid_argument,
                 "expected a " + Message::descriptor()->full_name() + ", got another type");
   }
-  if (auto* typed = dynamic_cast<TypedEnvelope<Message>*>(&envelope)) return std::move(typed->body);
+  if (envelope.typed()) return std::move(static_cast<TypedEnvelope<Message>&>(envelope).body);
   const std::string_view bytes = envelope.encoded();
   Message message;
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return fail(Code::invalid_argument, "the bytes are not a " + Message::descriptor()->full_name());
   }
   return message;
+}
+
+// Makes `envelope`, which is of this type, hold the object itself. INVALID_ARGUMENT when its bytes are
+// malformed.
+template <class Message>
+[[nodiscard]] Status unpack(EnvelopePtr& envelope) {
+  if (envelope->typed()) return {};
+  auto typed = std::make_unique<TypedEnvelope<Message>>();
+  const std::string_view bytes = envelope->encoded();
+  if (!typed->body.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
+    return {Code::invalid_argument, "the bytes are not a " + Message::descriptor()->full_name()};
+  }
+  typed->kind = envelope->kind;
+  typed->flags = envelope->flags;
+  typed->from = envelope->from;
+  typed->to = envelope->to;
+  typed->call = envelope->call;
+  envelope = std::move(typed);
+  return {};
 }
 
 // The wire form of `envelope`'s header as it stands at `now`. The views point into it and `status`.

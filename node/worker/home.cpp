@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "node/worker/dead_letter.hpp"
+#include "node/worker/exit_reason.hpp"
 #include "node/worker/node.hpp"
 #include "node/worker/service.hpp"
 
@@ -13,6 +15,18 @@ namespace {
 
 // Calls that one shard handles at once; above it is a flood.
 constexpr std::size_t handled_calls_max = 100'000;
+// A larger frame has an allocation of its own: the pool does not keep so large blocks.
+constexpr std::size_t frame_bytes_inside_max = 1600;
+
+std::string what_of(const std::exception_ptr& thrown) noexcept {
+  try {
+    std::rethrow_exception(thrown);
+  } catch (const std::exception& error) {
+    return error.what();
+  } catch (...) {
+    return "something that is not a std::exception";
+  }
+}
 
 }  // namespace
 
@@ -50,78 +64,103 @@ Home::Ender& Home::ender() {
   return *ender_;
 }
 
+Home::FrameSize& Home::frame_size_of(const char* kind) noexcept {
+  return frame_sizes_[(reinterpret_cast<std::uintptr_t>(kind) >> 3) % frame_sizes_.size()];
+}
+
+void Home::learn_frame_size(const char* kind, std::size_t bytes) noexcept {
+  frame_size_of(kind) =
+      FrameSize{kind, bytes <= frame_bytes_inside_max ? static_cast<std::uint32_t>(bytes) : 0};
+}
+
 Worker& Home::make_worker(const char* kind) {
-  std::uint32_t index = 0;
   if (free_slots_.empty()) {
-    index = static_cast<std::uint32_t>(slots_.size());
-    COBUS_CHECK(index <= 0xffffff);
-    slots_.emplace_back();
-  } else {
-    index = free_slots_.back();
-    free_slots_.pop_back();
+    COBUS_CHECK(slots_ <= 0xffffff);
+    if (slots_ % slots_per_chunk == 0 && slots_ / slots_per_chunk == chunks_.size()) {
+      free_slots_.reserve((chunks_.size() + 1) * slots_per_chunk);  // so that release() cannot fail
+      chunks_.push_back(std::make_unique<Chunk>());
+    }
+    free_slots_.push_back(slots_++);
   }
-  Slot& slot = slots_[index];
-  if (++slot.generation == 0) slot.generation = 1;
-  slot.worker = new Worker(*this, WorkerId::make(shard_.index(), index, slot.generation), kind);
-  all_.push_back(*slot.worker);
+  const std::uint32_t index = free_slots_.back();
+  Slot& its = slot(index);
+  const std::uint32_t generation = its.generation == 0xffffffff ? 1 : its.generation + 1;
+  const FrameSize& learned = frame_size_of(kind);
+  its.worker = Worker::make(*this, WorkerId::make(shard_.index(), index, generation), kind,
+                            learned.kind == kind ? learned.bytes : 0);
+  its.generation = generation;
+  free_slots_.pop_back();
   live_.store(live_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  return *slot.worker;
+  return *its.worker;
 }
 
 void Home::start(Worker& worker, Task<> body) {
   worker.body = body.release();
   worker.body.promise().continuation = ender().frame;
-  worker.start.coroutine = worker.body;
-  worker.start.strand = &worker;
-  shard_.ready(worker.start);
+  worker.wakeup.coroutine = worker.body;
+  shard_.ready(worker.wakeup);
 }
 
 Worker* Home::find(WorkerId id) noexcept {
-  if (id.index() >= slots_.size()) return nullptr;
-  const Slot& slot = slots_[id.index()];
-  return slot.generation == id.generation() ? slot.worker : nullptr;
+  if (id.index() >= slots_) return nullptr;
+  const Slot& its = slot(id.index());
+  return its.generation == id.generation() ? its.worker : nullptr;
 }
 
 void Home::finish(Worker& worker) noexcept {
+  Status reason = worker.stop.requested() ? exit_reason::shutdown() : exit_reason::normal();
   if (const std::exception_ptr thrown = worker.body.promise().exception) {
-    try {
-      std::rethrow_exception(thrown);
-    } catch (const std::exception& error) {
-      spdlog::error("worker {} ({}) ended by an exception: {}", to_string(worker.id), worker.kind,
-                    error.what());
-    } catch (...) {
-      spdlog::error("worker {} ({}) ended by an exception of unknown type", to_string(worker.id),
-                    worker.kind);
-    }
+    reason = exit_reason::crash(what_of(thrown));
+    spdlog::error("worker {} ({}) ended by an exception: {}", to_string(worker.id), worker.kind,
+                  reason.message());
   }
-  release(worker);
+  release(worker, reason);
 }
 
-void Home::release(Worker& worker) noexcept {
-  Slot& slot = slots_[worker.id.index()];
-  slot.worker = nullptr;
+void Home::release(Worker& worker, const Status& reason) noexcept {
+  Slot& its = slot(worker.id.index());
+  its.worker = nullptr;
   free_slots_.push_back(worker.id.index());
   live_.store(live_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
-  while (EnvelopePtr unread = worker.mailbox.take_first(nullptr, 0)) {
+  // From here on it is gone for everybody. What it still says while its frames are destroyed comes before
+  // the news of its end.
+  if (worker.body) worker.destroy_body();
+  while (EnvelopePtr unread = worker.mailbox.take_any()) {
     if (unread->kind == v1::REQUEST) refuse(*unread, Status(Code::unavailable, "the worker ended"));
   }
-  delete &worker;
+  if (!senders_.empty()) let_senders_in(worker);
+  if (worker.bonds != nullptr) dissolve(worker, reason);
+  worker.destroy();
 }
 
-void Home::end(Worker& worker) noexcept { release(worker); }
+void Home::end(Worker& worker, Status reason) noexcept {
+  if (Shard::current() != &shard_ || !shard_.runs(worker)) return release(worker, reason);
+  node_.run_on(shard_.index(), [id = worker.id, reason = std::move(reason)](Home& home) {
+    if (Worker* still = home.find(id)) home.release(*still, reason);
+  });
+}
+
+template <class Visit>
+void Home::each_worker(Visit&& visit) {
+  for (std::uint32_t index = 0; index < slots_; ++index) {
+    if (Worker* worker = slot(index).worker) visit(*worker);
+  }
+}
 
 void Home::stop_all() noexcept {
-  all_.each([](Worker& worker) { worker.stop.request(); });
+  each_worker([](Worker& worker) { worker.stop.request(); });
 }
 
 void Home::stop_idle() noexcept {
-  all_.each([](Worker& worker) {
+  each_worker([](Worker& worker) {
     if (worker.handled == nullptr || worker.handled->streaming()) worker.stop.request();
   });
 }
 
 void Home::end_all() noexcept {
-  while (!all_.empty()) release(all_.front());
+  while (live_.load(std::memory_order_relaxed) != 0) {
+    each_worker([this](Worker& worker) { release(worker, exit_reason::shutdown("its node stopped")); });
+  }
 }
 
 void Home::receive(EnvelopePtr envelope) noexcept {
@@ -144,25 +183,108 @@ void Home::receive(EnvelopePtr envelope) noexcept {
     }
     case v1::REQUEST:
       if (!envelope->to) return begin_call(std::move(envelope));
-      break;
+      return receive_message(std::move(envelope));
+    case v1::MESSAGE:
+      return receive_message(std::move(envelope));
+    case v1::MONITOR:
+    case v1::DEMONITOR:
+    case v1::DOWN:
+    case v1::LINK:
+    case v1::UNLINK:
+    case v1::UNLINK_ACK:
+    case v1::EXIT:
+      return receive_signal(std::move(envelope));
     default:
-      break;
+      return node_.dead_letter(DeadLetter::unknown_kind, *envelope);
   }
-  Worker* worker = find(envelope->to);
+}
+
+void Home::receive_message(EnvelopePtr envelope) noexcept {
+  Worker* const worker = find(envelope->to);
   if (worker == nullptr) {
-    node_.count_dead_letter();
-    if (envelope->kind == v1::REQUEST)
-      refuse(*envelope, Status(Code::not_found, "no such worker: it has ended"));
+    node_.dead_letter(DeadLetter::no_such_worker, *envelope);
+    if (envelope->kind == v1::REQUEST) refuse(*envelope, exit_reason::noproc());
     return;
   }
-  Envelope& arrived = *envelope;
-  if (!worker->mailbox.push(envelope)) {
-    node_.count_dead_letter();
-    if (envelope->kind == v1::REQUEST)
-      refuse(*envelope, Status(Code::resource_exhausted, "the worker's mailbox is full"));
-    return;
+  if (worker->wants == nullptr && !worker->mailbox.has_room_for(*envelope)) [[unlikely]]
+    return find_no_room(*worker, std::move(envelope));
+  reach(*worker, std::move(envelope));
+}
+
+void Home::reach(Worker& worker, EnvelopePtr envelope) noexcept {
+  ++worker.received;
+  if (worker.wants != nullptr && worker.wants(*envelope)) {
+    worker.hand_over(std::move(envelope));
+  } else {
+    worker.mailbox.push(std::move(envelope));
   }
-  if (worker->receiver != nullptr) worker->receiver->arrived(arrived);
+}
+
+void Home::find_no_room(Worker& worker, EnvelopePtr envelope) noexcept {
+  switch (worker.mailbox.limits().overflow) {
+    case Overflow::drop_oldest: {
+      // Whatever it takes: one large message may need the room of many small ones.
+      while (worker.mailbox.size() > 0 && !worker.mailbox.has_room_for(*envelope)) {
+        const EnvelopePtr oldest = worker.mailbox.take_any();
+        node_.dead_letter(DeadLetter::mailbox_full, *oldest);
+        if (oldest->kind == v1::REQUEST)
+          refuse(*oldest, Status(Code::resource_exhausted, "newer requests took its place"));
+      }
+      return reach(worker, std::move(envelope));
+    }
+    case Overflow::end_worker:
+      node_.dead_letter(DeadLetter::mailbox_full, *envelope);
+      if (envelope->kind == v1::REQUEST) refuse(*envelope, exit_reason::overload());
+      return end(worker, exit_reason::overload());
+    case Overflow::reject:
+    case Overflow::drop_newest:
+      node_.dead_letter(DeadLetter::mailbox_full, *envelope);
+      if (envelope->kind == v1::REQUEST)
+        refuse(*envelope, Status(Code::resource_exhausted, "the worker's mailbox is full"));
+      return;
+  }
+}
+
+Status Home::try_send(NodeId to_node, EnvelopePtr& envelope) {
+  if (to_node == node_.id() && envelope->to.shard() == shard_.index() && envelope->to) {
+    Worker* const worker = find(envelope->to);
+    if (worker == nullptr) {
+      node_.dead_letter(DeadLetter::no_such_worker, *envelope);
+      return exit_reason::noproc();
+    }
+    if (worker->wants == nullptr && !worker->mailbox.has_room_for(*envelope) &&
+        worker->mailbox.limits().overflow == Overflow::reject) {
+      return {Code::resource_exhausted, "the worker's mailbox is full"};
+    }
+  }
+  send(to_node, std::move(envelope));
+  return {};
+}
+
+void Home::send_when_there_is_room(WorkerId to, SendInWaiting& waiting) {
+  senders_[to].push_back(waiting);
+  if (Worker* worker = find(to)) worker->senders_wait = true;
+}
+
+// Of a worker that took a message, or that is gone.
+void Home::let_senders_in(Worker& worker) noexcept {
+  const auto found = senders_.find(worker.id);
+  if (found == senders_.end()) return;
+  const bool gone = find(worker.id) == nullptr;
+  while (!found->second.empty()) {
+    SendInWaiting& first = found->second.front();
+    if (!gone && !worker.mailbox.has_room_for(*first.envelope)) return;
+    first.unlink();
+    if (gone) {
+      node_.dead_letter(DeadLetter::no_such_worker, *first.envelope);
+      first.sent(exit_reason::noproc());
+    } else {
+      reach(worker, std::move(first.envelope));
+      first.sent({});
+    }
+  }
+  worker.senders_wait = false;
+  senders_.erase(found);
 }
 
 void Home::answer(EnvelopePtr envelope) noexcept {
@@ -170,8 +292,7 @@ void Home::answer(EnvelopePtr envelope) noexcept {
   PendingCall* call = index < calls_.size() ? calls_[index].call : nullptr;
   // Only who was asked may answer; what fails on the way there is answered in its name.
   if (call == nullptr || call->id != envelope->call || call->callee != envelope->from.node) {
-    ++late_replies_;
-    return;
+    return node_.dead_letter(DeadLetter::late, *envelope);
   }
   if (envelope->kind != v1::ITEM) remove_call(*call);
   call->answered(std::move(envelope));
@@ -234,7 +355,7 @@ void Home::begin_call(EnvelopePtr request) noexcept {
     return refuse(*request, Status(Code::deadline_exceeded, name + " was asked for too late to start"));
   }
   Worker& worker = make_worker(method->name.c_str());
-  start(worker, method->handle(Self(worker), method->service, method, std::move(request)));
+  start(worker, method->handle(Self(worker, Self::newborn), method->service, method, std::move(request)));
 }
 
 void Home::send(NodeId to_node, EnvelopePtr envelope) {
@@ -242,12 +363,20 @@ void Home::send(NodeId to_node, EnvelopePtr envelope) {
   if (to_node == node_.id()) {
     unsigned to_shard = envelope->to.shard();
     if (!envelope->to) {
-      if (envelope->kind == v1::CANCEL) return node_.deliver(std::move(envelope));
+      if (envelope->kind == v1::CANCEL || envelope->kind == v1::MESSAGE)
+        return node_.deliver(std::move(envelope));
       if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{node_.name(), node_.role()};
       to_shard = envelope->kind == v1::REQUEST ? node_.least_loaded() : shard_.index();
     }
     if (to_shard == shard_.index()) return receive(std::move(envelope));
-    if (to_shard < node_.shards()) node_.home(to_shard).shard().post(envelope.release());
+    if (to_shard < node_.shards()) {
+      node_.home(to_shard).shard().post(envelope.release());
+    } else {
+      node_.dead_letter(DeadLetter::no_such_worker, *envelope);
+      if (envelope->kind == v1::MONITOR)
+        send_signal(v1::DOWN, {node_.id(), envelope->to}, envelope->from, envelope->call,
+                    exit_reason::noproc());
+    }
     return;
   }
   const std::size_t size = envelope->payload_size();
@@ -296,6 +425,7 @@ void Home::peer_lost(NodeId lost, const Status& reason) noexcept {
     error->extra().status = reason;
     answer(std::move(error));
   }
+  bonds_lost(lost, reason);
 }
 
 void Home::handling(Worker& worker, const Address& caller, std::uint64_t call) {

@@ -4,10 +4,13 @@
 // and the envelopes on their way out. Used on the shard's thread only, except where said.
 #pragma once
 
+#include <array>
 #include <cstdint>
-#include <deque>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "node/runtime/shard.hpp"
@@ -32,6 +35,16 @@ class PendingCall {
   ~PendingCall() = default;
 };
 
+// A message that waits for room in a mailbox of this shard.
+struct SendInWaiting : ListHook {
+  EnvelopePtr envelope;
+  // It is in the mailbox, or lost with the worker that it was for.
+  virtual void sent(Status status) noexcept = 0;
+
+ protected:
+  ~SendInWaiting() = default;
+};
+
 class Home {
  public:
   Home(Node& node, Shard& shard) noexcept;
@@ -46,11 +59,17 @@ class Home {
   [[nodiscard]] Node& node() noexcept { return node_; }
   [[nodiscard]] Shard& shard() noexcept { return shard_; }
 
-  // Makes a worker without a body; start() gives it one and queues it.
+  // Makes a worker without a body; start() gives it one and queues it. Throws std::bad_alloc.
   Worker& make_worker(const char* kind);
   void start(Worker& worker, Task<> body);
-  // Ends a worker at once, wherever it is suspended. Not the running one.
-  void end(Worker& worker) noexcept;
+  // Makes a worker that runs `function(Self, arguments...)`. What that throws leaves no worker behind.
+  template <class Function, class... Arguments>
+  Worker& spawn(const char* kind, Function& function, Arguments&&... arguments);
+  // Ends a worker, wherever it is suspended; the running one as soon as it waits. Those who watch it
+  // hear `reason`.
+  void end(Worker& worker, Status reason) noexcept;
+  // Frames of this kind are so large; the next worker of it has room for one.
+  void learn_frame_size(const char* kind, std::size_t bytes) noexcept;
   // Asks every worker to stop; those that do not are ended by end_all().
   void stop_all() noexcept;
   // The same for all but handlers of calls that end by themselves.
@@ -67,6 +86,26 @@ class Home {
 
   // Sends from this shard, to a worker, method or name at `node` (this one too).
   void send(NodeId node, EnvelopePtr envelope);
+  // A message to a worker. RESOURCE_EXHAUSTED when its mailbox is known to be full: `envelope` is then
+  // still the caller's. NOT_FOUND when it is known to be gone.
+  [[nodiscard]] Status try_send(NodeId node, EnvelopePtr& envelope);
+  // A message that try_send() found no room for: sent when there is some, then `wakeup` is resumed.
+  void send_when_there_is_room(WorkerId to, SendInWaiting& waiting);
+  void let_senders_in(Worker& worker) noexcept;
+
+  // Bonds (bonds.cpp). `worker` is one of this shard; the other may be anywhere, or gone.
+  // It gets one v1::Down, at once when there is no such worker.
+  [[nodiscard]] MonitorRef monitor(Worker& worker, Address target);
+  // No Down of `ref` is received after it, also none that waits in the mailbox.
+  void demonitor(Worker& worker, MonitorRef ref) noexcept;
+  void link(Worker& worker, Address peer);
+  void unlink(Worker& worker, Address peer) noexcept;
+  // One v1::NodeDown when the session with `target` ends, or cannot be made.
+  void monitor_node(Worker& worker, NodeId target);
+  // The explicit exit signal.
+  void exit(const Worker& from, Address to, Status reason);
+  // Watches or links `worker`, which was not started yet, on behalf of who spawns it.
+  void bind(Worker& worker, Address spawner, std::uint64_t monitor, bool link);
   // Hands what was sent to other nodes to the link. After each turn.
   void flush();
 
@@ -81,12 +120,16 @@ class Home {
   void handling(Worker& worker, const Address& caller, std::uint64_t call);
   void handled(const Address& caller, std::uint64_t call) noexcept;
 
-  [[nodiscard]] std::uint64_t late_replies() const noexcept { return late_replies_; }
-
  private:
   struct Slot {
     Worker* worker = nullptr;
     std::uint32_t generation = 0;
+  };
+  static constexpr std::uint32_t slots_per_chunk = 1024;
+  using Chunk = std::array<Slot, slots_per_chunk>;
+  struct FrameSize {
+    const char* kind = nullptr;
+    std::uint32_t bytes = 0;
   };
   struct CallSlot {
     PendingCall* call = nullptr;
@@ -105,7 +148,26 @@ class Home {
   struct Ender;  // the coroutine that every worker's body continues with when it ends
 
   void finish(Worker& worker) noexcept;
-  void release(Worker& worker) noexcept;
+  void release(Worker& worker, const Status& reason) noexcept;
+  [[nodiscard]] Slot& slot(std::uint32_t index) noexcept {
+    return (*chunks_[index / slots_per_chunk])[index % slots_per_chunk];
+  }
+  template <class Visit>
+  void each_worker(Visit&& visit);
+  [[nodiscard]] FrameSize& frame_size_of(const char* kind) noexcept;
+  void receive_message(EnvelopePtr envelope) noexcept;
+  void reach(Worker& worker, EnvelopePtr envelope) noexcept;
+  void find_no_room(Worker& worker, EnvelopePtr envelope) noexcept;
+  void receive_signal(EnvelopePtr envelope) noexcept;
+  void exit_arrived(Worker& worker, Address from, Status reason, bool by_link) noexcept;
+  void down_arrived(Worker& worker, std::uint64_t ref, const Status& reason) noexcept;
+  void send_signal(v1::Kind kind, Address from, Address to, std::uint64_t call, Status reason = {},
+                   std::uint32_t flags = 0) noexcept;
+  void tied_to(NodeId node, const Worker& worker);
+  void dissolve(Worker& worker, const Status& reason) noexcept;
+  void bonds_lost(NodeId node, const Status& reason) noexcept;
+  void node_down_arrived(Worker& worker, NodeId node, const Status& reason) noexcept;
+  void tell_node_down(Worker& worker, NodeId node, const Status& reason) noexcept;
   void answer(EnvelopePtr envelope) noexcept;
   void begin_call(EnvelopePtr request) noexcept;
   // Answers a request with an error, in the name of another node when it could not be sent there.
@@ -114,17 +176,21 @@ class Home {
 
   Node& node_;
   Shard& shard_;
-  std::vector<Slot> slots_;
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  std::uint32_t slots_ = 0;  // in use, now or once
   std::vector<std::uint32_t> free_slots_;
-  List<Worker> all_;
   std::atomic<std::size_t> live_{0};  // written by the shard
+  std::array<FrameSize, 64> frame_sizes_{};
+  // Workers with bonds to workers of another node, for the day that it is lost. May name some without.
+  std::unordered_map<NodeId, std::unordered_set<WorkerId>> tied_;
+  std::unordered_map<NodeId, std::unordered_set<WorkerId>> node_watchers_;
+  std::unordered_map<WorkerId, List<SendInWaiting>> senders_;  // by the worker whose mailbox is full
+  std::uint64_t next_ref_ = 1;
   std::vector<CallSlot> calls_;
   std::vector<std::uint32_t> free_calls_;
   std::unordered_map<CallKey, Worker*, CallKeyHash> handled_;
   std::unordered_map<NodeId, std::string> outgoing_;
   std::unique_ptr<Ender> ender_;
-  Worker* finished_ = nullptr;
-  std::uint64_t late_replies_ = 0;
 };
 
 }  // namespace cobus

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/worker/node.hpp"
 
+#include <fmt/format.h>
 #include <pthread.h>
 #include <spdlog/spdlog.h>
 
@@ -271,9 +272,46 @@ void Node::deliver(EnvelopePtr envelope) {
     }
     return;
   }
+  if (!envelope->to && envelope->kind == v1::MESSAGE) {
+    const Address named = whereis(envelope->extra().to_name);
+    if (!named) return dead_letter(DeadLetter::no_such_name, *envelope);
+    envelope->to = named.worker;
+  }
   const unsigned to = envelope->to ? envelope->to.shard() : least_loaded();
-  if (to >= shards()) return count_dead_letter();
-  places_[to]->shard.post(envelope.release());
+  if (to < shards()) {
+    places_[to]->shard.post(envelope.release());
+  } else if (envelope->kind == v1::MONITOR || envelope->kind == v1::LINK || envelope->kind == v1::UNLINK) {
+    places_[0]->shard.post(envelope.release());  // answers for the worker that never was
+  } else {
+    dead_letter(DeadLetter::no_such_worker, *envelope);
+  }
+}
+
+void Node::dead_letter(DeadLetter why, const Envelope& envelope) noexcept {
+  dead_letters_.add(why, id(), envelope.from, Address{id(), envelope.to}, envelope.extra().to_name,
+                    envelope.type, clock().now());
+}
+
+Status Node::register_name(const std::string& name, Address worker) {
+  if (name.empty() || name.size() > limits::name_bytes_max)
+    return {Code::invalid_argument, fmt::format("a name has 1 to {} bytes", limits::name_bytes_max)};
+  const std::scoped_lock lock(names_mutex_);
+  const auto [found, added] = names_.try_emplace(name, worker);
+  if (added) return {};
+  return {Code::already_exists,
+          fmt::format("worker {} is registered as '{}'", to_string(found->second), name)};
+}
+
+void Node::forget_name(const std::string& name, Address worker) noexcept {
+  const std::scoped_lock lock(names_mutex_);
+  const auto found = names_.find(name);
+  if (found != names_.end() && found->second == worker) names_.erase(found);
+}
+
+Address Node::whereis(std::string_view name) const {
+  const std::scoped_lock lock(names_mutex_);
+  const auto found = names_.find(name);
+  return found == names_.end() ? Address{} : found->second;
 }
 
 void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
@@ -298,12 +336,18 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
 
 void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) {
   const auto fail_call = [&](const EnvelopeView& view) {
-    if (view.header.kind != v1::REQUEST) return count_dead_letter();
+    const v1::Kind kind = view.header.kind;
+    if (kind != v1::REQUEST && kind != v1::MONITOR && kind != v1::LINK) {
+      if (kind != v1::MESSAGE && kind != v1::REPLY && kind != v1::ITEM) return;
+      return dead_letters_.add(DeadLetter::not_delivered, id(), Address{id(), WorkerId{view.header.from}},
+                               Address{node, WorkerId{view.header.to}}, view.header.to_name,
+                               TypeId{view.header.type}, clock().now());
+    }
     auto error = std::make_unique<SignalEnvelope>();
-    error->kind = v1::ERROR;
-    error->from = Address{node, WorkerId{}};
+    error->kind = kind == v1::REQUEST ? v1::ERROR : kind == v1::MONITOR ? v1::DOWN : v1::EXIT;
+    error->from = Address{node, kind == v1::REQUEST ? WorkerId{} : WorkerId{view.header.to}};
     error->to = WorkerId{view.header.from};
-    error->call = view.header.call;
+    error->call = kind == v1::LINK ? 0 : view.header.call;
     error->extra().status = reason;
     if (reason.code() == Code::unavailable) error->extra().status.with("cause", "connection");
     deliver(std::move(error));

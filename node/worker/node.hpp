@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,6 +20,7 @@
 #include "node/runtime/loop.hpp"
 #include "node/runtime/offload.hpp"
 #include "node/runtime/shard.hpp"
+#include "node/worker/dead_letter.hpp"
 #include "node/worker/home.hpp"
 #include "node/worker/service.hpp"
 
@@ -134,10 +136,17 @@ class Node final : public link::LinkEvents {
 
   // What a peer's session proved; nothing when it has none now. Any thread.
   [[nodiscard]] std::optional<link::PeerInfo> peer(NodeId node) const;
-  [[nodiscard]] std::uint64_t dead_letters() const noexcept {
-    return dead_letters_.load(std::memory_order_relaxed);
-  }
-  void count_dead_letter() noexcept { dead_letters_.fetch_add(1, std::memory_order_relaxed); }
+  // Messages that reached nobody. Any thread.
+  [[nodiscard]] const DeadLetters& dead_letters() const noexcept { return dead_letters_; }
+  void dead_letter(DeadLetter why, const Envelope& envelope) noexcept;
+
+  // Names of workers of this node. Any thread. ALREADY_EXISTS; INVALID_ARGUMENT when it is empty or longer
+  // than limits::name_bytes_max.
+  [[nodiscard]] Status register_name(const std::string& name, Address worker);
+  // Does nothing when it is another's.
+  void forget_name(const std::string& name, Address worker) noexcept;
+  // Empty when nobody has it.
+  [[nodiscard]] Address whereis(std::string_view name) const;
   // It stops: what runs may end, nothing new begins. Any thread.
   [[nodiscard]] bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
   // Calls of other nodes and of this one that are handled here now. Any thread.
@@ -188,7 +197,10 @@ class Node final : public link::LinkEvents {
   Resolver* resolver_ = nullptr;
   std::vector<PeerListener*> listeners_;
   std::atomic<TrafficObserver*> observer_{nullptr};
-  std::atomic<std::uint64_t> dead_letters_{0};
+  DeadLetters dead_letters_;
+
+  mutable std::mutex names_mutex_;
+  std::map<std::string, Address, std::less<>> names_;  // guarded by names_mutex_
 
   mutable std::mutex peers_mutex_;
   std::unordered_map<NodeId, link::PeerInfo> peers_;  // guarded by peers_mutex_
@@ -204,8 +216,7 @@ class Node final : public link::LinkEvents {
 template <class Function, class... Arguments>
 void Node::spawn(const char* kind, Function function, Arguments... arguments) {
   run_on(least_loaded(), [kind, function, ... arguments = std::move(arguments)](Home& home) mutable {
-    Worker& made = home.make_worker(kind);
-    home.start(made, function(Self(made), std::move(arguments)...));
+    home.spawn(kind, function, std::move(arguments)...);
   });
 }
 

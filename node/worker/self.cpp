@@ -5,18 +5,83 @@
 
 namespace cobus {
 
-Address Self::address() const noexcept { return Address{worker_->home.node().id(), worker_->id}; }
+// The wait for room in a mailbox of this shard.
+class Sent::ForRoom final : public Waiting, public SendInWaiting {
+ public:
+  bool begin(Home& home, WorkerId to, EnvelopePtr its_envelope, std::coroutine_handle<> coroutine) {
+    envelope = std::move(its_envelope);
+    if (!park(coroutine, never)) return false;
+    home.send_when_there_is_room(to, *this);
+    return true;
+  }
+  void sent(Status status) noexcept override {
+    status_ = std::move(status);
+    wake(Cause::event);
+  }
+  [[nodiscard]] Status outcome() {
+    if (cause() == Cause::stop) return {Code::cancelled, "stopped while it waited for room in a mailbox"};
+    return std::move(status_);
+  }
 
-Status Self::dispatch(Address to, EnvelopePtr envelope) const {
-  if (!to) return {Code::invalid_argument, "an empty address: nobody to send to"};
-  if (envelope->payload_size() > limits::payload_bytes_max) {
-    return {Code::resource_exhausted,
+ private:
+  Status status_;
+};
+
+Sent::Sent(Worker& from, Address to, EnvelopePtr envelope) noexcept
+    : from_(from), to_(to.worker), envelope_(std::move(envelope)) {
+  status_ = Self(from).dispatch(to, envelope_);
+  if (status_.code() != Code::resource_exhausted) envelope_.reset();
+}
+
+Sent::~Sent() = default;
+
+bool Sent::await_suspend(std::coroutine_handle<> coroutine) {
+  if (to_ == from_.id) return false;  // nobody else would make room
+  waiting_ = std::make_unique<ForRoom>();
+  return waiting_->begin(from_.home(), to_, std::move(envelope_), coroutine);
+}
+
+Status Sent::await_resume() { return waiting_ != nullptr ? waiting_->outcome() : std::move(status_); }
+
+Address Self::address() const noexcept { return Address{node().id(), worker().id}; }
+
+Status Self::dispatch(Address to, EnvelopePtr& envelope) const {
+  if (!to && envelope->extra().to_name.empty())
+    return {Code::invalid_argument, "an empty address: nobody to send to"};
+  Home& home = worker().home();
+  if (to.node != home.node().id() && envelope->payload_size() > limits::payload_bytes_max) {
+    return {Code::out_of_range,
             "the message is larger than " + std::to_string(limits::payload_bytes_max) + " bytes"};
   }
   envelope->from = address();
   envelope->to = to.worker;
-  worker_->home.send(to.node, std::move(envelope));
+  return home.try_send(to.node, envelope);
+}
+
+MonitorRef Self::monitor(Address target) const { return worker().home().monitor(worker(), target); }
+void Self::demonitor(MonitorRef monitor) const noexcept { worker().home().demonitor(worker(), monitor); }
+void Self::link(Address peer) const { worker().home().link(worker(), peer); }
+void Self::unlink(Address peer) const noexcept { worker().home().unlink(worker(), peer); }
+void Self::trap_exits(bool trap) const { worker().bonded().trap_exits = trap; }
+void Self::exit(Address target, Status reason) const {
+  worker().home().exit(worker(), target, std::move(reason));
+}
+void Self::monitor_node(NodeId node) const { worker().home().monitor_node(worker(), node); }
+
+Status Self::register_name(std::string name) const {
+  Bonds& bonds = worker().bonded();
+  if (!bonds.name.empty())
+    return {Code::failed_precondition, "the worker is registered as '" + bonds.name + "'"};
+  if (Status registered = node().register_name(name, address()); !registered.ok()) return registered;
+  bonds.name = std::move(name);
   return {};
+}
+
+Address Self::whereis(std::string_view name) const { return node().whereis(name); }
+
+void Self::limit_mailbox(MailboxLimits limits) const {
+  worker().bonded().mailbox = limits;
+  worker().mailbox.use(worker().bonds->mailbox);
 }
 
 }  // namespace cobus

@@ -4,16 +4,18 @@
 // value. Valid inside that worker's coroutines and nowhere else.
 #pragma once
 
-#include <array>
-#include <optional>
-#include <tuple>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
-#include <variant>
 
 #include "node/runtime/await.hpp"
 #include "node/runtime/task.hpp"
+#include "node/worker/bonds.hpp"
 #include "node/worker/envelope.hpp"
+#include "node/worker/exit_reason.hpp"
 #include "node/worker/home.hpp"
 
 namespace cobus {
@@ -21,148 +23,287 @@ namespace cobus {
 // A message that was received: who sent it, and which of the awaited types it is.
 template <class... Messages>
 class Received {
+  template <class First, class...>
+  struct Only {
+    using Type = First;
+  };
+  using Sole = typename Only<Messages...>::Type;
+
  public:
-  Received(Address from, std::variant<Messages...> body) : from_(from), body_(std::move(body)) {}
-  [[nodiscard]] Address from() const noexcept { return from_; }
+  explicit Received(EnvelopePtr envelope) noexcept : envelope_(std::move(envelope)) {}
+  [[nodiscard]] Address from() const noexcept { return envelope_->from; }
   // The message when it is a `Message`, else null. Lives as long as *this.
   template <class Message>
   [[nodiscard]] Message* as() noexcept {
-    return std::get_if<Message>(&body_);
+    return envelope_->type == type_id_of<Message>() ? &static_cast<TypedEnvelope<Message>&>(*envelope_).body
+                                                    : nullptr;
   }
   // Of the only type that was awaited.
   [[nodiscard]] auto& operator*() noexcept
     requires(sizeof...(Messages) == 1)
   {
-    return std::get<0>(body_);
+    return static_cast<TypedEnvelope<Sole>&>(*envelope_).body;
   }
   [[nodiscard]] auto* operator->() noexcept
     requires(sizeof...(Messages) == 1)
   {
-    return &std::get<0>(body_);
+    return &static_cast<TypedEnvelope<Sole>&>(*envelope_).body;
   }
 
  private:
-  Address from_;
-  std::variant<Messages...> body_;
+  EnvelopePtr envelope_;
 };
 
 // The wait for a message of certain types; see Self::receive.
 template <class... Messages>
-class [[nodiscard]] Receive : Waiting, Receiver {
+class [[nodiscard]] Receive {
  public:
-  Receive(Worker& worker, Duration timeout) noexcept : worker_(worker), timeout_(timeout) {}
+  explicit Receive(Worker& worker) noexcept : worker_(worker) {}
+  Receive(const Receive&) = delete;
+  Receive& operator=(const Receive&) = delete;
   ~Receive() {
-    if (worker_.receiver == this) worker_.receiver = nullptr;
+    if (waiting_) give_up();
   }
-  [[nodiscard]] bool await_ready() {
-    envelope_ = worker_.mailbox.take_first(types().data(), sizeof...(Messages));
-    return envelope_ != nullptr;
+  [[nodiscard]] bool await_ready() noexcept {
+    COBUS_CHECK(worker_.wants == nullptr);
+    worker_.handed = worker_.take(&wanted);
+    return worker_.handed != nullptr;
   }
   bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
-    COBUS_CHECK(worker_.receiver == nullptr);
-    worker_.receiver = this;
-    const TimePoint until = timeout_ < Duration(0) ? never : worker_.shard->clock().now() + timeout_;
-    return park(coroutine, until);
+    Strand& strand = Shard::strand();
+    if (strand.stop.requested()) return false;
+    worker_.wants = &wanted;
+    worker_.wakeup.coroutine = coroutine;
+    worker_.wakeup.strand = &strand;
+    strand.stop.add(worker_.on_stop);
+    waiting_ = true;
+    return true;
   }
   [[nodiscard]] Result<Received<Messages...>> await_resume() {
-    if (worker_.receiver == this) worker_.receiver = nullptr;
-    if (envelope_ == nullptr) envelope_ = worker_.mailbox.take_first(types().data(), sizeof...(Messages));
-    if (envelope_ == nullptr) {
-      if (cause() == Cause::stop) return fail(Code::cancelled, "stopped while it waited for a message");
-      return fail(Code::deadline_exceeded, "no message came in time");
-    }
-    Result<Received<Messages...>> received = fail(Code::internal, "");
-    static_cast<void>((decode<Messages>(received) || ...));
-    return received;
+    waiting_ = false;
+    EnvelopePtr envelope = std::move(worker_.handed);
+    if (envelope == nullptr) return fail(nothing_came());
+    Status unpacked;
+    static_cast<void>(
+        ((envelope->type == type_id_of<Messages>() ? (unpacked = unpack<Messages>(envelope), true) : false) ||
+         ...));
+    if (!unpacked.ok()) return fail(std::move(unpacked));
+    return Received<Messages...>(std::move(envelope));
   }
 
  private:
-  static const std::array<TypeId, sizeof...(Messages)>& types() {
-    static const std::array<TypeId, sizeof...(Messages)> ids{type_id_of<Messages>()...};
-    return ids;
+  static bool wanted(const Envelope& envelope) noexcept {
+    return ((envelope.type == type_id_of<Messages>()) || ...);
   }
-  void arrived(Envelope& envelope) noexcept override {
-    for (const TypeId wanted : types()) {
-      if (envelope.type == wanted) return wake(Cause::event);
-    }
+  [[nodiscard]] static Status nothing_came() {
+    if (Shard::strand().stop.requested()) return {Code::cancelled, "stopped while it waited for a message"};
+    return {Code::deadline_exceeded, "no message came in time"};
   }
-  template <class Message>
-  bool decode(Result<Received<Messages...>>& received) {
-    if (envelope_->type != type_id_of<Message>()) return false;
-    Result<Message> message = take<Message>(*envelope_);
-    if (message) {
-      received = Received<Messages...>(envelope_->from, std::variant<Messages...>(std::move(*message)));
-    } else {
-      received = fail(std::move(message).error());
-    }
-    return true;
+  // The waiting frame is destroyed: what it was given and did not read is the next one's.
+  void give_up() noexcept {
+    worker_.wants = nullptr;
+    worker_.wakeup.unlink();
+    worker_.on_stop.unlink();
+    if (worker_.handed != nullptr) worker_.mailbox.push_front(std::move(worker_.handed));
   }
 
   Worker& worker_;
-  Duration timeout_;
-  EnvelopePtr envelope_;
+  bool waiting_ = false;
 };
 
-// A send that completes at once: there is room, or the status says why not.
-class [[nodiscard]] Sent {
+// The same, at most for a while.
+template <class... Messages>
+class [[nodiscard]] TimedReceive : public Receive<Messages...> {
  public:
-  explicit Sent(Status status) noexcept : status_(std::move(status)) {}
-  [[nodiscard]] bool await_ready() const noexcept { return true; }
-  void await_suspend(std::coroutine_handle<>) const noexcept {}
-  [[nodiscard]] Status await_resume() noexcept { return std::move(status_); }
+  TimedReceive(Worker& worker, Duration timeout) noexcept
+      : Receive<Messages...>(worker), timer_(worker), timeout_(timeout) {}
+  bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
+    if (!Receive<Messages...>::await_suspend(coroutine)) return false;
+    Shard& shard = *timer_.worker.shard;
+    if (timeout_ >= Duration(0)) shard.timers().start(timer_, shard.clock().now() + timeout_);
+    return true;
+  }
+  [[nodiscard]] Result<Received<Messages...>> await_resume() {
+    timer_.cancel();
+    return Receive<Messages...>::await_resume();
+  }
 
  private:
+  struct OnTime : Timer {
+    explicit OnTime(Worker& of) noexcept
+        : Timer([](Timer& timer) { static_cast<OnTime&>(timer).worker.wake_empty(); }), worker(of) {}
+    Worker& worker;
+  } timer_;
+  Duration timeout_;
+};
+
+// A send: completes at once when there is room, and waits for it while the receiver is of this shard and
+// its mailbox is full.
+class [[nodiscard]] Sent {
+ public:
+  Sent(Worker& from, Address to, EnvelopePtr envelope) noexcept;
+  Sent(const Sent&) = delete;
+  Sent& operator=(const Sent&) = delete;
+  ~Sent();
+  [[nodiscard]] bool await_ready() const noexcept { return envelope_ == nullptr; }
+  bool await_suspend(std::coroutine_handle<> coroutine);
+  [[nodiscard]] Status await_resume();
+
+ private:
+  class ForRoom;
+  Worker& from_;
+  WorkerId to_;
+  EnvelopePtr envelope_;  // null: it is sent, or will never be
   Status status_;
+  std::unique_ptr<ForRoom> waiting_;
+};
+
+// What spawn_monitor gives.
+struct Spawned {
+  Address address;
+  MonitorRef monitor;
 };
 
 class Self {
  public:
-  explicit Self(Worker& worker) noexcept : worker_(&worker) {}
+  explicit Self(Worker& worker) noexcept : worker_(reinterpret_cast<std::uintptr_t>(&worker)) {}
+  // For the first coroutine of a worker, whose frame lies in the worker's own memory.
+  struct Newborn {};
+  static constexpr Newborn newborn{};
+  Self(Worker& worker, Newborn) noexcept : worker_(reinterpret_cast<std::uintptr_t>(&worker) | newborn_bit) {}
+  Self(const Self& other) noexcept : worker_(other.worker_ & ~newborn_bit) {}
+  Self& operator=(const Self& other) noexcept {
+    worker_ = other.worker_ & ~newborn_bit;
+    return *this;
+  }
+  ~Self() = default;
 
   [[nodiscard]] Address address() const noexcept;
-  [[nodiscard]] Node& node() const noexcept { return worker_->home.node(); }
-  [[nodiscard]] Worker& worker() const noexcept { return *worker_; }
-  [[nodiscard]] bool stop_requested() const noexcept { return worker_->stop.requested(); }
+  [[nodiscard]] Node& node() const noexcept { return worker().home().node(); }
+  [[nodiscard]] Worker& worker() const noexcept { return *reinterpret_cast<Worker*>(worker_ & ~newborn_bit); }
+  [[nodiscard]] bool stop_requested() const noexcept { return worker().stop.requested(); }
 
-  // The next message of one of the types; others stay queued in order. DEADLINE_EXCEEDED after
-  // `timeout` (negative: none), CANCELLED once the worker is asked to stop, INVALID_ARGUMENT for a
-  // message whose bytes are malformed (it is gone then). One receive at a time.
+  // The next message of one of the types; others stay queued in order. CANCELLED once the worker is asked
+  // to stop, INVALID_ARGUMENT for a message whose bytes are malformed (it is gone then). One receive at
+  // a time.
   template <class... Messages>
-  [[nodiscard]] Receive<Messages...> receive(Duration timeout = Duration(-1)) const noexcept {
-    return Receive<Messages...>(*worker_, timeout);
+  [[nodiscard]] Receive<Messages...> receive() const noexcept {
+    return Receive<Messages...>(worker());
+  }
+  // The same; DEADLINE_EXCEEDED after `timeout` (negative: none).
+  template <class... Messages>
+  [[nodiscard]] TimedReceive<Messages...> receive(Duration timeout) const noexcept {
+    return TimedReceive<Messages...>(worker(), timeout);
   }
 
-  // Sends to a worker, here or elsewhere. Ok: it is on its way, in order with all else sent to that
-  // worker. To a worker that is gone it is counted as a dead letter.
+  // Sends to a worker, here or elsewhere. Ok: it is on its way, in order with all else sent to that worker.
+  // INVALID_ARGUMENT for an empty address, OUT_OF_RANGE for a message that is too large, NOT_FOUND when the
+  // receiver is known to be gone (then it is a dead letter, as it is when that is found out later).
+  // Waits for room while the receiver is of this shard and its mailbox is full; CANCELLED when this worker
+  // is asked to stop meanwhile: then it was not sent. RESOURCE_EXHAUSTED to oneself with a full mailbox.
   template <class Message>
-  [[nodiscard]] Sent send(Address to, Message message) const {
-    return Sent(try_send(to, std::move(message)));
+  [[nodiscard]] Sent send(Address to, Message&& message) const {
+    return Sent(worker(), to, enclose(std::forward<Message>(message)));
   }
+  // The same without waiting: RESOURCE_EXHAUSTED when the mailbox is known to be full.
   template <class Message>
-  [[nodiscard]] Status try_send(Address to, Message message) const {
-    return dispatch(to, std::make_unique<TypedEnvelope<Message>>(std::move(message)));
+  [[nodiscard]] Status try_send(Address to, Message&& message) const {
+    EnvelopePtr envelope = enclose(std::forward<Message>(message));
+    return dispatch(to, envelope);
+  }
+  // To the worker that is registered under `name` at `node`. A dead letter when there is none.
+  template <class Message>
+  [[nodiscard]] Status send_to_name(NodeId node, std::string name, Message&& message) const {
+    EnvelopePtr envelope = enclose(std::forward<Message>(message));
+    envelope->extra().to_name = std::move(name);
+    return dispatch(Address{node, WorkerId{}}, envelope);
   }
 
   // A new worker on this shard that runs `function(Self, arguments...)`, a coroutine function. Gives its
   // address at once; it starts when this worker waits. `kind` names it in reports; static storage.
+  // Throws std::bad_alloc, and whatever the function throws before its first suspension.
   template <class Function, class... Arguments>
   Address spawn(const char* kind, Function function, Arguments... arguments) const;
+  // The same, monitored or linked from its first instant.
+  template <class Function, class... Arguments>
+  Spawned spawn_monitor(const char* kind, Function function, Arguments... arguments) const;
+  template <class Function, class... Arguments>
+  Address spawn_link(const char* kind, Function function, Arguments... arguments) const;
 
-  // Ends this worker as soon as it waits next. Its calls are cancelled.
-  void stop() const noexcept { worker_->stop.request(); }
+  // Exactly one v1::Down tells when `target` has ended, with the reason, behind all that it sent here
+  // before; at once, with reason `noproc`, when there is no such worker. `noconnection` when its node is
+  // lost.
+  [[nodiscard]] MonitorRef monitor(Address target) const;
+  // No Down of this monitor comes any more, also none that waits already.
+  void demonitor(MonitorRef monitor) const noexcept;
+  // When one of the two ends abnormally, the other ends with the same reason, unless it traps exits.
+  // Idempotent. Linking to a worker that is gone is an exit with reason `noproc`.
+  void link(Address peer) const;
+  void unlink(Address peer) const noexcept;
+  // From now on the exits of linked workers, and those that others send, come as v1::Exit messages.
+  void trap_exits(bool trap) const;
+  // Sends an exit. exit_reason::kill() cannot be trapped; a normal one only those who trap notice.
+  void exit(Address target, Status reason) const;
+  // One v1::NodeDown when the session with `node` ends or cannot be made, after all Downs and Exits of its
+  // workers.
+  void monitor_node(NodeId node) const;
+
+  // Makes this worker known under `name` at its node, until it ends. ALREADY_EXISTS, and
+  // FAILED_PRECONDITION when it has a name.
+  [[nodiscard]] Status register_name(std::string name) const;
+  // The worker of this node with that name; empty when there is none.
+  [[nodiscard]] Address whereis(std::string_view name) const;
+  // Other bounds for this worker's mailbox.
+  void limit_mailbox(MailboxLimits limits) const;
+
+  // Asks this worker to stop: its waits end with CANCELLED.
+  void stop() const noexcept { worker().stop.request(); }
+
+  // Memory for the frame of a newborn worker's coroutine (node/runtime/task.hpp).
+  [[nodiscard]] void* room_for_frame(std::size_t bytes) const noexcept {
+    return (worker_ & newborn_bit) != 0 ? worker().room_for_frame(bytes) : nullptr;
+  }
 
  private:
-  [[nodiscard]] Status dispatch(Address to, EnvelopePtr envelope) const;
+  friend class Sent;
+  static constexpr std::uintptr_t newborn_bit = 1;
+  template <class Message>
+  [[nodiscard]] static EnvelopePtr enclose(Message&& message) {
+    return std::make_unique<TypedEnvelope<std::remove_cvref_t<Message>>>(std::forward<Message>(message));
+  }
+  [[nodiscard]] Status dispatch(Address to, EnvelopePtr& envelope) const;
 
-  Worker* worker_;
+  std::uintptr_t worker_;
 };
 
 template <class Function, class... Arguments>
+Worker& Home::spawn(const char* kind, Function& function, Arguments&&... arguments) {
+  Worker& made = make_worker(kind);
+  try {
+    start(made, function(Self(made, Self::newborn), std::forward<Arguments>(arguments)...));
+  } catch (...) {
+    end(made, exit_reason::crash("it could not be started"));
+    throw;
+  }
+  return made;
+}
+
+template <class Function, class... Arguments>
 Address Self::spawn(const char* kind, Function function, Arguments... arguments) const {
-  Home& home = worker_->home;
-  Worker& made = home.make_worker(kind);
-  home.start(made, function(Self(made), std::move(arguments)...));
-  return Self(made).address();
+  return Self(worker().home().spawn(kind, function, std::move(arguments)...)).address();
+}
+
+template <class Function, class... Arguments>
+Spawned Self::spawn_monitor(const char* kind, Function function, Arguments... arguments) const {
+  const Address made = spawn(kind, std::move(function), std::move(arguments)...);
+  return {made, monitor(made)};  // it has not run yet
+}
+
+template <class Function, class... Arguments>
+Address Self::spawn_link(const char* kind, Function function, Arguments... arguments) const {
+  const Address made = spawn(kind, std::move(function), std::move(arguments)...);
+  link(made);
+  return made;
 }
 
 }  // namespace cobus

@@ -1,49 +1,55 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/worker/worker.hpp"
 
-#include <algorithm>
-
 #include "node/worker/home.hpp"
 
 namespace cobus {
+namespace {
 
-Mailbox::~Mailbox() {
-  while (take_first(nullptr, 0) != nullptr) {
-  }
+constexpr std::size_t frame_offset = (sizeof(Worker) + __STDCPP_DEFAULT_NEW_ALIGNMENT__ - 1) /
+                                     __STDCPP_DEFAULT_NEW_ALIGNMENT__ * __STDCPP_DEFAULT_NEW_ALIGNMENT__;
+
+}  // namespace
+
+Worker* Worker::make(Home& home, WorkerId id, const char* kind, std::uint32_t frame_bytes) {
+  void* const block = pool_allocate(frame_offset + frame_bytes);
+  return ::new (block) Worker(id, home.shard(), kind, frame_bytes);
 }
 
-bool Mailbox::push(EnvelopePtr& envelope) noexcept {
-  const std::size_t bytes = cost(*envelope);
-  if (count_ >= limits::mailbox_messages_max || bytes_ + bytes > limits::mailbox_bytes_max) return false;
-  Envelope* const added = envelope.release();
-  added->next_in_mailbox_ = nullptr;
-  (last_ == nullptr ? first_ : last_->next_in_mailbox_) = added;
-  last_ = added;
-  ++count_;
-  bytes_ += bytes;
-  return true;
+Worker::Worker(WorkerId its_id, Shard& its_shard, const char* its_kind, std::uint32_t frame_bytes) noexcept
+    : id(its_id), frame_bytes_(frame_bytes) {
+  shard = &its_shard;
+  kind = its_kind;
+  wakeup.strand = this;
 }
 
-EnvelopePtr Mailbox::take_first(const TypeId* types, std::size_t count) noexcept {
-  Envelope* before = nullptr;
-  for (Envelope* at = first_; at != nullptr; before = at, at = at->next_in_mailbox_) {
-    if (count != 0 && std::find(types, types + count, at->type) == types + count) continue;
-    (before == nullptr ? first_ : before->next_in_mailbox_) = at->next_in_mailbox_;
-    if (last_ == at) last_ = before;
-    --count_;
-    bytes_ -= cost(*at);
-    return EnvelopePtr(at);
+Worker::~Worker() { destroy_body(); }
+
+void Worker::destroy_body() noexcept {
+  if (!body) return;
+  const Task<>::Handle ended = std::exchange(body, {});
+  const void* const outer = frame_is_guest(frame_inside_ ? ended.address() : nullptr);
+  ended.destroy();
+  static_cast<void>(frame_is_guest(outer));
+}
+
+void Worker::let_senders_in() noexcept { home().let_senders_in(*this); }
+
+void Worker::destroy() noexcept {
+  const std::size_t bytes = frame_offset + frame_bytes_;
+  this->~Worker();
+  pool_free(this, bytes);
+}
+
+Home& Worker::home() const noexcept { return Home::of(*shard); }
+
+void* Worker::room_for_frame(std::size_t bytes) noexcept {
+  if (bytes <= frame_bytes_) {
+    frame_inside_ = true;
+    return reinterpret_cast<std::byte*>(this) + frame_offset;
   }
+  home().learn_frame_size(kind, bytes);
   return nullptr;
-}
-
-Worker::Worker(Home& of, WorkerId its_id, const char* of_kind) noexcept : home(of), id(its_id) {
-  shard = &of.shard();
-  kind = of_kind;
-}
-
-Worker::~Worker() {
-  if (body) body.destroy();
 }
 
 }  // namespace cobus

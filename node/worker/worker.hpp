@@ -1,56 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Worker: one little black box: a coroutine with a mailbox. This is its control block; authors see
-// it through Self. Made and ended by the Home of its shard and used on that shard only.
+// it through Self. Made and ended by the Home of its shard and used on that shard only. Control block and
+// coroutine frame share one allocation, once the size of the frames of its kind is known.
 #pragma once
 
 #include <coroutine>
 #include <cstddef>
-#include <exception>
+#include <cstdint>
+#include <memory>
 
 #include "node/runtime/shard.hpp"
 #include "node/runtime/task.hpp"
+#include "node/worker/bonds.hpp"
 #include "node/worker/envelope.hpp"
-#include "proto/limits.hpp"
+#include "node/worker/mailbox.hpp"
 
 namespace cobus {
 
 class Home;
-
-// Messages that wait for a worker, in order of arrival, bounded in count and bytes.
-class Mailbox {
- public:
-  Mailbox() noexcept = default;
-  Mailbox(const Mailbox&) = delete;
-  Mailbox& operator=(const Mailbox&) = delete;
-  ~Mailbox();
-
-  // False, leaving `envelope` to the caller, when there is no room.
-  [[nodiscard]] bool push(EnvelopePtr& envelope) noexcept;
-  // Takes out the first envelope of one of `types`, or of any type when `count` is 0; null when none.
-  [[nodiscard]] EnvelopePtr take_first(const TypeId* types, std::size_t count) noexcept;
-  [[nodiscard]] std::size_t size() const noexcept { return count_; }
-  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
-
- private:
-  static std::size_t cost(const Envelope& envelope) noexcept {
-    return sizeof(Envelope) + envelope.encoded().size();
-  }
-
-  Envelope* first_ = nullptr;
-  Envelope* last_ = nullptr;
-  std::uint32_t count_ = 0;
-  std::size_t bytes_ = 0;
-};
-
-// A receive() that waits. Tells whether it wants an envelope; woken when one came.
-class Receiver {
- public:
-  virtual void arrived(Envelope& envelope) noexcept = 0;
-
- protected:
-  ~Receiver() = default;
-};
 
 // A call handler's side of a call: what CREDIT and CANCEL from the caller act on.
 class HandledCall {
@@ -63,23 +31,73 @@ class HandledCall {
   ~HandledCall() = default;
 };
 
-class Worker final : public Strand, public ListHook {
+class Worker final : public Strand {
  public:
-  Worker(Home& of, WorkerId its_id, const char* of_kind) noexcept;
-  ~Worker();
+  using Wants = bool (*)(const Envelope&) noexcept;
+
+  // With room for a frame of `frame_bytes` behind it. Throws std::bad_alloc.
+  [[nodiscard]] static Worker* make(Home& home, WorkerId id, const char* kind, std::uint32_t frame_bytes);
+  // Destroys its coroutine, wherever it is suspended.
+  void destroy_body() noexcept;
+  // The same if that was not done yet, and frees it.
+  void destroy() noexcept;
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  Home& home;
+  [[nodiscard]] Home& home() const noexcept;
+  [[nodiscard]] void* room_for_frame(std::size_t bytes) noexcept;
+  // Made on first use.
+  [[nodiscard]] Bonds& bonded() {
+    if (bonds == nullptr) bonds = std::make_unique<Bonds>();
+    return *bonds;
+  }
+
+  // The first message that `its_wants` accepts, out of the mailbox.
+  [[nodiscard]] EnvelopePtr take(Wants its_wants) noexcept {
+    EnvelopePtr taken = mailbox.take_first(its_wants);
+    if (senders_wait && taken != nullptr) [[unlikely]]
+      let_senders_in();
+    return taken;
+  }
+  // The receive() that waits gets `envelope`.
+  void hand_over(EnvelopePtr envelope) noexcept {
+    wants = nullptr;
+    handed = std::move(envelope);
+    on_stop.unlink();
+    shard->ready(wakeup);
+  }
+  // The receive() that waits ends with nothing: time or stop.
+  void wake_empty() noexcept {
+    if (wants == nullptr) return;
+    wants = nullptr;
+    on_stop.unlink();
+    shard->ready(wakeup);
+  }
+
   const WorkerId id;
   Mailbox mailbox;
-  Receiver* receiver = nullptr;    // the receive() that waits, if any
-  HandledCall* handled = nullptr;  // set while it handles a call
+  Wants wants = nullptr;  // of the receive() that waits, if any
+  EnvelopePtr handed;     // what it was given
   Task<>::Handle body;
-  Wakeup start;
+  Wakeup wakeup;                   // starts it, and wakes its receive()
+  HandledCall* handled = nullptr;  // set while it handles a call
+  std::unique_ptr<Bonds> bonds;    // null: it has none
+  bool senders_wait = false;       // for room in the mailbox
+  std::uint64_t received = 0;      // messages and requests that reached it
+  struct OnStop : StopCallback {
+    explicit OnStop(Worker& of) noexcept
+        : StopCallback([](StopCallback& stop) { static_cast<OnStop&>(stop).worker.wake_empty(); }),
+          worker(of) {}
+    Worker& worker;
+  } on_stop{*this};
 
-  static void* operator new(std::size_t size) { return pool_allocate(size); }
-  static void operator delete(void* block, std::size_t size) noexcept { pool_free(block, size); }
+ private:
+  void let_senders_in() noexcept;
+  Worker(WorkerId its_id, Shard& its_shard, const char* its_kind, std::uint32_t frame_bytes) noexcept;
+  ~Worker();
+
+  const std::uint32_t frame_bytes_;
+  bool frame_inside_ = false;
 };
 
 }  // namespace cobus

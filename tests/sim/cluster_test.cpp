@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The whole cluster in one thread, from a seed: COBUS_SIM_SEED=N repeats one run, COBUS_SIM_SEEDS=N
-// runs that many.
+// The whole cluster in one thread, from a seed.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <string>
 
 #include "echo.cobus.h"
+#include "tests/sim/seeds.hpp"
 #include "tests/sim/sim_cluster.hpp"
 #include "text.cobus.h"
 
@@ -17,22 +16,6 @@ namespace {
 using std::chrono::seconds;
 
 const std::vector<std::string> all = {"alpha", "beta", "gamma"};
-
-std::vector<std::uint64_t> seeds() {
-  const auto number = [](const char* name) -> std::uint64_t {
-    const char* text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
-    return text == nullptr ? 0 : std::strtoull(text, nullptr, 10);
-  };
-  if (const std::uint64_t one = number("COBUS_SIM_SEED"); one != 0) return {one};
-  std::vector<std::uint64_t> many(number("COBUS_SIM_SEEDS") != 0 ? number("COBUS_SIM_SEEDS") : 25);
-  for (std::size_t i = 0; i < many.size(); ++i) many[i] = i + 1;
-  return many;
-}
-
-// What to type to see a failing seed again.
-std::string replay(std::uint64_t seed) {
-  return "replay: COBUS_SIM_SEED=" + std::to_string(seed) + " sim_cluster_test";
-}
 
 void start_all(SimCluster& cluster) {
   cluster.start_broker();

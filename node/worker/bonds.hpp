@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Bonds: what ties a worker to others: who watches it, whom it watches, to whom it is linked, under
+// which name it is known. Most workers have none, so a worker holds them behind one pointer. The
+// rules are those of Erlang/OTP's signals; Home applies them (bonds.cpp). Used on the worker's shard.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "node/runtime/list.hpp"
+#include "node/worker/mailbox.hpp"
+#include "proto/address.hpp"
+#include "proto/status.hpp"
+
+namespace cobus {
+
+// Names one monitor of one watcher. Never 0.
+enum class MonitorRef : std::uint64_t {};
+
+struct Bonds {
+  // One side's view of a link. While an unlink is on its way the link is not active: exits of the peer
+  // are ignored until it acknowledged, so that none that it sent before comes as a surprise.
+  struct Link {
+    bool active = true;
+    std::uint64_t unlink = 0;  // the unlink that waits for its acknowledgement
+  };
+  struct Watcher {
+    Address address;
+    std::uint64_t ref;
+    friend bool operator==(const Watcher&, const Watcher&) = default;
+  };
+  struct WatcherHash {
+    std::size_t operator()(const Watcher& watcher) const noexcept {
+      return std::hash<Address>{}(watcher.address) ^ (watcher.ref * 0x9e3779b97f4a7c15ULL);
+    }
+  };
+
+  std::unordered_map<Watcher, char, WatcherHash> watchers;  // a set; the value says nothing
+  std::unordered_map<std::uint64_t, Address> monitors;      // by ref
+  std::unordered_map<Address, Link> links;
+  std::string name;
+  MailboxLimits mailbox;  // when they are not the usual ones
+  bool trap_exits = false;
+};
+
+}  // namespace cobus

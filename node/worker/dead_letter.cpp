@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "node/worker/dead_letter.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <string>
+
+namespace cobus {
+namespace {
+
+std::string receiver_of(Address to, std::string_view name) {
+  if (!to && !name.empty()) return fmt::format("'{}' at {}", name, to_string(to.node));
+  return to_string(to);
+}
+
+}  // namespace
+
+std::string_view dead_letter_name(DeadLetter why) noexcept {
+  switch (why) {
+    case DeadLetter::no_such_worker:
+      return "no such worker";
+    case DeadLetter::no_such_name:
+      return "no such name";
+    case DeadLetter::mailbox_full:
+      return "mailbox full";
+    case DeadLetter::not_delivered:
+      return "not delivered";
+    case DeadLetter::late:
+      return "late answer";
+    case DeadLetter::unknown_kind:
+      return "unknown kind";
+  }
+  return "";
+}
+
+std::uint64_t DeadLetters::total() const noexcept {
+  std::uint64_t sum = 0;
+  for (const auto& count : counts_) sum += count.load(std::memory_order_relaxed);
+  return sum;
+}
+
+void DeadLetters::add(DeadLetter why, NodeId here, Address from, Address to, std::string_view to_name,
+                      TypeId type, TimePoint now) {
+  counts_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
+  std::uint64_t untold = 0;
+  {
+    const std::scoped_lock lock(mutex_);
+    if (now - second_ >= std::chrono::seconds(1)) {
+      second_ = now;
+      told_ = 0;
+    }
+    if (++told_ > told_per_second) {
+      ++untold_;
+      return;
+    }
+    untold = std::exchange(untold_, 0);
+  }
+  // A late answer is ordinary: its call ended at its deadline, and its caller was told so.
+  const auto level = why == DeadLetter::late ? spdlog::level::debug : spdlog::level::warn;
+  spdlog::log(level, "dead letter at {}: {}; from {} to {}, type {:016x}{}", to_string(here),
+              dead_letter_name(why), to_string(from), receiver_of(to, to_name),
+              static_cast<std::uint64_t>(type),
+              untold == 0 ? std::string() : fmt::format(" ({} more before it)", untold));
+}
+
+}  // namespace cobus

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Mailbox: the messages that wait for one worker, in order of arrival, bounded in count and bytes.
+// What the runtime itself has to say (DOWN, EXIT) is queued among them but never refused. Counting is
+// O(1). Used on the worker's shard only.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "node/worker/envelope.hpp"
+#include "proto/limits.hpp"
+
+namespace cobus {
+
+// What becomes of a message that finds no room.
+enum class Overflow : std::uint8_t {
+  reject,       // its sender is told: try_send says RESOURCE_EXHAUSTED, co_await send waits
+  drop_newest,  // it is dropped
+  drop_oldest,  // the message that waited longest is dropped for it
+  end_worker,   // the worker ends with the reason `overload`
+};
+
+struct MailboxLimits {
+  std::uint32_t messages = limits::mailbox_messages_max;
+  std::uint32_t bytes = limits::mailbox_bytes_max;
+  Overflow overflow = Overflow::reject;
+};
+inline constexpr MailboxLimits mailbox_defaults;
+
+class Mailbox {
+ public:
+  Mailbox() noexcept = default;
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+  ~Mailbox();
+
+  [[nodiscard]] bool has_room_for(const Envelope& envelope) const noexcept {
+    return count_ < limits_->messages && bytes_ + cost(envelope) <= limits_->bytes;
+  }
+  // Whatever the bounds are: look at has_room_for() first, unless it is the runtime's own.
+  void push(EnvelopePtr envelope) noexcept;
+  // For what was taken out and not used after all.
+  void push_front(EnvelopePtr envelope) noexcept;
+  // Takes out the first envelope that `wanted` accepts; null when there is none.
+  template <class Wanted>
+  [[nodiscard]] EnvelopePtr take_first(Wanted&& wanted) noexcept {
+    Envelope* before = nullptr;
+    for (Envelope* at = first_; at != nullptr; before = at, at = at->next_in_mailbox_) {
+      if (wanted(*at)) return take(before, at);
+    }
+    return nullptr;
+  }
+  [[nodiscard]] EnvelopePtr take_any() noexcept {
+    return first_ != nullptr ? take(nullptr, first_) : nullptr;
+  }
+
+  [[nodiscard]] std::size_t size() const noexcept { return count_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  [[nodiscard]] const MailboxLimits& limits() const noexcept { return *limits_; }
+  // `limits` must outlive the mailbox. What waits already stays.
+  void use(const MailboxLimits& limits) noexcept { limits_ = &limits; }
+
+ private:
+  static std::uint32_t cost(const Envelope& envelope) noexcept {
+    return static_cast<std::uint32_t>(sizeof(Envelope)) + envelope.held_bytes();
+  }
+  EnvelopePtr take(Envelope* before, Envelope* taken) noexcept {
+    (before == nullptr ? first_ : before->next_in_mailbox_) = taken->next_in_mailbox_;
+    if (last_ == taken) last_ = before;
+    --count_;
+    bytes_ -= cost(*taken);
+    return EnvelopePtr(taken);
+  }
+
+  Envelope* first_ = nullptr;
+  Envelope* last_ = nullptr;
+  const MailboxLimits* limits_ = &mailbox_defaults;
+  std::uint32_t count_ = 0;
+  std::uint32_t bytes_ = 0;
+};
+
+}  // namespace cobus
