@@ -24,6 +24,8 @@ inline constexpr std::size_t frame_bytes_max = 1024 * 1024;
 inline constexpr std::size_t curve_overhead_bytes = 33;
 // What the frame header and the envelope around one payload may take at most.
 inline constexpr std::size_t envelope_overhead_bytes_max = 16 * 1024;
+// The longest status that travels; a longer text is cut.
+inline constexpr std::size_t status_bytes_max = 8 * 1024;
 // The largest payload of one message.
 inline constexpr std::size_t payload_bytes_max = frame_bytes_max - envelope_overhead_bytes_max;
 // What somebody unidentified may send: one Hello.
@@ -60,6 +62,7 @@ inline constexpr std::uint32_t stream_credit = 64;
 
 static_assert(frame_bytes_target + payload_bytes_max + envelope_overhead_bytes_max <= 2 * frame_bytes_max);
 static_assert(payload_bytes_max + envelope_overhead_bytes_max <= frame_bytes_max);
+static_assert(status_bytes_max + 2 * name_bytes_max < envelope_overhead_bytes_max);
 static_assert(hello_bytes_max < frame_bytes_target);
 static_assert(frame_bytes_max <= peer_window_bytes_max, "one frame must fit into an empty window");
 static_assert(beat_interval * 3 <= suspect_after, "two lost beats alone make nobody suspect");

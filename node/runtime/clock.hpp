@@ -17,6 +17,11 @@ using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 // "No deadline".
 inline constexpr TimePoint never = TimePoint::max();
 
+// When a wait of `timeout` ends: `never` for a negative one, and for one that goes beyond all time.
+[[nodiscard]] constexpr TimePoint deadline_after(TimePoint now, Duration timeout) noexcept {
+  return timeout < Duration(0) || timeout > never - now ? never : now + timeout;
+}
+
 class Clock {
  public:
   virtual ~Clock() = default;

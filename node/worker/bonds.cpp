@@ -32,6 +32,7 @@ EnvelopePtr news(Message message, Address from, Address to) {
   auto envelope = std::make_unique<TypedEnvelope<Message>>(std::move(message));
   envelope->from = from;
   envelope->to = to.worker;
+  envelope->of_runtime = true;
   return envelope;
 }
 
@@ -254,7 +255,8 @@ void Home::bonds_lost(NodeId lost, const Status& reason) noexcept {
 // The session with a node that one of us watches could not be made.
 void Home::node_down_arrived(Worker& worker, NodeId lost, const Status& reason) noexcept {
   const auto found = node_watchers_.find(lost);
-  if (found != node_watchers_.end() && found->second.erase(worker.id) != 0) tell_node_down(worker, lost, reason);
+  if (found != node_watchers_.end() && found->second.erase(worker.id) != 0)
+    tell_node_down(worker, lost, reason);
 }
 
 void Home::tell_node_down(Worker& worker, NodeId lost, const Status& reason) noexcept {

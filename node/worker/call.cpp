@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/worker/call.hpp"
 
+#include <algorithm>
 #include <deque>
 
 #include "node/worker/node.hpp"
@@ -27,7 +28,7 @@ void send_request(Self self, PendingCall& call, std::string method, EnvelopePtr 
   request->flags = options.flags | (options.on_progress ? v1::WANTS_PROGRESS : 0U);
   request->from = self.address();
   request->call = call.id;
-  if (options.timeout >= Duration(0)) request->deadline = home.shard().clock().now() + options.timeout;
+  request->deadline = deadline_after(home.shard().clock().now(), options.timeout);
   request->extra().to_name = std::move(method);
   request->extra().credit = options.credit;
   request->extra().trace = options.trace;
@@ -36,6 +37,20 @@ void send_request(Self self, PendingCall& call, std::string method, EnvelopePtr 
 
 Status deadline_status(const std::string& method) {
   return {Code::deadline_exceeded, method + " did not answer in time"};
+}
+
+// INTERNAL when the caller's function throws; what is no progress is ignored.
+Status tell_progress(const CallOptions& options, Envelope& envelope) noexcept {
+  if (!options.on_progress) return {};
+  Result<v1::Progress> progress = take<v1::Progress>(envelope);
+  if (!progress) return {};
+  try {
+    options.on_progress(*progress);
+  } catch (...) {
+    Status thrown = detail::exception_status();
+    return {Code::internal, "on_progress: " + thrown.message()};
+  }
+  return {};
 }
 
 // The wait for a unary reply.
@@ -50,9 +65,7 @@ class Reply final : Waiting, PendingCall {
   Reply& operator=(const Reply&) = delete;
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> coroutine) {
-    const TimePoint until =
-        options_.timeout < Duration(0) ? never : self_.worker().shard->clock().now() + options_.timeout;
-    if (!park(coroutine, until)) return false;
+    if (!park(coroutine, deadline_after(self_.worker().shard->clock().now(), options_.timeout))) return false;
     open_ = true;
     send_request(self_, *this, method_, std::move(request_), options_);
     return true;
@@ -72,9 +85,12 @@ class Reply final : Waiting, PendingCall {
  private:
   void answered(EnvelopePtr envelope) noexcept override {
     if (envelope->kind == v1::ITEM) {
-      if (!options_.on_progress) return;
-      if (Result<v1::Progress> progress = take<v1::Progress>(*envelope)) options_.on_progress(*progress);
-      return;
+      Status told = tell_progress(options_, *envelope);
+      if (told.ok()) return;
+      give_up();
+      envelope = std::make_unique<SignalEnvelope>();
+      envelope->kind = v1::ERROR;
+      envelope->extra().status = std::move(told);
     }
     open_ = false;
     envelope_ = std::move(envelope);
@@ -108,15 +124,14 @@ CallState::CallState(Self its_self, const Method& its_method, const Envelope& re
       deadline(request.deadline),
       caller(request.extra().caller),
       trace(request.extra().trace),
-      credit_(request.extra().credit) {
+      credit_(std::min(request.extra().credit, credit_max)) {
   self.worker().handled = this;
-  self.worker().home().handling(self.worker(), caller_address, call);
 }
 
 CallState::~CallState() {
   if (!answered_) finish(Status(Code::cancelled, "the handler of " + method.name + " was ended"));
   self.worker().handled = nullptr;
-  self.worker().home().handled(caller_address, call);
+  self.worker().home().handled(self.worker(), caller_address, call);
 }
 
 void CallState::send(EnvelopePtr envelope, v1::Kind kind) {
@@ -142,6 +157,13 @@ void CallState::finish(const Status& status) {
 }
 
 void CallState::item(EnvelopePtr envelope) {
+  if (answered_) return;
+  const std::size_t size = caller_address.node == self.node().id() ? 0 : envelope->payload_size();
+  if (size > limits::payload_bytes_max) {
+    finish(Status(Code::out_of_range, "an item of " + std::to_string(size) + " bytes is above the limit of " +
+                                          std::to_string(limits::payload_bytes_max)));
+    return self.stop();
+  }
   --credit_;
   send(std::move(envelope), v1::ITEM);
 }
@@ -156,8 +178,9 @@ void CallState::progress(double fraction, std::string note) {
 
 bool CallState::streaming() const noexcept { return method.streaming; }
 
-void CallState::credited(std::uint32_t more) noexcept {
-  credit_ += std::min<std::uint32_t>(more, 0xffff);
+void CallState::credited(const Address& from, std::uint64_t its_call, std::uint32_t more) noexcept {
+  if (from != caller_address || its_call != call || more == 0) return;
+  credit_ = std::min(credit_ + std::min(more, credit_max), credit_max);
   if (room_ != nullptr) room_->credited();
 }
 
@@ -187,7 +210,7 @@ class EnvelopeStream::State final : PendingCall {
     callee = node;
     open_ = true;
     method_ = method;
-    if (options_.timeout >= Duration(0)) deadline_ = self.worker().shard->clock().now() + options_.timeout;
+    deadline_ = deadline_after(self.worker().shard->clock().now(), options_.timeout);
     send_request(self, *this, std::move(method), std::move(request), options_);
   }
   ~State() { give_up({}); }
@@ -222,7 +245,10 @@ class EnvelopeStream::State final : PendingCall {
   void answered(EnvelopePtr envelope) noexcept override {
     if (envelope->kind == v1::ITEM) {
       if (envelope->type == type_id_of<v1::Progress>() && options_.on_progress) {
-        if (Result<v1::Progress> progress = take<v1::Progress>(*envelope)) options_.on_progress(*progress);
+        Status told = tell_progress(options_, *envelope);
+        if (told.ok()) return;
+        give_up(std::move(told));
+        if (next_ != nullptr) next_->came();
         return;
       }
       producer_ = envelope->from.worker;

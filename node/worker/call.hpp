@@ -31,7 +31,8 @@ class CallState final : HandledCall {
 
   void reply(EnvelopePtr envelope);   // REPLY
   void finish(const Status& status);  // END when ok, else ERROR
-  void item(EnvelopePtr envelope);    // ITEM, uses one credit
+  // ITEM, uses one credit. One that is too large for a message ends the stream with OUT_OF_RANGE.
+  void item(EnvelopePtr envelope);
   void progress(double fraction, std::string note);
 
   // Waits until the consumer takes one more item. False when the call is no longer wanted.
@@ -67,7 +68,8 @@ class CallState final : HandledCall {
   const TraceContext trace;
 
  private:
-  void credited(std::uint32_t more) noexcept override;
+  static constexpr std::uint32_t credit_max = 0xffff;
+  void credited(const Address& from, std::uint64_t its_call, std::uint32_t more) noexcept override;
   [[nodiscard]] bool streaming() const noexcept override;
   void send(EnvelopePtr envelope, v1::Kind kind);
 

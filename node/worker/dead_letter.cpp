@@ -30,6 +30,8 @@ std::string_view dead_letter_name(DeadLetter why) noexcept {
       return "late answer";
     case DeadLetter::unknown_kind:
       return "unknown kind";
+    case DeadLetter::not_allowed:
+      return "not allowed";
   }
   return "";
 }

@@ -26,8 +26,9 @@ enum class DeadLetter : std::uint8_t {
   not_delivered,   // the link could not take it to its node
   late,            // the answer to a call that has ended
   unknown_kind,    // from a newer release
+  not_allowed,     // its sender's role may not address workers
 };
-inline constexpr std::size_t dead_letter_reasons = 6;
+inline constexpr std::size_t dead_letter_reasons = 7;
 // "no such worker"
 [[nodiscard]] std::string_view dead_letter_name(DeadLetter why) noexcept;
 

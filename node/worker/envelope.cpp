@@ -28,6 +28,18 @@ void EncodedEnvelope::write_payload(std::uint8_t* into) const {
   std::memcpy(into, bytes.data(), bytes.size());
 }
 
+namespace {
+
+// What a frame has room for of a status that is too long.
+Status shortened(const Status& status) {
+  std::string text = status.message().substr(0, limits::status_bytes_max / 2);
+  while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xc0) == 0x80) text.pop_back();
+  if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xc0) text.pop_back();
+  return {status.code(), text + " ... (" + std::to_string(status.message().size()) + " bytes)"};
+}
+
+}  // namespace
+
 EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string& status) {
   EnvelopeHeader header;
   header.to = envelope.to.value;
@@ -50,6 +62,7 @@ EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string&
   header.trace_flags = extra.trace.flags;
   if (!extra.status.ok()) {
     status = encode_status(extra.status);
+    if (status.size() > limits::status_bytes_max) status = encode_status(shortened(extra.status));
     header.status = status;
   }
   return header;

@@ -56,6 +56,7 @@ class Envelope : public InboxItem {
   TypeId type = TypeId::none;
   std::uint64_t call = 0;
   TimePoint deadline = never;
+  bool of_runtime = false;  // no mailbox refuses or drops it
 
   Envelope() = default;
   Envelope(const Envelope&) = delete;

@@ -15,6 +15,7 @@ namespace {
 
 // Calls that one shard handles at once; above it is a flood.
 constexpr std::size_t handled_calls_max = 100'000;
+constexpr std::uint32_t handled_calls_of_peer_max = 25'000;
 // A larger frame has an allocation of its own: the pool does not keep so large blocks.
 constexpr std::size_t frame_bytes_inside_max = 1600;
 
@@ -125,6 +126,7 @@ void Home::release(Worker& worker, const Status& reason) noexcept {
   // From here on it is gone for everybody. What it still says while its frames are destroyed comes before
   // the news of its end.
   if (worker.body) worker.destroy_body();
+  if (worker.handles_call) forget_unstarted_call(worker);
   while (EnvelopePtr unread = worker.mailbox.take_any()) {
     if (unread->kind == v1::REQUEST) refuse(*unread, Status(Code::unavailable, "the worker ended"));
   }
@@ -178,11 +180,16 @@ void Home::receive(EnvelopePtr envelope) noexcept {
     case v1::CREDIT: {
       Worker* worker = find(envelope->to);
       if (worker != nullptr && worker->handled != nullptr)
-        worker->handled->credited(envelope->extra().credit);
+        worker->handled->credited(envelope->from, envelope->call, envelope->extra().credit);
       return;
     }
     case v1::REQUEST:
       if (!envelope->to) return begin_call(std::move(envelope));
+      if (const v1::Role role = envelope->extra().caller.role; role != v1::NODE && role != v1::ADMIN) {
+        return refuse(*envelope,
+                      Status(Code::permission_denied, "the role '" + std::string(link::role_name(role)) +
+                                                          "' may not address a worker"));
+      }
       return receive_message(std::move(envelope));
     case v1::MESSAGE:
       return receive_message(std::move(envelope));
@@ -206,7 +213,7 @@ void Home::receive_message(EnvelopePtr envelope) noexcept {
     if (envelope->kind == v1::REQUEST) refuse(*envelope, exit_reason::noproc());
     return;
   }
-  if (worker->wants == nullptr && !worker->mailbox.has_room_for(*envelope)) [[unlikely]]
+  if (!worker->takes(*envelope)) [[unlikely]]
     return find_no_room(*worker, std::move(envelope));
   reach(*worker, std::move(envelope));
 }
@@ -224,11 +231,13 @@ void Home::find_no_room(Worker& worker, EnvelopePtr envelope) noexcept {
   switch (worker.mailbox.limits().overflow) {
     case Overflow::drop_oldest: {
       // Whatever it takes: one large message may need the room of many small ones.
-      while (worker.mailbox.size() > 0 && !worker.mailbox.has_room_for(*envelope)) {
-        const EnvelopePtr oldest = worker.mailbox.take_any();
+      while (!worker.mailbox.has_room_for(*envelope)) {
+        EnvelopePtr oldest = worker.mailbox.take_first([](const Envelope& at) { return !at.of_runtime; });
+        if (oldest == nullptr) oldest = std::move(envelope);  // it has no room even in an empty mailbox
         node_.dead_letter(DeadLetter::mailbox_full, *oldest);
         if (oldest->kind == v1::REQUEST)
           refuse(*oldest, Status(Code::resource_exhausted, "newer requests took its place"));
+        if (envelope == nullptr) return;
       }
       return reach(worker, std::move(envelope));
     }
@@ -252,8 +261,7 @@ Status Home::try_send(NodeId to_node, EnvelopePtr& envelope) {
       node_.dead_letter(DeadLetter::no_such_worker, *envelope);
       return exit_reason::noproc();
     }
-    if (worker->wants == nullptr && !worker->mailbox.has_room_for(*envelope) &&
-        worker->mailbox.limits().overflow == Overflow::reject) {
+    if (worker->mailbox.limits().overflow == Overflow::reject && !worker->takes(*envelope)) {
       return {Code::resource_exhausted, "the worker's mailbox is full"};
     }
   }
@@ -348,6 +356,16 @@ void Home::begin_call(EnvelopePtr request) noexcept {
     return refuse(*request, Status(Code::resource_exhausted,
                                    "node " + node_.name() + " handles as many calls as it can: try again"));
   }
+  const CallKey key{request->from, request->call};
+  if (request->from && handled_.contains(key)) {
+    return refuse(*request, Status(Code::already_exists, "the caller has a call of that number already"));
+  }
+  if (const auto peer = handled_of_.find(key.caller.node);
+      peer != handled_of_.end() && peer->second >= handled_calls_of_peer_max) {
+    return refuse(*request, Status(Code::resource_exhausted, "the caller's node has " +
+                                                                 std::to_string(handled_calls_of_peer_max) +
+                                                                 " calls running here: try again"));
+  }
   if (node_.draining()) {
     return refuse(*request, Status(Code::unavailable, "node " + node_.name() + " is stopping"));
   }
@@ -355,6 +373,13 @@ void Home::begin_call(EnvelopePtr request) noexcept {
     return refuse(*request, Status(Code::deadline_exceeded, name + " was asked for too late to start"));
   }
   Worker& worker = make_worker(method->name.c_str());
+  // Before it runs for the first time: a CANCEL may be next.
+  if (request->from) {
+    handled_.emplace(key, &worker);
+    ++handled_of_[key.caller.node];
+    worker.handles_call = true;
+    node_.calls_running.fetch_add(1, std::memory_order_relaxed);
+  }
   start(worker, method->handle(Self(worker, Self::newborn), method->service, method, std::move(request)));
 }
 
@@ -428,14 +453,25 @@ void Home::peer_lost(NodeId lost, const Status& reason) noexcept {
   bonds_lost(lost, reason);
 }
 
-void Home::handling(Worker& worker, const Address& caller, std::uint64_t call) {
-  handled_.insert_or_assign(CallKey{caller, call}, &worker);
-  node_.calls_running.fetch_add(1, std::memory_order_relaxed);
+void Home::handled(Worker& worker, const Address& caller, std::uint64_t call) noexcept {
+  if (!worker.handles_call) return;
+  worker.handles_call = false;
+  handled_.erase(CallKey{caller, call});
+  const auto peer = handled_of_.find(caller.node);
+  if (--peer->second == 0) handled_of_.erase(peer);
+  node_.calls_running.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Home::handled(const Address& caller, std::uint64_t call) noexcept {
-  handled_.erase(CallKey{caller, call});
-  node_.calls_running.fetch_sub(1, std::memory_order_relaxed);
+// Of a handler that is ended before it ran: nobody else knows which call it was for.
+void Home::forget_unstarted_call(Worker& worker) noexcept {
+  const auto found = std::find_if(handled_.begin(), handled_.end(),
+                                  [&worker](const auto& entry) { return entry.second == &worker; });
+  const CallKey key = found->first;
+  SignalEnvelope request;
+  request.from = key.caller;
+  request.call = key.call;
+  refuse(request, Status(Code::cancelled, "the handler was ended before it began"));
+  handled(worker, key.caller, key.call);
 }
 
 }  // namespace cobus

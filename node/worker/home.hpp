@@ -116,9 +116,8 @@ class Home {
   // A peer is gone: its calls to us end, ours to it fail.
   void peer_lost(NodeId node, const Status& reason) noexcept;
 
-  // A call handler registers under its caller's address and call id, so that CANCEL finds it.
-  void handling(Worker& worker, const Address& caller, std::uint64_t call);
-  void handled(const Address& caller, std::uint64_t call) noexcept;
+  // The handler that was registered under its caller's address and call id, so that CANCEL finds it, is done.
+  void handled(Worker& worker, const Address& caller, std::uint64_t call) noexcept;
 
  private:
   struct Slot {
@@ -155,6 +154,7 @@ class Home {
   template <class Visit>
   void each_worker(Visit&& visit);
   [[nodiscard]] FrameSize& frame_size_of(const char* kind) noexcept;
+  void forget_unstarted_call(Worker& worker) noexcept;
   void receive_message(EnvelopePtr envelope) noexcept;
   void reach(Worker& worker, EnvelopePtr envelope) noexcept;
   void find_no_room(Worker& worker, EnvelopePtr envelope) noexcept;
@@ -189,6 +189,7 @@ class Home {
   std::vector<CallSlot> calls_;
   std::vector<std::uint32_t> free_calls_;
   std::unordered_map<CallKey, Worker*, CallKeyHash> handled_;
+  std::unordered_map<NodeId, std::uint32_t> handled_of_;  // how many of each caller's node
   std::unordered_map<NodeId, std::string> outgoing_;
   std::unique_ptr<Ender> ender_;
 };

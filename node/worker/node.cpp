@@ -22,6 +22,25 @@ link::LinkOptions link_options(const NodeOptions& options) {
   return link;
 }
 
+// Who only calls methods, or looks on, may not reach into workers. A request to one is refused where it
+// arrives, since its caller waits for an answer.
+bool may_send(v1::Role role, v1::Kind kind) noexcept {
+  switch (kind) {
+    case v1::MESSAGE:
+    case v1::LINK:
+    case v1::UNLINK:
+    case v1::UNLINK_ACK:
+    case v1::EXIT:
+    case v1::PUBLISH:
+      return role == v1::NODE || role == v1::ADMIN;
+    case v1::MONITOR:
+    case v1::DEMONITOR:
+      return role == v1::NODE || role == v1::ADMIN || role == v1::SUBMIT;
+    default:
+      return true;
+  }
+}
+
 // What workers get to end by themselves once they were asked to stop.
 constexpr Duration stop_notice = std::chrono::milliseconds(100);
 
@@ -164,7 +183,10 @@ void Node::keep() {
     const std::int64_t turn_ns = shard0_turn_ns_.load(std::memory_order_relaxed);
     if (turn_ns == 0) continue;
     const Duration away = clock().now().time_since_epoch() - Duration(turn_ns);
-    if (away >= limits::keeper_after) links_.poll(Duration(0), true);
+    if (away < limits::keeper_after) continue;
+    links_.poll(Duration(0), true);
+    // That may have swallowed a wake that was meant for shard 0 on its way to sleep.
+    links_.wake();
   }
 }
 
@@ -328,6 +350,7 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
   // Shard 0 is awake in its own poll: what it finds needs no wake. Not so when the keeper polls.
   if (waiting_in_link_ == this) places_[0]->shard.awake();
   EnvelopePtr envelope = from_wire(view, peer.node, clock().now());
+  if (!may_send(peer.role, envelope->kind)) return dead_letter(DeadLetter::not_allowed, *envelope);
   // Who may not observe may not hide either.
   if (peer.role == v1::SUBMIT) envelope->flags &= ~static_cast<std::uint32_t>(v1::HIDDEN);
   if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};

@@ -190,9 +190,9 @@ class Node final : public link::LinkEvents {
 
   NodeOptions options_;
   link::Links links_;
-  OffloadPool pool_;
   std::vector<std::unique_ptr<Place>> places_;
   std::vector<std::unique_ptr<Service>> services_;
+  OffloadPool pool_;  // behind what its functions come back to: it joins first
   std::unordered_map<std::string_view, Method> methods_;  // constant after start()
   Resolver* resolver_ = nullptr;
   std::vector<PeerListener*> listeners_;

@@ -23,7 +23,8 @@ class Home;
 // A call handler's side of a call: what CREDIT and CANCEL from the caller act on.
 class HandledCall {
  public:
-  virtual void credited(std::uint32_t more) noexcept = 0;
+  // Ignored when it is not the caller of this call who says so.
+  virtual void credited(const Address& from, std::uint64_t call, std::uint32_t more) noexcept = 0;
   // It goes on until the consumer leaves, so a stop does not wait for it.
   [[nodiscard]] virtual bool streaming() const noexcept = 0;
 
@@ -52,6 +53,10 @@ class Worker final : public Strand {
     return *bonds;
   }
 
+  // Somebody waits for it, or there is room in the mailbox.
+  [[nodiscard]] bool takes(const Envelope& envelope) const noexcept {
+    return mailbox.has_room_for(envelope) || (wants != nullptr && wants(envelope));
+  }
   // The first message that `its_wants` accepts, out of the mailbox.
   [[nodiscard]] EnvelopePtr take(Wants its_wants) noexcept {
     EnvelopePtr taken = mailbox.take_first(its_wants);
@@ -82,6 +87,7 @@ class Worker final : public Strand {
   Wakeup wakeup;                   // starts it, and wakes its receive()
   HandledCall* handled = nullptr;  // set while it handles a call
   std::unique_ptr<Bonds> bonds;    // null: it has none
+  bool handles_call = false;       // and is registered under it
   bool senders_wait = false;       // for room in the mailbox
   std::uint64_t received = 0;      // messages and requests that reached it
   struct OnStop : StopCallback {
