@@ -8,6 +8,7 @@
 
 #include <cobus/v1/envelope.pb.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -73,7 +74,13 @@ class Envelope : public InboxItem {
   [[nodiscard]] virtual std::string_view encoded() const noexcept { return {}; }
   // Whether it is the TypedEnvelope of its type.
   [[nodiscard]] bool typed() const noexcept { return typed_; }
-  // What its payload takes in a mailbox, as far as that is known without counting.
+  // What its payload takes in a mailbox: counted when it is first queued, since one that is handed over at
+  // once needs no count.
+  [[nodiscard]] std::uint32_t weigh() noexcept {
+    if (held_bytes_ == 0)
+      held_bytes_ = static_cast<std::uint32_t>(std::min<std::size_t>(payload_size(), 0x7fffffff));
+    return held_bytes_;
+  }
   [[nodiscard]] std::uint32_t held_bytes() const noexcept { return held_bytes_; }
 
   void deliver(Shard& shard) noexcept final;

@@ -35,7 +35,8 @@ class Mailbox {
   Mailbox& operator=(const Mailbox&) = delete;
   ~Mailbox();
 
-  [[nodiscard]] bool has_room_for(const Envelope& envelope) const noexcept {
+  [[nodiscard]] bool has_room_for(Envelope& envelope) const noexcept {
+    static_cast<void>(envelope.weigh());
     return count_ < limits_->messages && bytes_ + cost(envelope) <= limits_->bytes;
   }
   // Whatever the bounds are: look at has_room_for() first, unless it is the runtime's own.

@@ -54,8 +54,8 @@ class Worker final : public Strand {
   }
 
   // Somebody waits for it, or there is room in the mailbox.
-  [[nodiscard]] bool takes(const Envelope& envelope) const noexcept {
-    return mailbox.has_room_for(envelope) || (wants != nullptr && wants(envelope));
+  [[nodiscard]] bool takes(Envelope& envelope) const noexcept {
+    return (wants != nullptr && wants(envelope)) || mailbox.has_room_for(envelope);
   }
   // The first message that `its_wants` accepts, out of the mailbox.
   [[nodiscard]] EnvelopePtr take(Wants its_wants) noexcept {
