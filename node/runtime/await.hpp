@@ -93,7 +93,7 @@ class [[nodiscard]] Yield {
     Strand& strand = Shard::strand();
     wakeup_.coroutine = coroutine;
     wakeup_.strand = &strand;
-    strand.shard->ready(wakeup_);
+    strand.shard->ready_last(wakeup_);
   }
   void await_resume() const noexcept {}
 

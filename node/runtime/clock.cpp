@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/runtime/clock.hpp"
 
+#include <ctime>
+
 namespace cobus {
 namespace {
 
@@ -8,6 +10,11 @@ class SystemClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const noexcept override {
     return std::chrono::time_point_cast<Duration>(std::chrono::steady_clock::now());
+  }
+  [[nodiscard]] TimePoint coarse_now() const noexcept override {
+    timespec time{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+    return TimePoint(std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec));
   }
   [[nodiscard]] std::int64_t unix_us() const noexcept override {
     return std::chrono::duration_cast<std::chrono::microseconds>(

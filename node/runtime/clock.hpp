@@ -27,6 +27,8 @@ class Clock {
   virtual ~Clock() = default;
   // Never goes back. Any thread.
   [[nodiscard]] virtual TimePoint now() const noexcept = 0;
+  // The same, behind by some milliseconds at most, for a quarter of the price. Any thread.
+  [[nodiscard]] virtual TimePoint coarse_now() const noexcept { return now(); }
   // Microseconds since the Unix epoch. May jump. Any thread.
   [[nodiscard]] virtual std::int64_t unix_us() const noexcept = 0;
 };

@@ -13,6 +13,7 @@ namespace {
 constexpr int resumptions_per_turn = 128;
 constexpr Duration turn_longest = std::chrono::microseconds(500);
 constexpr int resumptions_per_clock_reading = 16;
+constexpr int from_next_max = 3;
 
 }  // namespace
 
@@ -76,7 +77,21 @@ Wakeup* Shard::next_ready() noexcept {
       ready_.push_back(*ready_.pop_front());
     }
   }
+  if (!next_.empty() && (in_a_row_ < from_next_max || ready_.empty())) {
+    ++in_a_row_;
+    return next_.pop_front();
+  }
+  in_a_row_ = 0;
+  if (ready_.empty()) return nullptr;
   return ready_.pop_front();
+}
+
+void Shard::charge(WorkerId id, const char* kind, Duration held) noexcept {
+  if (running_ != nullptr)
+    (running_->whole != nullptr ? running_->whole : running_)->cpu_ns +=
+        static_cast<std::uint64_t>(held.count());
+  if (held > limits::stall_after && stall_report_ != nullptr)
+    stall_report_(stall_context_, Report{id, kind, held, running_});
 }
 
 void Shard::resume(Strand& strand, std::coroutine_handle<> coroutine) {
@@ -94,21 +109,22 @@ bool Shard::turn() {
   drain_inbox();
   timers_.advance(now_);
   std::uint64_t resumed = 0;
+  TimePoint before = clock_.coarse_now();
   for (int left = resumptions_per_turn; left > 0; --left) {
     Wakeup* const wakeup = next_ready();
     if (wakeup == nullptr) break;
     running_ = wakeup->strand;
     const char* const kind = running_->kind;
-    wakeup->coroutine.resume();  // *wakeup is gone now
+    const WorkerId id = running_->id;
+    wakeup->coroutine.resume();  // *wakeup is gone now, and the strand may be
+    const TimePoint since = std::exchange(before, clock_.coarse_now());
+    if (before != since) [[unlikely]]
+      charge(id, kind, before - since);
     running_ = nullptr;
     ++resumed;
-    if (left % resumptions_per_clock_reading == 0 || ready_.empty()) {
-      const TimePoint after = clock_.now();
-      if (after - now_ > limits::stall_after && stall_report_ != nullptr) {
-        stall_report_(stall_context_, Report{kind, after - now_});
-      }
-      now_ = after;
-      if (after - started > turn_longest) break;
+    if (left % resumptions_per_clock_reading == 0 || (ready_.empty() && next_.empty())) {
+      now_ = clock_.now();
+      if (now_ - started > turn_longest) break;
     }
   }
   resumptions_.store(resumptions_.load(std::memory_order_relaxed) + resumed, std::memory_order_relaxed);

@@ -6,11 +6,13 @@
 // Parameters of a task are taken by value: a reference would dangle once it suspends.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <exception>
 #include <memory>
 #include <new>
+#include <source_location>
 #include <utility>
 
 #include "node/runtime/check.hpp"
@@ -38,6 +40,16 @@ void* room_for_frame(std::size_t size, const First& first, const Rest&... rest) 
 struct PromiseBase {
   std::coroutine_handle<> continuation = std::noop_coroutine();
   std::exception_ptr exception;
+  // For whoever looks inside: the await that it stands at, and the task that it awaits there, if it is one.
+  std::source_location where;
+  PromiseBase* inner = nullptr;
+
+  template <class Awaitable>
+  Awaitable&& await_transform(Awaitable&& awaitable,
+                              std::source_location at = std::source_location::current()) noexcept {
+    where = at;
+    return std::forward<Awaitable>(awaitable);
+  }
 
   template <class... Arguments>
   static void* operator new(std::size_t size, const Arguments&... arguments) {
@@ -125,20 +137,29 @@ class [[nodiscard]] Task {
 
   // Starts the task and resumes where it ends, on the same shard. Rethrows what it threw.
   auto operator co_await() && noexcept {
-    struct Awaiter {
-      Handle frame;
-      [[nodiscard]] bool await_ready() const noexcept { return false; }
-      std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiting) const noexcept {
-        frame.promise().continuation = awaiting;
-        return frame;
-      }
-      T await_resume() const { return frame.promise().take(); }
-    };
     COBUS_CHECK(frame_ && !frame_.done());
     return Awaiter{frame_};
   }
 
  private:
+  struct Awaiter {
+    Handle frame;
+    detail::PromiseBase* outer = nullptr;
+    [[nodiscard]] bool await_ready() const noexcept { return false; }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
+      frame.promise().continuation = awaiting;
+      if constexpr (std::derived_from<Promise, detail::PromiseBase>) {
+        outer = &awaiting.promise();
+        outer->inner = &frame.promise();
+      }
+      return frame;
+    }
+    T await_resume() const {
+      if (outer != nullptr) outer->inner = nullptr;
+      return frame.promise().take();
+    }
+  };
   Handle frame_;
 };
 

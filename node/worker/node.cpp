@@ -46,8 +46,16 @@ constexpr Duration stop_notice = std::chrono::milliseconds(100);
 
 void report_stall(void* context, const Shard::Report& report) {
   const auto held_ms = std::chrono::duration_cast<std::chrono::milliseconds>(report.held).count();
-  spdlog::warn("node {}: worker {} held its shard for {} ms; use co_await offload(...) for code that blocks",
-               static_cast<Node*>(context)->name(), report.kind, held_ms);
+  std::string then;
+  if (report.strand != nullptr) {
+    const auto* worker =
+        static_cast<const Worker*>(report.strand->whole != nullptr ? report.strand->whole : report.strand);
+    if (const std::source_location at = worker->where(); at.line() != 0)
+      then = fmt::format(", until it came to {}:{}", at.file_name(), at.line());
+  }
+  spdlog::warn(
+      "node {}: worker {} ({}) held its shard for {} ms{}; use co_await offload(...) for code that blocks",
+      static_cast<Node*>(context)->name(), to_string(report.id), report.kind, held_ms, then);
 }
 
 // A function on its way to a shard.

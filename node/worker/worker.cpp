@@ -17,7 +17,8 @@ Worker* Worker::make(Home& home, WorkerId id, const char* kind, std::uint32_t fr
 }
 
 Worker::Worker(WorkerId its_id, Shard& its_shard, const char* its_kind, std::uint32_t frame_bytes) noexcept
-    : id(its_id), frame_bytes_(frame_bytes) {
+    : frame_bytes_(frame_bytes) {
+  id = its_id;
   shard = &its_shard;
   kind = its_kind;
   wakeup.strand = this;
@@ -39,6 +40,13 @@ void Worker::destroy() noexcept {
   const std::size_t bytes = frame_offset + frame_bytes_;
   this->~Worker();
   pool_free(this, bytes);
+}
+
+std::source_location Worker::where() const noexcept {
+  if (!body) return {};
+  const detail::PromiseBase* at = &body.promise();
+  while (at->inner != nullptr) at = at->inner;
+  return at->where;
 }
 
 Home& Worker::home() const noexcept { return Home::of(*shard); }

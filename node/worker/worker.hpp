@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <source_location>
 
 #include "node/runtime/shard.hpp"
 #include "node/runtime/task.hpp"
@@ -53,6 +54,8 @@ class Worker final : public Strand {
     return *bonds;
   }
 
+  // The await that its innermost task stands at; line 0 before its first.
+  [[nodiscard]] std::source_location where() const noexcept;
   // Somebody waits for it, or there is room in the mailbox.
   [[nodiscard]] bool takes(Envelope& envelope) const noexcept {
     return (wants != nullptr && wants(envelope)) || mailbox.has_room_for(envelope);
@@ -79,7 +82,6 @@ class Worker final : public Strand {
     shard->ready(wakeup);
   }
 
-  const WorkerId id;
   Mailbox mailbox;
   Wants wants = nullptr;  // of the receive() that waits, if any
   EnvelopePtr handed;     // what it was given
