@@ -43,6 +43,7 @@ struct Bonds {
   std::unordered_map<Address, Link> links;
   std::string name;
   MailboxLimits mailbox;  // when they are not the usual ones
+  Status end_reason;      // what it ends with when it returns
   bool trap_exits = false;
 };
 

@@ -99,7 +99,7 @@ void Home::start(Worker& worker, Task<> body) {
   worker.body = body.release();
   worker.body.promise().continuation = ender().frame;
   worker.wakeup.coroutine = worker.body;
-  shard_.ready(worker.wakeup);
+  shard_.ready_last(worker.wakeup);  // workers start in the order in which they were spawned
 }
 
 Worker* Home::find(WorkerId id) noexcept {
@@ -110,6 +110,7 @@ Worker* Home::find(WorkerId id) noexcept {
 
 void Home::finish(Worker& worker) noexcept {
   Status reason = worker.stop.requested() ? exit_reason::shutdown() : exit_reason::normal();
+  if (worker.bonds != nullptr && !worker.bonds->end_reason.ok()) reason = std::move(worker.bonds->end_reason);
   if (const std::exception_ptr thrown = worker.body.promise().exception) {
     reason = exit_reason::crash(what_of(thrown));
     spdlog::error("worker {} ({}) ended by an exception: {}", to_string(worker.id), worker.kind,

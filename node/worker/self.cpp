@@ -66,6 +66,7 @@ void Self::trap_exits(bool trap) const { worker().bonded().trap_exits = trap; }
 void Self::exit(Address target, Status reason) const {
   worker().home().exit(worker(), target, std::move(reason));
 }
+void Self::end_with(Status reason) const { worker().bonded().end_reason = std::move(reason); }
 void Self::monitor_node(NodeId node) const { worker().home().monitor_node(worker(), node); }
 
 Status Self::register_name(std::string name) const {

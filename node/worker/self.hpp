@@ -58,7 +58,8 @@ class Received {
 template <class... Messages>
 class [[nodiscard]] Receive {
  public:
-  explicit Receive(Worker& worker) noexcept : worker_(worker) {}
+  explicit Receive(Worker& worker, bool heeds_stop = true) noexcept
+      : worker_(worker), heeds_stop_(heeds_stop) {}
   Receive(const Receive&) = delete;
   Receive& operator=(const Receive&) = delete;
   ~Receive() {
@@ -71,11 +72,11 @@ class [[nodiscard]] Receive {
   }
   bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
     Strand& strand = Shard::strand();
-    if (strand.stop.requested()) return false;
+    if (heeds_stop_ && strand.stop.requested()) return false;
     worker_.wants = &wanted;
     worker_.wakeup.coroutine = coroutine;
     worker_.wakeup.strand = &strand;
-    strand.stop.add(worker_.on_stop);
+    if (heeds_stop_) strand.stop.add(worker_.on_stop);
     waiting_ = true;
     return true;
   }
@@ -95,8 +96,9 @@ class [[nodiscard]] Receive {
   static bool wanted(const Envelope& envelope) noexcept {
     return ((envelope.type == type_id_of<Messages>()) || ...);
   }
-  [[nodiscard]] static Status nothing_came() {
-    if (Shard::strand().stop.requested()) return {Code::cancelled, "stopped while it waited for a message"};
+  [[nodiscard]] Status nothing_came() const {
+    if (heeds_stop_ && Shard::strand().stop.requested())
+      return {Code::cancelled, "stopped while it waited for a message"};
     return {Code::deadline_exceeded, "no message came in time"};
   }
   // The waiting frame is destroyed: what it was given and did not read is the next one's.
@@ -109,14 +111,15 @@ class [[nodiscard]] Receive {
 
   Worker& worker_;
   bool waiting_ = false;
+  const bool heeds_stop_;
 };
 
 // The same, at most for a while.
 template <class... Messages>
 class [[nodiscard]] TimedReceive : public Receive<Messages...> {
  public:
-  TimedReceive(Worker& worker, Duration timeout) noexcept
-      : Receive<Messages...>(worker), timer_(worker), timeout_(timeout) {}
+  TimedReceive(Worker& worker, Duration timeout, bool heeds_stop = true) noexcept
+      : Receive<Messages...>(worker, heeds_stop), timer_(worker), timeout_(timeout) {}
   bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
     if (!Receive<Messages...>::await_suspend(coroutine)) return false;
     Shard& shard = *timer_.worker.shard;
@@ -196,6 +199,12 @@ class Self {
     return TimedReceive<Messages...>(worker(), timeout);
   }
 
+  // The same, deaf to a stop: for what has to be waited for before this worker may end.
+  template <class... Messages>
+  [[nodiscard]] TimedReceive<Messages...> receive_uncancelled(Duration timeout) const noexcept {
+    return TimedReceive<Messages...>(worker(), timeout, false);
+  }
+
   // Sends to a worker, here or elsewhere. Ok: it is on its way, in order with all else sent to that worker.
   // INVALID_ARGUMENT for an empty address, OUT_OF_RANGE for a message that is too large, NOT_FOUND when the
   // receiver is known to be gone (then it is a dead letter, as it is when that is found out later).
@@ -244,6 +253,9 @@ class Self {
   void trap_exits(bool trap) const;
   // Sends an exit. exit_reason::kill() cannot be trapped; a normal one only those who trap notice.
   void exit(Address target, Status reason) const;
+  // The reason that this worker ends with once its function returns; normal, or shutdown after a stop,
+  // without.
+  void end_with(Status reason) const;
   // One v1::NodeDown when the session with `node` ends or cannot be made, after all Downs and Exits of its
   // workers.
   void monitor_node(NodeId node) const;

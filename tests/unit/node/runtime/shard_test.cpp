@@ -73,23 +73,24 @@ Task<> note(Self /*self*/, std::vector<int>* order, int number) {
   co_return;
 }
 
-TEST_F(ShardTest, WhatTheRunningWorkerWokeFirstGoesFirst) {
+TEST_F(ShardTest, WhatTheRunningWorkerWakesGoesBeforeWhatIsReadyAlready) {
   std::vector<int> order;
+  Signal signal;
   spawn(
-      [](Self self, std::vector<int>* into) -> Task<> {
+      [](Self self, std::vector<int>* into, Signal* bell) -> Task<> {
         self.spawn(
-            "late",
-            +[](Self late, std::vector<int>* to) -> Task<> {
-              late.spawn("child", &note, to, 1);
-              co_await yield();
-              to->push_back(3);
+            "sleeper",
+            +[](Self, std::vector<int>* to, Signal* heard) -> Task<> {
+              static_cast<void>(co_await heard->wait());
+              to->push_back(1);
             },
-            into);
+            into, bell);
+        co_await yield();
         self.spawn("other", &note, into, 2);
-        co_return;
+        bell->notify();
       },
-      &order);
-  EXPECT_EQ(order, (std::vector<int>{1, 2, 3}));
+      &order, &signal);
+  EXPECT_EQ(order, (std::vector<int>{1, 2}));
 }
 
 // Two that wake each other for ever do not keep a third from running.
