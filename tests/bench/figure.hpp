@@ -5,15 +5,20 @@
 // Also the command line that all of them share: PROGRAM NAME [COUNT] [FOLDER].
 #pragma once
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -45,6 +50,32 @@ inline double median(std::vector<double> values) {
   const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
   std::nth_element(values.begin(), middle, values.end());
   return *middle;
+}
+
+// What this process has in memory, from the kernel.
+inline std::uint64_t resident_bytes() {
+  std::uint64_t total = 0;
+  std::uint64_t resident = 0;
+  std::ifstream("/proc/self/statm") >> total >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
+// Processor time of all threads of this process so far.
+inline double cpu_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  return static_cast<double>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+         static_cast<double>(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+}
+
+// Percent of one core that this process uses while the calling thread sleeps. What has just begun is
+// given a moment to settle first.
+inline double cpu_percent_over(std::chrono::milliseconds time) {
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));
+  const double before = cpu_seconds();
+  const auto begin = Steady::now();
+  std::this_thread::sleep_for(time);
+  return 100 * (cpu_seconds() - before) / seconds_since(begin);
 }
 
 // Ends the program: a measurement that went wrong has no figure.

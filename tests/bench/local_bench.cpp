@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What workers of one shard cost: to make, to keep, to talk to. Messages are protobuf objects that are
-// moved; nothing is encoded.
+// What the workers of one node cost: to make, to keep, to talk to, to leave alone. Messages are protobuf
+// objects that are moved; nothing is encoded.
 #include <google/protobuf/stubs/common.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <fstream>
+#include <vector>
 
 #include "bench.cobus.h"
+#include "node/runtime/timer_wheel.hpp"
 #include "node/worker/self.hpp"
 #include "proto/version.hpp"
 #include "tests/bench/bench_node.hpp"
@@ -19,14 +18,16 @@ namespace {
 constexpr std::uint64_t workers_default = 1'000'000;
 constexpr std::uint64_t round_trips_default = 4'000'000;
 constexpr std::uint64_t messages_default = 10'000'000;
+constexpr std::uint64_t messages_across_default = 5'000'000;
+constexpr std::uint64_t hops_default = 4'000'000;
+constexpr std::uint64_t timers_live = 1'000'000;
+constexpr std::uint64_t starts_default = 10'000'000;
+constexpr std::uint64_t idle_ms_default = 10'000;
+constexpr std::uint64_t ring_size = 1'000;
 constexpr std::uint64_t batch = 1'000;
-
-std::uint64_t resident_bytes() {
-  std::uint64_t total = 0;
-  std::uint64_t resident = 0;
-  std::ifstream("/proc/self/statm") >> total >> resident;
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
+constexpr std::uint64_t window = 8 * batch;  // a mailbox takes 10,000
+constexpr unsigned shards_across = 2;
+constexpr Duration patience = std::chrono::seconds(10);
 
 Task<> idle(Self self) { static_cast<void>(co_await self.receive<Ball>()); }
 
@@ -100,6 +101,107 @@ Task<double> tell(Self self, std::uint64_t count) {
   co_return static_cast<double>(count) / seconds_since(begin);
 }
 
+// One of a ring.
+Task<> pass(Self self, Address next) {
+  for (;;) {
+    auto ball = co_await self.receive<Ball>();
+    if (!ball) co_return;
+    (*ball)->set_number((*ball)->number() + 1);
+    const Status sent = co_await self.send(next, std::move(**ball));
+    if (!sent.ok()) give_up(sent.to_string());
+  }
+}
+
+// Hops a second of one ball around a ring, this worker in it.
+Task<double> ring(Self self, std::uint64_t count) {
+  Address next = self.address();
+  for (std::uint64_t made = 1; made < ring_size; ++made) next = self.spawn("pass", &pass, next);
+  co_await yield();
+  std::uint64_t hops = 0;
+  const auto begin = Steady::now();
+  while (hops < count) {
+    Ball ball;
+    ball.set_number(hops + 1);
+    const Status sent = co_await self.send(next, std::move(ball));
+    auto returned = co_await self.receive<Ball>();
+    if (!sent.ok() || !returned || (*returned)->number() != hops + ring_size) give_up("the ball was lost");
+    hops = (*returned)->number();
+  }
+  co_return static_cast<double>(hops) / seconds_since(begin);
+}
+
+// Says hello, takes balls for ever and gives a receipt for each batch.
+Task<> listen_afar(Self self, Address teller) {
+  std::uint64_t sum = 0;
+  for (std::uint64_t heard = 0;; ++heard) {
+    if (heard % batch == 0) {
+      Receipt receipt;
+      receipt.set_count(sum);
+      if (!(co_await self.send(teller, std::move(receipt))).ok()) co_return;
+    }
+    auto ball = co_await self.receive<Ball>();
+    if (!ball) co_return;
+    sum += (*ball)->number();
+  }
+}
+
+// Messages a second to a worker of the other shard, from the first send until it has taken the last.
+Task<double> tell_across(Self self, std::uint64_t count) {
+  const unsigned other = 1 - self.worker().home.shard().index();
+  self.node().run_on(other, [teller = self.address()](Home& home) {
+    Worker& made = home.make_worker("listen");
+    home.start(made, listen_afar(Self(made), teller));
+  });
+  auto hello = co_await self.receive<Receipt>(patience);
+  if (!hello) give_up("the other shard is silent");
+  const Address listener = hello->from();
+  const auto begin = Steady::now();
+  for (std::uint64_t told = 0, heard = 0; heard < count;) {
+    for (; told < count && told - heard < window; ++told) {
+      Ball ball;
+      ball.set_number(1);
+      const Status sent = co_await self.send(listener, std::move(ball));
+      if (!sent.ok()) give_up(sent.to_string());
+    }
+    auto receipt = co_await self.receive<Receipt>(patience);
+    if (!receipt) give_up("messages were lost: " + receipt.error().to_string());
+    heard = (*receipt)->count();
+  }
+  co_return static_cast<double>(count) / seconds_since(begin);
+}
+
+struct SilentTimer : Timer {
+  SilentTimer() noexcept : Timer(&fire) {}
+  static void fire(Timer& /*timer*/) { give_up("a timer fired"); }
+};
+
+// Nanoseconds to start one more timer and cancel it, beside those that are live.
+double start_and_cancel(std::uint64_t live, std::uint64_t count) {
+  TimerWheel wheel((TimePoint()));
+  const auto when = [](std::uint64_t i) {  // between a minute and an hour, in no order
+    return TimePoint() + std::chrono::milliseconds(60'000 + i * 7'919 % 3'540'000);
+  };
+  std::vector<SilentTimer> others(live);
+  for (std::uint64_t i = 0; i < live; ++i) wheel.start(others[i], when(i));
+  SilentTimer timer;
+  const auto begin = Steady::now();
+  for (std::uint64_t i = 0; i < count; ++i) {
+    wheel.start(timer, when(i));
+    timer.cancel();
+  }
+  const double seconds = seconds_since(begin);
+  if (wheel.size() != live) give_up("timers were lost");
+  return seconds * 1e9 / static_cast<double>(count);
+}
+
+// Percent of one core.
+double idle_cpu(std::chrono::milliseconds time) {
+  BenchNode bench("bench", make_identity(link::ClusterSecret::make(), "bench"), "tcp://127.0.0.1:0",
+                  shards_across);
+  bench.node().start();
+  return cpu_percent_over(time);
+}
+
 void crowd(std::uint64_t count, bool memory) {
   BenchNode bench(1);
   bench.node().start();
@@ -112,8 +214,9 @@ void crowd(std::uint64_t count, bool memory) {
   }
 }
 
-void rate(Task<double> (*measured)(Self, std::uint64_t), std::uint64_t count, const std::string& conditions) {
-  BenchNode bench(1);
+void rate(Task<double> (*measured)(Self, std::uint64_t), std::uint64_t count, const std::string& conditions,
+          unsigned shards = 1) {
+  BenchNode bench(shards);
   bench.node().start();
   print_figure("1/s", bench.run(measured, count), conditions);
 }
@@ -134,8 +237,26 @@ int main_of(const Arguments& arguments) {
   } else if (arguments.name == "one_way") {
     rate(&tell, count_or(messages_default),
          "two workers of one shard, one integer field, moved, " + std::to_string(batch) + " at a time");
+  } else if (arguments.name == "ring") {
+    rate(&ring, count_or(hops_default),
+         "one ball among " + std::to_string(ring_size) + " workers of one shard, one integer field, moved");
+  } else if (arguments.name == "cross_shard") {
+    const std::uint64_t count = (count_or(messages_across_default) + batch - 1) / batch * batch;
+    rate(&tell_across, count,
+         "two workers on a shard each, one integer field, moved, window of " + std::to_string(window),
+         shards_across);
+  } else if (arguments.name == "timer") {
+    print_figure("ns", start_and_cancel(timers_live, count_or(starts_default)),
+                 "one more started and cancelled beside " + std::to_string(timers_live) +
+                     ", the wheel of a shard by itself");
+  } else if (arguments.name == "idle_cpu") {
+    const std::chrono::milliseconds time(count_or(idle_ms_default));
+    print_figure("%", idle_cpu(time),
+                 "of a core over " + std::to_string(time.count()) + " ms, node of two shards that listens");
   } else {
-    give_up("local_bench knows: versions spawn bytes_per_worker ping_pong one_way");
+    give_up(
+        "local_bench knows: versions spawn bytes_per_worker ping_pong one_way ring cross_shard timer "
+        "idle_cpu");
   }
   return 0;
 }

@@ -22,12 +22,17 @@ class Measurement(NamedTuple):
     systems: dict     # system -> program
 
 
-LOWER_IS_BETTER = {"B", "us"}
+LOWER_IS_BETTER = {"B", "us", "ns", "%"}
+MAY_BE_ZERO = {"%"}
 MEASUREMENTS = {
     "spawn": Measurement("1/s", 10_000, {"cobus": "local_bench"}),
     "bytes_per_worker": Measurement("B", 10_000, {"cobus": "local_bench"}),
     "ping_pong": Measurement("1/s", 10_000, {"cobus": "local_bench"}),
     "one_way": Measurement("1/s", 20_000, {"cobus": "local_bench"}),
+    "ring": Measurement("1/s", 10_000, {"cobus": "local_bench"}),
+    "cross_shard": Measurement("1/s", 20_000, {"cobus": "local_bench"}),
+    "timer": Measurement("ns", 1_000, {"cobus": "local_bench"}),
+    "idle_cpu": Measurement("%", 200, {"cobus": "local_bench"}),
     "link_100": Measurement("msg/s", 20_000, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),
     "link_100_curve": Measurement("msg/s", 20_000, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),
     "round_trip_p50": Measurement("us", 200, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),
@@ -108,7 +113,7 @@ def measure(name, arguments, folder, programs):
                 continue
             try:
                 figure = ask([programs / program, name, str(what.quick_count if arguments.quick else 0), folder])
-                if figure["unit"] != what.unit or not figure["value"] > 0:
+                if figure["unit"] != what.unit or not (figure["value"] > 0 or what.unit in MAY_BE_ZERO):
                     raise RuntimeError(f"this is no figure in {what.unit}: {figure}")
             except RuntimeError as failure:
                 failures[system] = str(failure)
@@ -127,7 +132,7 @@ def measure(name, arguments, folder, programs):
 
 
 def number(value):
-    return f"{value:,.0f}" if value >= 1000 else f"{value:,.1f}"
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def row_of(result, ours):
