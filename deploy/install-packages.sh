@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs the Debian packages of the named groups of deploy/packages.txt (default: all groups) that
+# Installs the Debian packages of the named groups of deploy/packages.txt (default: build and test) that
 # are not there yet, and says which. As root, or through sudo; asks nothing. Where nothing is
 # missing it changes nothing, needs no rights and takes no time.
 set -euo pipefail
@@ -9,7 +9,7 @@ set -euo pipefail
 usage() {
   cat <<'TEXT'
 Usage: deploy/install-packages.sh [--dry-run] [GROUP...]
-  GROUP      build or test, as in deploy/packages.txt (default: both)
+  GROUP      build, test or bench, as in deploy/packages.txt (default: build and test)
   --dry-run  print what is missing, one name a line, and install nothing
 TEXT
 }

@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS_BUILT = ROOT / "build/release/bin"
 TIMEOUT_S = 300
 
 
@@ -24,21 +26,39 @@ class Measurement(NamedTuple):
 
 LOWER_IS_BETTER = {"B", "us", "ns", "%"}
 MAY_BE_ZERO = {"%"}
+LOCAL = {"cobus": "local_bench", "erlang": "erlang_bench.sh", "caf": "caf_bench"}
 MEASUREMENTS = {
-    "spawn": Measurement("1/s", 10_000, {"cobus": "local_bench"}),
-    "bytes_per_worker": Measurement("B", 10_000, {"cobus": "local_bench"}),
-    "ping_pong": Measurement("1/s", 10_000, {"cobus": "local_bench"}),
-    "one_way": Measurement("1/s", 20_000, {"cobus": "local_bench"}),
-    "ring": Measurement("1/s", 10_000, {"cobus": "local_bench"}),
-    "cross_shard": Measurement("1/s", 20_000, {"cobus": "local_bench"}),
-    "timer": Measurement("ns", 1_000, {"cobus": "local_bench"}),
-    "idle_cpu": Measurement("%", 200, {"cobus": "local_bench"}),
+    "spawn": Measurement("1/s", 10_000, LOCAL),
+    "bytes_per_worker": Measurement("B", 10_000, LOCAL),
+    "ping_pong": Measurement("1/s", 10_000, LOCAL),
+    "one_way": Measurement("1/s", 20_000, LOCAL),
+    "ring": Measurement("1/s", 10_000, LOCAL),
+    "cross_shard": Measurement("1/s", 20_000, LOCAL),
+    "timer": Measurement("ns", 1_000, LOCAL),
+    "idle_cpu": Measurement("%", 200, LOCAL),
     "link_100": Measurement("msg/s", 20_000, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),
     "link_100_curve": Measurement("msg/s", 20_000, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),
     "round_trip_p50": Measurement("us", 200, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),
     "jobs_sqlite": Measurement("1/s", 500, {"cobus": "jobs_bench"}),
 }
-WITH_VERSIONS = ("local_bench", "libzmq_bench", "jobs_bench")
+WITH_VERSIONS = ("local_bench", "libzmq_bench", "jobs_bench", "erlang_bench.sh", "caf_bench")
+PACKAGES = {"erlang_bench.sh": "erlang-base", "caf_bench": "libcaf-dev"}  # peers that need not be there
+INSTALL = ROOT / "deploy/install-packages.sh"
+
+
+class Programs:
+    """Where the programs are, and which peers are not."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.missing = set()
+        if not (shutil.which("erl") and shutil.which("erlc")):
+            self.missing.add("erlang_bench.sh")
+        if not (folder / "caf_bench").exists():
+            self.missing.add("caf_bench")
+
+    def path(self, program):
+        return (ROOT / "tests/bench/peers" if program.endswith(".sh") else self.folder) / program
 
 
 def parse_arguments():
@@ -57,25 +77,40 @@ def parse_arguments():
     return arguments
 
 
+def install_peers(names):
+    """Installs the peers' packages. Without them the figures of cobus still stand, so a failure ends nothing."""
+    if any(program in PACKAGES for name in names for program in MEASUREMENTS[name].systems.values()):
+        if subprocess.run([INSTALL, "bench"], check=False).returncode != 0:
+            print("bench: goes on without the peers that are not installed", file=sys.stderr)
+
+
 def build():
-    """Builds the programs of the release preset and gives their folder."""
+    """Builds the programs of the release preset."""
     for command in (["cmake", "--preset", "release", "-DCOBUS_BENCH=ON"],
                     ["cmake", "--build", "build/release", "--target", "bench"]):
         ran = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
         if ran.returncode != 0:
             sys.exit("\n".join(ran.stdout.splitlines()[-40:]) + f"\nbench: failed: {' '.join(command)}")
-    return ROOT / "build/release/bin"
 
 
 def ask(command):
-    """The line of JSON that a bench program prints; RuntimeError with its complaint when there is none."""
+    """The lines of JSON that a bench program prints; RuntimeError with its complaint when there is none."""
     try:
         ran = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as late:
         raise RuntimeError(f"no figure after {TIMEOUT_S} s") from late
     if ran.returncode != 0 or not ran.stdout.strip():
         raise RuntimeError(ran.stderr.strip() or f"exit code {ran.returncode} without a figure")
-    return json.loads(ran.stdout.strip().splitlines()[-1])
+    return [json.loads(line) for line in ran.stdout.strip().splitlines()]
+
+
+def figure_of(command, unit):
+    """The best of the figures that a program prints: one for each way in which its system can be run."""
+    figures = ask(command)
+    for figure in figures:
+        if figure["unit"] != unit or not (figure["value"] > 0 or unit in MAY_BE_ZERO):
+            raise RuntimeError(f"this is no figure in {unit}: {figure}")
+    return (min if unit in LOWER_IS_BETTER else max)(figures, key=lambda figure: figure["value"])
 
 
 def cpu_name():
@@ -88,7 +123,8 @@ def cpu_name():
 def describe_machine(folder, programs):
     versions = {}
     for program in WITH_VERSIONS:
-        versions |= ask([programs / program, "versions"])
+        if program not in programs.missing:
+            versions |= ask([programs.path(program), "versions", "0", folder])[-1]
     stat = subprocess.run(["stat", "-f", "-c", "%T", folder], capture_output=True, text=True, check=False)
     return {
         "cpu": cpu_name(),
@@ -102,26 +138,28 @@ def describe_machine(folder, programs):
 
 
 def measure(name, arguments, folder, programs):
-    """The results of one name, one for each system; a system that failed says why instead."""
+    """The results of one name, one for each system; one that failed or is not installed says so instead."""
     what = MEASUREMENTS[name]
-    values = {system: [] for system in what.systems}
+    installed = {system: program for system, program in what.systems.items() if program not in programs.missing}
+    values = {system: [] for system in installed}
     results = []
     conditions, failures = {}, {}
     for _ in range(arguments.runs):
-        for system, program in what.systems.items():
+        for system, program in installed.items():
             if system in failures:
                 continue
             try:
-                figure = ask([programs / program, name, str(what.quick_count if arguments.quick else 0), folder])
-                if figure["unit"] != what.unit or not (figure["value"] > 0 or what.unit in MAY_BE_ZERO):
-                    raise RuntimeError(f"this is no figure in {what.unit}: {figure}")
+                count = str(what.quick_count if arguments.quick else 0)
+                figure = figure_of([programs.path(program), name, count, folder], what.unit)
             except RuntimeError as failure:
                 failures[system] = str(failure)
                 continue
             values[system].append(figure["value"])
             conditions[system] = figure["conditions"]
-    for system in what.systems:
-        if system in failures:
+    for system, program in what.systems.items():
+        if system not in installed:
+            results.append({"name": name, "system": system, "not_installed": PACKAGES[program]})
+        elif system in failures:
             results.append({"name": name, "system": system, "failure": failures[system]})
         else:
             results.append({"name": name, "system": system, "unit": what.unit,
@@ -138,10 +176,13 @@ def number(value):
 def row_of(result, ours):
     if "failure" in result:
         return f"{result['name']:<18} {result['system']:<9} failed: {result['failure']}"
+    if "not_installed" in result:
+        return f"{result['name']:<18} {result['system']:<9} not installed: {result['not_installed']}"
     ratio = ""
-    if result is not ours and ours and "failure" not in ours:
-        pair = (ours["median"], result["median"])
-        ratio = f"{(pair[1] / pair[0] if result['unit'] in LOWER_IS_BETTER else pair[0] / pair[1]):.2f}"
+    if result is not ours and "median" in ours:
+        pair = (result["median"], ours["median"])
+        better, worse = pair if result["unit"] in LOWER_IS_BETTER else pair[::-1]
+        ratio = f"{better / worse:.2f}" if worse else ""
     return (f"{result['name']:<18} {result['system']:<9} {number(result['median']):>12} {number(result['min']):>12} "
             f"{number(result['max']):>12} {result['unit']:<6} {ratio:>6}").rstrip()
 
@@ -157,6 +198,9 @@ def print_machine(machine, runs):
 
 
 def print_notes(results, machine):
+    packages = sorted({result["not_installed"] for result in results if "not_installed" in result})
+    if packages:
+        print(f"\nnot installed: {' '.join(packages)}; {INSTALL.relative_to(ROOT)} bench installs the peers' packages")
     print("\nratio: how many times as good cobus is as this peer, by medians (above 1: cobus is better)")
     for result in results:
         if "conditions" in result:
@@ -166,13 +210,18 @@ def print_notes(results, machine):
 
 def main():
     arguments = parse_arguments()
-    programs = arguments.bin or build()
+    names = arguments.names or list(MEASUREMENTS)
+    if not arguments.bin:
+        if not arguments.quick:
+            install_peers(names)
+        build()
+    programs = Programs(arguments.bin or PROGRAMS_BUILT)
     results = []
     # Beside the programs: on a disk, where a sync is one; a temporary folder may be memory.
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=programs) as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=programs.folder) as folder:
         machine = describe_machine(folder, programs)
         print_machine(machine, arguments.runs)
-        for name in arguments.names or MEASUREMENTS:
+        for name in names:
             of_name = measure(name, arguments, folder, programs)
             results += of_name
             for result in of_name:
