@@ -13,9 +13,6 @@
 namespace cobus {
 namespace {
 
-// Calls that one shard handles at once; above it is a flood.
-constexpr std::size_t handled_calls_max = 100'000;
-constexpr std::uint32_t handled_calls_of_peer_max = 25'000;
 // A larger frame has an allocation of its own: the pool does not keep so large blocks.
 constexpr std::size_t frame_bytes_inside_max = 1600;
 
@@ -296,94 +293,6 @@ void Home::let_senders_in(Worker& worker) noexcept {
   senders_.erase(found);
 }
 
-void Home::answer(EnvelopePtr envelope) noexcept {
-  const std::uint32_t index = static_cast<std::uint32_t>(envelope->call) & 0xffffff;
-  PendingCall* call = index < calls_.size() ? calls_[index].call : nullptr;
-  // Only who was asked may answer; what fails on the way there is answered in its name.
-  if (call == nullptr || call->id != envelope->call || call->callee != envelope->from.node) {
-    return node_.dead_letter(DeadLetter::late, *envelope);
-  }
-  if (envelope->kind != v1::ITEM) remove_call(*call);
-  call->answered(std::move(envelope));
-}
-
-void Home::add_call(PendingCall& call) {
-  std::uint32_t index = 0;
-  if (free_calls_.empty()) {
-    index = static_cast<std::uint32_t>(calls_.size());
-    COBUS_CHECK(index <= 0xffffff);
-    calls_.emplace_back();
-  } else {
-    index = free_calls_.back();
-    free_calls_.pop_back();
-  }
-  calls_[index].call = &call;
-  call.id = (++calls_[index].generation << 24) | index;
-}
-
-void Home::remove_call(PendingCall& call) noexcept {
-  if (call.id == 0) return;
-  const auto index = static_cast<std::uint32_t>(call.id & 0xffffff);
-  if (index >= calls_.size() || calls_[index].call != &call) return;
-  calls_[index].call = nullptr;
-  free_calls_.push_back(index);
-}
-
-void Home::refuse(const Envelope& request, Status status, NodeId in_name_of) noexcept {
-  if (!request.from) return;
-  auto error = std::make_unique<SignalEnvelope>();
-  error->kind = v1::ERROR;
-  error->flags = request.flags & v1::HIDDEN;
-  error->from.node = in_name_of == NodeId::none ? node_.id() : in_name_of;
-  error->to = request.from.worker;
-  error->call = request.call;
-  error->extra().status = std::move(status);
-  send(request.from.node, std::move(error));
-}
-
-void Home::begin_call(EnvelopePtr request) noexcept {
-  const std::string& name = request->extra().to_name;
-  const Method* method = node_.find_method(name);
-  if (method == nullptr) {
-    return refuse(*request, Status(Code::unimplemented, "node " + node_.name() + " does not offer " + name));
-  }
-  const Caller& caller = request->extra().caller;
-  if (!method->admits(caller.role)) {
-    return refuse(*request,
-                  Status(Code::permission_denied, "the role '" + std::string(link::role_name(caller.role)) +
-                                                      "' may not call " + name));
-  }
-  if (handled_.size() >= handled_calls_max) {
-    return refuse(*request, Status(Code::resource_exhausted,
-                                   "node " + node_.name() + " handles as many calls as it can: try again"));
-  }
-  const CallKey key{request->from, request->call};
-  if (request->from && handled_.contains(key)) {
-    return refuse(*request, Status(Code::already_exists, "the caller has a call of that number already"));
-  }
-  if (const auto peer = handled_of_.find(key.caller.node);
-      peer != handled_of_.end() && peer->second >= handled_calls_of_peer_max) {
-    return refuse(*request, Status(Code::resource_exhausted, "the caller's node has " +
-                                                                 std::to_string(handled_calls_of_peer_max) +
-                                                                 " calls running here: try again"));
-  }
-  if (node_.draining()) {
-    return refuse(*request, Status(Code::unavailable, "node " + node_.name() + " is stopping"));
-  }
-  if (request->deadline <= shard_.clock().now()) {
-    return refuse(*request, Status(Code::deadline_exceeded, name + " was asked for too late to start"));
-  }
-  Worker& worker = make_worker(method->name.c_str());
-  // Before it runs for the first time: a CANCEL may be next.
-  if (request->from) {
-    handled_.emplace(key, &worker);
-    ++handled_of_[key.caller.node];
-    worker.handles_call = true;
-    node_.calls_running.fetch_add(1, std::memory_order_relaxed);
-  }
-  start(worker, method->handle(Self(worker, Self::newborn), method->service, method, std::move(request)));
-}
-
 void Home::send(NodeId to_node, EnvelopePtr envelope) {
   if (node_.observer() != nullptr) node_.show(*envelope, to_node);
   if (to_node == node_.id()) {
@@ -435,44 +344,6 @@ void Home::flush() {
   }
   outgoing_.clear();
   if (shard_.index() != 0) node_.links().wake();
-}
-
-void Home::peer_lost(NodeId lost, const Status& reason) noexcept {
-  for (auto& [key, worker] : handled_) {
-    if (key.caller.node == lost) worker->stop.request();
-  }
-  for (std::size_t i = 0; i < calls_.size(); ++i) {
-    PendingCall* call = calls_[i].call;
-    if (call == nullptr || call->callee != lost) continue;
-    auto error = std::make_unique<SignalEnvelope>();
-    error->kind = v1::ERROR;
-    error->call = call->id;
-    error->from.node = lost;
-    error->extra().status = reason;
-    answer(std::move(error));
-  }
-  bonds_lost(lost, reason);
-}
-
-void Home::handled(Worker& worker, const Address& caller, std::uint64_t call) noexcept {
-  if (!worker.handles_call) return;
-  worker.handles_call = false;
-  handled_.erase(CallKey{caller, call});
-  const auto peer = handled_of_.find(caller.node);
-  if (--peer->second == 0) handled_of_.erase(peer);
-  node_.calls_running.fetch_sub(1, std::memory_order_relaxed);
-}
-
-// Of a handler that is ended before it ran: nobody else knows which call it was for.
-void Home::forget_unstarted_call(Worker& worker) noexcept {
-  const auto found = std::find_if(handled_.begin(), handled_.end(),
-                                  [&worker](const auto& entry) { return entry.second == &worker; });
-  const CallKey key = found->first;
-  SignalEnvelope request;
-  request.from = key.caller;
-  request.call = key.call;
-  refuse(request, Status(Code::cancelled, "the handler was ended before it began"));
-  handled(worker, key.caller, key.call);
 }
 
 }  // namespace cobus

@@ -147,7 +147,7 @@ Task<> listen_afar(Self self, Address teller) {
 
 // Messages a second to a worker of the other shard, from the first send until it has taken the last.
 Task<double> tell_across(Self self, std::uint64_t count) {
-  const unsigned other = 1 - self.worker().home.shard().index();
+  const unsigned other = 1 - self.worker().home().shard().index();
   self.node().run_on(other, [teller = self.address()](Home& home) {
     Worker& made = home.make_worker("listen");
     home.start(made, listen_afar(Self(made), teller));
