@@ -93,20 +93,28 @@ class OffloadPool {
 // The pool of the node that `shard` belongs to. Defined by the layer above.
 [[nodiscard]] OffloadPool& offload_pool(Shard& shard) noexcept;
 
+namespace detail {
+
+// How an offloaded function is called and what it gives: `function(OffloadStop)` if it can be, else
+// `function()`.
+template <class Function>
+struct OffloadCall {
+  static constexpr bool wants_stop = false;
+  using Value = std::invoke_result_t<Function&>;
+};
+template <class Function>
+  requires std::is_invocable_v<Function&, OffloadStop>
+struct OffloadCall<Function> {
+  static constexpr bool wants_stop = true;
+  using Value = std::invoke_result_t<Function&, OffloadStop>;
+};
+
+}  // namespace detail
+
 template <class Function>
 class [[nodiscard]] Offload {
-  static constexpr bool wants_stop = std::is_invocable_v<Function&, OffloadStop>;
-  template <bool>
-  struct ResultOf {
-    using type = std::invoke_result_t<Function&>;
-  };
-  template <>
-  struct ResultOf<true> {
-    using type = std::invoke_result_t<Function&, OffloadStop>;
-  };
-
  public:
-  using Value = typename ResultOf<wants_stop>::type;
+  using Value = typename detail::OffloadCall<Function>::Value;
   static_assert(!std::is_void_v<Value>, "an offloaded function returns what it found out, if only true");
 
   explicit Offload(Function function) : function_(std::move(function)) {}
@@ -144,7 +152,7 @@ class [[nodiscard]] Offload {
     Job(Shard& home, Wakeup* waiting, Function work) : OffloadJob(home, waiting), function(std::move(work)) {}
     void run() noexcept override {
       try {
-        if constexpr (wants_stop) {
+        if constexpr (detail::OffloadCall<Function>::wants_stop) {
           value.emplace(function(OffloadStop(stop)));
         } else {
           value.emplace(function());
