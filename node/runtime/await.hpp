@@ -38,6 +38,10 @@ class Waiting {
     strand.shard->timers().start(timer_, until);
     return true;
   }
+  // The same with a time to wait at most; negative: none.
+  bool park_for(std::coroutine_handle<> coroutine, Duration timeout) noexcept {
+    return park(coroutine, timeout < Duration(0) ? never : Shard::current()->clock().now() + timeout);
+  }
   // Ends the wait; later calls do nothing. The shard's thread.
   void wake(Cause cause) noexcept {
     if (cause_ != Cause::none) return;
@@ -101,5 +105,8 @@ class [[nodiscard]] Yield {
   Wakeup wakeup_;
 };
 [[nodiscard]] inline Yield yield() noexcept { return {}; }
+
+// Whether whoever runs now was asked to stop: the worker, or the Scope that it is a child of.
+[[nodiscard]] inline bool stop_requested() noexcept { return Shard::strand().stop.requested(); }
 
 }  // namespace cobus

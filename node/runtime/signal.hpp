@@ -15,8 +15,7 @@ class Signal {
     Wait(Signal& signal, Duration timeout) noexcept : signal_(signal), timeout_(timeout) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
-      if (!park(coroutine, timeout_ < Duration(0) ? never : Shard::current()->clock().now() + timeout_))
-        return false;
+      if (!park_for(coroutine, timeout_)) return false;
       signal_.waiters_.push_back(*this);
       return true;
     }
