@@ -102,7 +102,7 @@ Task<Result<v1::Job>> JobClient::find(Self self, std::string prefix) {
     Scope scope;
     for (const v1::NodeRecord& node : nodes)
       scope.spawn(ask(self, NodeId{node.node()}, node.name(), prefix, &found));
-    co_await scope.join();
+    static_cast<void>(co_await scope.join());  // they say in `found` what went wrong
   }
   std::set<std::string> ids;
   for (const v1::Job& job : found.jobs) ids.insert(job.id());
@@ -168,7 +168,7 @@ Task<JobClient::Listing> JobClient::list(Self self, v1::ListJobsRequest request)
   for (const v1::NodeRecord& node : view_.providers(jobs_service)) {
     scope.spawn(list_one(self, NodeId{node.node()}, node.name(), request, &listing));
   }
-  co_await scope.join();
+  static_cast<void>(co_await scope.join());  // they say in `listing` what went wrong
   std::sort(listing.jobs.begin(), listing.jobs.end(), [](const v1::Job& a, const v1::Job& b) {
     return std::pair(a.submitted_us(), a.id()) > std::pair(b.submitted_us(), b.id());
   });

@@ -184,7 +184,7 @@ Task<int> map(Self self, MapVerb* verb) {
     Scope scope;
     co_await feed(self, verb, &runner, &scope);
     // With --halt now those that still run are left where they are.
-    if (!(verb->halted && options.halt.now)) co_await scope.join();
+    if (!(verb->halted && options.halt.now)) static_cast<void>(co_await scope.join());
   }
   co_return finish(self, *verb, started);
 }

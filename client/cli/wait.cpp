@@ -106,7 +106,7 @@ Task<int> wait_for_jobs(Self self, WaitVerb* verb) {
   }
   // Those that nobody waits for any more end with the scope; when all are to be stopped they say so first.
   const int code = co_await print_ends(self, &context, &catalog, &all, &ended);
-  if (self.stop_requested()) co_await scope.join();
+  if (self.stop_requested()) static_cast<void>(co_await scope.join());
   co_return code;
 }
 

@@ -32,6 +32,11 @@ TypeId input_type(const v1::NodeRecord& record, const std::string& name) {
   return TypeId::none;
 }
 
+void log_failures(Scope& runs) {
+  for (const Scope::Failure& failure : runs.take_failures())
+    spdlog::error("the run of a job ended by an exception: {}", failure.status.message());
+}
+
 }  // namespace
 
 void Dispatcher::wake() {
@@ -101,8 +106,9 @@ Task<> Dispatcher::run(Self self, Dispatcher* dispatcher) {
     spdlog::error("cannot recover unfinished jobs yet: {}", recovered.error().to_string());
     if (!(co_await sleep(ledger_retry)).ok()) co_return;
   }
-  Scope runs;
+  Scope runs(Scope::OnFailure::supervise);  // one that goes wrong is no reason to cancel the others
   while (!self.stop_requested()) {
+    log_failures(runs);
     bool claimed = false;
     for (auto& [where, room] : dispatcher->room()) {
       if (room.free == 0) continue;
@@ -113,7 +119,8 @@ Task<> Dispatcher::run(Self self, Dispatcher* dispatcher) {
     if (claimed) continue;
     if ((co_await dispatcher->changed_.wait(look_again)).code() == Code::cancelled) break;
   }
-  co_await runs.join();
+  static_cast<void>(co_await runs.join());
+  log_failures(runs);
 }
 
 Task<std::vector<ClaimedJob>> Dispatcher::claim(Room room) {

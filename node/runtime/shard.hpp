@@ -22,7 +22,8 @@ namespace cobus {
 
 class Shard;
 
-// What the runtime knows of a worker.
+// What the runtime knows of a worker, or of the children of one Scope in it: where its coroutines are
+// resumed and how all of them are asked to stop.
 struct Strand {
   Strand() noexcept = default;
   Strand(const Strand&) = delete;

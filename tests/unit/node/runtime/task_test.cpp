@@ -6,17 +6,16 @@
 #include <stdexcept>
 #include <string>
 
-#include "node/runtime/scope.hpp"
 #include "node/runtime/signal.hpp"
 #include "node/runtime/stream.hpp"
 #include "tests/support/strand_fixture.hpp"
+#include "tests/support/tasks.hpp"
 
 namespace cobus {
 namespace {
 
 using TaskTest = StrandFixture;
 using StreamTest = StrandFixture;
-using ScopeTest = StrandFixture;
 
 Task<int> one() { co_return 1; }
 
@@ -31,15 +30,6 @@ Task<int> nested(int depth) {
   const int below = co_await nested(depth - 1);
   co_return below + 1;
 }
-
-struct Counted {
-  explicit Counted(int* count) : live(count) { ++*live; }
-  Counted(Counted&& other) noexcept : live(other.live) { ++*live; }
-  Counted(const Counted&) = delete;
-  Counted& operator=(const Counted&) = delete;
-  ~Counted() { --*live; }
-  int* live;
-};
 
 Task<> hold(Counted /*held*/, Signal* signal) { static_cast<void>(co_await signal->wait()); }
 
@@ -131,40 +121,6 @@ TEST_F(StreamTest, AMillionItemsNeedNoStack) {
     while (co_await numbers.next()) ++*count;
   }(&items));
   EXPECT_EQ(items, 1'000'000);
-}
-
-Task<> add_after(Duration wait, int value, int* sum) {
-  static_cast<void>(co_await sleep(wait));
-  *sum += value;
-}
-
-TEST_F(ScopeTest, JoinWaitsForEveryChild) {
-  int sum = 0;
-  int at_join = 0;
-  start([](int* total, int* joined) -> Task<> {
-    Scope scope;
-    for (int i = 1; i <= 10; ++i) scope.spawn(add_after(std::chrono::milliseconds(i), i, total));
-    co_await scope.join();
-    *joined = *total;
-  }(&sum, &at_join));
-  turn();
-  EXPECT_EQ(at_join, 0);
-  advance(std::chrono::milliseconds(20));
-  EXPECT_EQ(at_join, 55);
-}
-
-TEST_F(ScopeTest, DestroyedEarlyItEndsItsChildren) {
-  int live = 0;
-  Signal never_comes;
-  start([](int* count, Signal* signal) -> Task<> {
-    Scope scope;
-    for (int i = 0; i < 5; ++i) scope.spawn(hold(Counted(count), signal));
-    static_cast<void>(co_await signal->wait());
-  }(&live, &never_comes));
-  turn();
-  EXPECT_EQ(live, 5);
-  drop();
-  EXPECT_EQ(live, 0);
 }
 
 TEST_F(TaskTest, SleepEndsEarlyWhenStopped) {
