@@ -6,6 +6,10 @@
 #include <stdexcept>
 #include <string>
 
+#include "node/runtime/channel.hpp"
+#include "node/runtime/event.hpp"
+#include "node/runtime/mutex.hpp"
+#include "node/runtime/signal.hpp"
 #include "node/runtime/with_timeout.hpp"
 #include "tests/support/strand_fixture.hpp"
 #include "tests/support/tasks.hpp"
@@ -112,6 +116,43 @@ TEST_F(ScopeTest, ASupervisingScopeCollectsFailuresAndLetsOthersGoOn) {
   EXPECT_EQ(failures[1].status, Status(Code::unavailable, "late"));
 }
 
+Task<> wait_in_every_way(Mutex* mutex, Event* event, Signal* signal, Channel<int>* channel, int* cancelled) {
+  Scope inner;
+  for (int i = 0; i < 2; ++i) inner.spawn(pause(std::chrono::hours(1)));
+  *cancelled +=
+      (co_await with_timeout(std::chrono::hours(1), pause(std::chrono::hours(2)))).code() == Code::cancelled;
+  *cancelled += (co_await mutex->lock()).error().code() == Code::cancelled;
+  *cancelled += (co_await event->wait()).code() == Code::cancelled;
+  *cancelled += (co_await signal->wait()).code() == Code::cancelled;
+  *cancelled += (co_await channel->receive()).error().code() == Code::cancelled;
+  *cancelled += (co_await inner.join()).code() == Code::cancelled;
+  *cancelled += stop_requested();
+}
+
+TEST_F(ScopeTest, CancelReachesEveryAwaitOfAChildAndNoneOfTheParent) {
+  Mutex mutex;
+  Event event;
+  Signal signal;
+  Channel<int> channel(1);
+  auto held = mutex.try_lock();
+  int cancelled = 0;
+  bool parent_slept = false;
+  start([](Mutex* a, Event* b, Signal* c, Channel<int>* d, int* count, bool* slept) -> Task<> {
+    Scope scope;
+    scope.spawn(wait_in_every_way(a, b, c, d, count));
+    static_cast<void>(co_await sleep(milliseconds(5)));
+    scope.cancel();
+    EXPECT_TRUE((co_await scope.join()).ok());
+    EXPECT_FALSE(stop_requested());
+    *slept = (co_await sleep(milliseconds(5))).ok();
+  }(&mutex, &event, &signal, &channel, &cancelled, &parent_slept));
+  turn();
+  advance(milliseconds(6));
+  EXPECT_EQ(cancelled, 7);
+  advance(milliseconds(6));
+  EXPECT_TRUE(parent_slept);
+}
+
 TEST_F(ScopeTest, TheWorkersStopReachesChildrenOfChildren) {
   Code deep = Code::ok;
   bool joined = false;
@@ -198,6 +239,22 @@ TEST_F(ScopeTest, AJoinThatIsDestroyedIsNotResumed) {
   EXPECT_FALSE(joined);
   advance(milliseconds(20));
   EXPECT_TRUE(joined);
+}
+
+TEST_F(ScopeTest, WhatIsSharedMayBeDeclaredAfterTheScope) {
+  start([]() -> Task<> {
+    Scope scope;
+    Mutex mutex;
+    Channel<int> channel(1);
+    auto child = [](Mutex* lock, Channel<int>* in) -> Task<> {
+      auto guard = co_await lock->lock();
+      static_cast<void>(co_await in->receive());
+    };
+    for (int i = 0; i < 3; ++i) scope.spawn(child(&mutex, &channel));
+    static_cast<void>(co_await sleep(std::chrono::hours(1)));
+  }());
+  turn();
+  drop();
 }
 
 }  // namespace
