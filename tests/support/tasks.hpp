@@ -42,6 +42,11 @@ inline Task<Status> pause_holding(Duration wait, int* live) {
   const Counted counted(live);
   co_return co_await sleep(wait);
 }
+// Tells that it was started.
+inline Task<> raise(bool* flag) {
+  *flag = true;
+  co_return;
+}
 template <class T = void>
 Task<T> throw_after(Duration wait, std::string what) {
   if (wait > Duration(0)) static_cast<void>(co_await sleep(wait));
