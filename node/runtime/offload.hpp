@@ -136,6 +136,7 @@ class [[nodiscard]] Offload {
       strand.stop.add(stopper_);
     }
     if (offload_pool(*strand.shard).submit(job_)) return true;
+    stopper_.unlink();
     delete std::exchange(job_, nullptr);
     return false;
   }

@@ -128,7 +128,9 @@ class Scope {
 
   void belong_to(Strand& parent) noexcept {
     strand_.shard = parent.shard;
+    strand_.whole = parent.whole != nullptr ? parent.whole : &parent;
     strand_.kind = parent.kind;
+    strand_.id = parent.id;
     if (parent.stop.requested()) {
       cancel();
     } else {

@@ -42,14 +42,12 @@ class CallState final : HandledCall {
     ~Room() {
       if (state_.room_ == this) state_.room_ = nullptr;
     }
-    [[nodiscard]] bool await_ready() const noexcept {
-      return state_.credit_ > 0 && !state_.self.stop_requested();
-    }
+    [[nodiscard]] bool await_ready() const noexcept { return state_.credit_ > 0 && !stop_requested(); }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
       state_.room_ = this;
       return park(coroutine, never);
     }
-    [[nodiscard]] bool await_resume() noexcept { return !state_.self.stop_requested(); }
+    [[nodiscard]] bool await_resume() noexcept { return state_.credit_ > 0 && !stop_requested(); }
 
    private:
     friend class CallState;

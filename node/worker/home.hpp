@@ -55,7 +55,10 @@ class Home {
   // The home on `shard`, whose owner it is.
   [[nodiscard]] static Home& of(Shard& shard) noexcept { return *static_cast<Home*>(shard.owner()); }
   // The running worker. Only inside of one.
-  [[nodiscard]] static Worker& running() noexcept { return static_cast<Worker&>(Shard::strand()); }
+  [[nodiscard]] static Worker& running() noexcept {
+    Strand& strand = Shard::strand();
+    return static_cast<Worker&>(strand.whole != nullptr ? *strand.whole : strand);
+  }
   [[nodiscard]] Node& node() noexcept { return node_; }
   [[nodiscard]] Shard& shard() noexcept { return shard_; }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "echo.cobus.h"
+#include "node/runtime/scope.hpp"
 #include "node/worker/self.hpp"
 #include "tests/support/test_node.hpp"
 
@@ -338,6 +339,28 @@ TEST_P(BondsTest, AWorkerThatKillsItselfRunsToItsNextWaitAndNoFurther) {
       },
       &heard);
   advance(milliseconds(10));
+  EXPECT_EQ(heard, Heard{"before"});
+  EXPECT_EQ(workers(), 0U);
+}
+
+TEST_P(BondsTest, AChildOfAScopeThatKillsItsWorkerRunsToItsNextWaitToo) {
+  Heard heard;
+  start(
+      +[](Self self, Heard* into) -> Task<> {
+        Scope scope;
+        scope.spawn([](Self whole, Heard* to) -> Task<> {
+          static_cast<void>(co_await sleep(milliseconds(1)));
+          whole.exit(whole.address(), exit_reason::kill());
+          to->emplace_back("before");
+          static_cast<void>(co_await sleep(milliseconds(1)));
+          to->emplace_back("after");
+        }(self, into));
+        static_cast<void>(co_await scope.join());
+        into->emplace_back("joined");
+      },
+      &heard);
+  advance(milliseconds(5));
+  advance(milliseconds(5));
   EXPECT_EQ(heard, Heard{"before"});
   EXPECT_EQ(workers(), 0U);
 }
