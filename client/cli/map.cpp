@@ -7,7 +7,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <deque>
 
+#include "client/cli/map_resume.hpp"
 #include "client/cli/map_runner.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
@@ -25,14 +27,14 @@ constexpr std::uint64_t kept_back_max = 1024;  // results that wait for an earli
 struct MapVerb {
   Context* context;
   MapOptions options;
-  std::map<std::uint64_t, JoblogEntry> logged;
+  MapResume resume;
   std::unique_ptr<MapSource> source;
+  std::deque<MapInput> read_ahead;  // taken from the source before anything was sent
   std::unique_ptr<JoblogWriter> joblog;
   View* view = nullptr;
   std::optional<MapReport> report;
   Signal changed;
   std::optional<std::uint64_t> total;
-  std::uint64_t passed_over = 0;  // done according to the joblog
   bool halted = false;
 };
 
@@ -56,11 +58,24 @@ Task<> run_one(Self self, MapVerb* verb, MapRunner* runner, MapInput input) {
   verb->changed.notify();
 }
 
-// Whether the joblog says that there is nothing to do for it.
-bool done_before(const MapVerb& verb, const MapInput& input) {
-  const auto entry = verb.logged.find(input.sequence);
-  if (entry == verb.logged.end() || !verb.options.resume) return false;
-  return !verb.options.retry_failed || entry->second.exit == 0;
+// Reads as far as the joblog goes before anything is sent, so that an input that is not the joblog's is
+// refused as a whole.
+Task<Status> pass_over(MapVerb* verb) {
+  for (std::uint64_t read = 0; read < verb->resume.last(); ++read) {
+    std::optional<MapInput> input = co_await verb->source->next();
+    if (!input) break;
+    const Result<bool> done = verb->resume.passes_over(verb->options, *input);
+    if (!done) co_return done.error();
+    if (!*done) verb->read_ahead.push_back(std::move(*input));
+  }
+  co_return Status();
+}
+
+Task<std::optional<MapInput>> next_input(MapVerb* verb) {
+  if (verb->read_ahead.empty()) co_return co_await verb->source->next();
+  std::optional<MapInput> input = std::move(verb->read_ahead.front());
+  verb->read_ahead.pop_front();
+  co_return input;
 }
 
 // Starts request after request, as many at once as wanted. Children of `scope`.
@@ -72,12 +87,8 @@ Task<> feed(Self self, MapVerb* verb, MapRunner* runner, Scope* scope) {
       if (!(co_await verb->changed.wait()).ok()) co_return;
     }
     if (verb->halted || self.stop_requested()) co_return;
-    std::optional<MapInput> input = co_await verb->source->next();
+    std::optional<MapInput> input = co_await next_input(verb);
     if (!input) co_return;
-    if (done_before(*verb, *input)) {
-      ++verb->passed_over;
-      continue;
-    }
     verb->report->begin(input->sequence);
     scope->spawn(run_one(self, verb, runner, std::move(*input)));
   }
@@ -86,7 +97,11 @@ Task<> feed(Self self, MapVerb* verb, MapRunner* runner, Scope* scope) {
 std::string summary(const MapVerb& verb, TimePoint started, bool interrupted) {
   const MapReport& report = *verb.report;
   std::string text = fmt::format("{} done, {} failed", report.done(), report.failed());
-  if (verb.passed_over > 0) text += fmt::format(", {} done before", verb.passed_over);
+  if (verb.resume.done() > 0) {
+    text += fmt::format(", {} done before", verb.resume.done());
+    if (verb.resume.failed() > 0)
+      text += fmt::format(", {} of them failed: --retry-failed", verb.resume.failed());
+  }
   if (report.abandoned() + report.running() > 0) {
     text += fmt::format(", {} {}", report.abandoned() + report.running(),
                         verb.options.ledger ? "go on as jobs (cobus jobs)" : "given up");
@@ -112,7 +127,8 @@ int finish(Self self, MapVerb& verb, TimePoint started) {
   const bool bad_input = !verb.source->status().ok();
   if (bad_input) context.console.error(verb.source->status().message());
   if (!report.status().ok()) context.console.error(report.status().message());
-  if (interrupted || report.failed() > 0 || (verb.options.bar && context.console.err().terminal)) {
+  const bool looked_at = verb.options.bar && context.console.err().terminal;
+  if (interrupted || report.failed() > 0 || verb.resume.done() > 0 || looked_at) {
     context.console.note(summary(verb, started, interrupted));
   }
   return report.failed() > 0 || bad_input || !report.status().ok() ? 1 : 0;
@@ -137,7 +153,7 @@ Task<Result<const google::protobuf::MethodDescriptor*>> find_method(Self self, M
 // What --retry-failed tries again: the requests as the joblog has them.
 Result<std::vector<MapInput>> failed_inputs(const MapVerb& verb) {
   std::vector<MapInput> inputs;
-  for (const auto& [sequence, entry] : verb.logged) {
+  for (const auto& [sequence, entry] : verb.resume.entries()) {
     if (entry.exit == 0) continue;
     auto input = parse_request_command(verb.options, entry.command);
     if (!input) return fail(input.error());
@@ -164,6 +180,8 @@ Task<int> map(Self self, MapVerb* verb) {
     if (!inputs) co_return fail_setup(context, inputs.error());
     verb->total = inputs->size();
     verb->source = std::make_unique<MapSource>(std::move(*inputs));
+  } else if (const Status same = co_await pass_over(verb); !same.ok()) {
+    co_return fail_setup(context, same);
   }
   Random& random = self.node().random();
   const std::string run_id = fmt::format("{:016x}{:016x}", random.next(), random.next());
@@ -176,7 +194,7 @@ Task<int> map(Self self, MapVerb* verb) {
     if (options.bar) {
       line.emplace(self, context.console, [verb, &meter, started](TimePoint now) {
         MapProgress progress{verb->report->done(), verb->report->failed(), verb->report->running(), {}};
-        if (verb->total) progress.total = *verb->total - std::min(verb->passed_over, *verb->total);
+        if (verb->total) progress.total = *verb->total - std::min(verb->resume.done(), *verb->total);
         meter.update(static_cast<double>(progress.done), now);
         return map_line(progress, meter, started, now, verb->context->console.err());
       });
@@ -219,7 +237,7 @@ Status open_joblog(MapVerb& verb) {
     if (!logged && (must_exist || logged.error().code() != Code::not_found)) {
       return {Code::invalid_argument, logged.error().message()};
     }
-    if (logged) verb.logged = std::move(*logged);
+    if (logged) verb.resume.load(std::move(*logged));
   }
   auto writer = JoblogWriter::open(options.joblog, go_on);
   if (!writer) return {Code::invalid_argument, writer.error().message()};

@@ -75,9 +75,10 @@ MapSource::Chunk MapSource::read_chunk(int descriptor, const Shared& shared, Off
 }
 
 std::optional<MapInput> MapSource::input_of(std::string line) {
+  ++line_;
   if (line.ends_with('\r')) line.pop_back();
   if (is_blank(line)) return std::nullopt;
-  return MapInput{++sequence_, false, std::move(line), {}};
+  return MapInput{++sequence_, false, std::move(line), {}, line_};
 }
 
 std::optional<MapInput> MapSource::take_line() {
@@ -88,7 +89,7 @@ std::optional<MapInput> MapSource::take_line() {
       if (buffer_.size() <= line_bytes_max) return std::nullopt;
       buffer_.clear();
       if (std::exchange(skipping_, true)) return std::nullopt;
-      MapInput input{++sequence_, false, {}, {}};
+      MapInput input{++sequence_, false, {}, {}, ++line_};
       input.unusable =
           Status(Code::invalid_argument, fmt::format("its line has more than {} bytes", line_bytes_max));
       return input;

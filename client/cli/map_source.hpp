@@ -60,7 +60,8 @@ class MapSource {
   std::string buffer_;
   std::size_t from_ = 0;  // of what is in the buffer and not taken
   std::uint64_t sequence_ = 0;
-  bool skipping_ = false;  // the rest of a line that is too long
+  std::uint64_t line_ = 0;  // the last one taken, blank ones counted
+  bool skipping_ = false;   // the rest of a line that is too long
   bool at_end_ = false;
   Status status_;
 };

@@ -86,11 +86,20 @@ class Map(SharedCluster):
         with open(requests, "a", encoding="utf-8") as file:
             file.write('{"text":"new"}\n')
         self.assertEqual([line["text"] for line in self.lines("map", "Echo", requests, "--joblog", log, "--resume")], ["new"])
+        err = self.cobus("map", "Echo", requests, "--joblog", log, "--resume")[1]
+        self.assertIn("5 done before, 1 of them failed: --retry-failed", err)
         out, err = self.cobus("map", "Echo", "--retry-failed", "--joblog", log, code=1)
         self.assertEqual(out, "")
         self.assertIn("request 3 failed", err)
         self.fails(2, "map", "Count", "--retry-failed", "--joblog", log, says="another method")
         self.fails(2, "map", "Echo", "--retry-failed", "--joblog", "/no/such/log", says="/no/such/log")
+
+    def test_a_joblog_of_other_requests_skips_none_of_these(self):
+        log = os.path.join(self.state, "other.tsv")
+        self.cobus("map", "Echo", self.file(echoes(3)), "--joblog", log)
+        other = self.file('{"text":"other"}\n' + echoes(2))
+        self.fails(2, "map", "Echo", other, "--joblog", log, "--resume", says=["the joblog is of another input: line 1", "other.tsv"])
+        self.fails(2, "map", "Count", self.file('{"to":9}\n'), "--joblog", log, "--resume", says="another method")
 
     def test_failed_files_are_tried_again_from_the_joblog(self):
         log, file = os.path.join(self.state, "files.tsv"), self.file(b"\xff")

@@ -49,6 +49,7 @@ TEST_F(MapSourceTest, BlankLinesAndCarriageReturnsAreNoRequests) {
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].text, "{}");
   EXPECT_EQ(all[0].sequence, 1U);
+  EXPECT_EQ(all[0].line, 3U) << "lines are counted as an editor does";
 }
 
 TEST_F(MapSourceTest, ALineThatIsTooLongIsOneBadRequestAndTheNextIsRead) {
