@@ -94,9 +94,19 @@ Task<> feed(Self self, MapVerb* verb, MapRunner* runner, Scope* scope) {
   }
 }
 
+// Whether all requests came to an end, or are about to; false when --halt now leaves those that still run
+// where they are.
+Task<bool> over(MapVerb* verb) {
+  for (;;) {
+    if (verb->halted && verb->options.halt.now) co_return false;
+    if (verb->report->running() == 0 || !(co_await verb->changed.wait()).ok()) co_return true;
+  }
+}
+
 std::string summary(const MapVerb& verb, TimePoint started, bool interrupted) {
   const MapReport& report = *verb.report;
-  std::string text = fmt::format("{} done, {} failed", report.done(), report.failed());
+  std::string text = verb.halted && !interrupted ? "halted (--halt): " : "";
+  text += fmt::format("{} done, {} failed", report.done(), report.failed());
   if (verb.resume.done() > 0) {
     text += fmt::format(", {} done before", verb.resume.done());
     if (verb.resume.failed() > 0)
@@ -201,8 +211,7 @@ Task<int> map(Self self, MapVerb* verb) {
     }
     Scope scope;
     co_await feed(self, verb, &runner, &scope);
-    // With --halt now those that still run are left where they are.
-    if (!(verb->halted && options.halt.now)) static_cast<void>(co_await scope.join());
+    if (co_await over(verb)) static_cast<void>(co_await scope.join());
   }
   co_return finish(self, *verb, started);
 }

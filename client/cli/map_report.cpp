@@ -97,6 +97,12 @@ void MapReport::print(const MapOutcome& outcome) {
 }
 
 void MapReport::finish() {
+  // What those before them came to will not be known here.
+  for (const auto& [sequence, outcome] : waiting_) {
+    if (outcome) print(*outcome);
+  }
+  waiting_.clear();
+  order_.clear();
   if (whole_objects(asked_)) list_.finish();
 }
 

@@ -46,7 +46,7 @@ class MapReport {
   void end(MapOutcome outcome);
   // It will have no outcome: whoever asked for it gave up.
   void abandon(std::uint64_t sequence);
-  // The last line of the output, where the format has one.
+  // Prints what still waits for one before it, and the last line of the output, where the format has one.
   void finish();
 
   // Outcomes that wait for one before them.

@@ -116,6 +116,12 @@ class Map(SharedCluster):
         self.assertEqual(len(out.splitlines()), 1)
         self.cobus("map", "Count", "-", "-j", "2", "--halt", "now,fail=1", "--no-ledger", stdin=LONG + "\n{bad\n", code=1)
 
+    def test_halt_now_leaves_what_runs_and_shows_what_failed(self):
+        for flags in ((), ("-k",)):
+            err = self.cobus("map", "Count", self.file(f"{LONG}\n{{bad\n"), "--halt", "now,fail=1", "--no-ledger", *flags, code=1)[1]
+            self.assertIn("request 2 failed: INVALID_ARGUMENT", err)
+            self.assertIn("halted", err)
+
     def test_an_input_that_goes_on_is_worked_off_as_it_comes(self):
         mapping = self.start("map", "Echo", "-", stdin=subprocess.PIPE)
         for i in range(3):

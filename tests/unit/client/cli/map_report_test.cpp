@@ -88,6 +88,18 @@ TEST(MapReport, JsonHasResultOrError) {
       "\n");
 }
 
+TEST(MapReport, WhatWaitsForOneThatNeverEndsIsPrintedAtTheEnd) {
+  CapturedConsole captured;
+  MapReport report(captured.console, {}, true, nullptr);
+  for (const std::uint64_t sequence : {1, 2, 3}) report.begin(sequence);
+  report.end(success(2));
+  report.end(failure(3));
+  EXPECT_EQ(captured.err(), "");
+  report.finish();
+  EXPECT_EQ(captured.out(), "{\"count\":\"2\"}\n");
+  EXPECT_NE(captured.err().find("request 3 (a.txt) failed"), std::string::npos);
+}
+
 TEST(MapReport, AnArrayIsClosedAtTheEnd) {
   CapturedConsole captured;
   MapReport report(captured.console, Format::json, false, nullptr);
