@@ -202,10 +202,11 @@ Task<int> map(Self self, MapVerb* verb) {
     RateMeter meter;
     std::optional<StatusLine> line;
     if (options.bar) {
-      line.emplace(self, context.console, [verb, &meter, started](TimePoint now) {
-        MapProgress progress{verb->report->done(), verb->report->failed(), verb->report->running(), {}};
+      line.emplace(self, context.console, [verb, &runner, &meter, started](TimePoint now) {
+        MapProgress progress{
+            verb->report->done(), verb->report->failed(), verb->report->running(), runner.running_part(), {}};
         if (verb->total) progress.total = *verb->total - std::min(verb->resume.done(), *verb->total);
-        meter.update(static_cast<double>(progress.done), now);
+        meter.update(static_cast<double>(progress.done) + progress.running_part, now);
         return map_line(progress, meter, started, now, verb->context->console.err());
       });
     }

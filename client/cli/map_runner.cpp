@@ -96,6 +96,16 @@ MapRunner::MapRunner(const MapOptions& options, Console& console, View& view, Ca
       method_name_(method_name(method)),
       run_id_(std::move(run_id)) {}
 
+double MapRunner::running_part() const {
+  double sum = 0;
+  for (const auto& [sequence, part] : parts_) sum += part;
+  return sum;
+}
+
+void MapRunner::reported(std::uint64_t sequence, const v1::Progress& progress) {
+  if (progress.fraction() >= 0) parts_[sequence] = std::min<double>(progress.fraction(), 1);
+}
+
 Task<Result<std::string>> MapRunner::payload_of(MapInput input) {
   if (!input.unusable.ok()) co_return fail(input.unusable);
   Result<std::string> payload;
@@ -131,6 +141,7 @@ Task<std::optional<MapOutcome>> MapRunner::run(Self self, MapInput input) {
     outcome.error = payload.error();
     outcome.exit = 1;
   }
+  parts_.erase(outcome.sequence);
   if (self.stop_requested()) co_return std::nullopt;
   outcome.runtime_s = std::chrono::duration<double>(system_clock().now() - started).count();
   co_return outcome;
@@ -145,6 +156,13 @@ Task<Status> MapRunner::as_job(Self self, std::string payload, MapOutcome* outco
     request.set_timeout_us(static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(*options_.timeout).count()));
   }
+  const auto on_job = [this, sequence = outcome->sequence](const v1::Job& job) {
+    if (job.state() == v1::RUNNING && job.has_progress()) {
+      reported(sequence, job.progress());
+    } else {
+      parts_.erase(sequence);
+    }
+  };
   Backoff backoff;
   int losses = 0;
   for (;;) {
@@ -152,7 +170,7 @@ Task<Status> MapRunner::as_job(Self self, std::string payload, MapOutcome* outco
     Status failed;
     if (submitted) {
       outcome->job = submitted->id;
-      const auto job = co_await jobs_.follow(self, submitted->id, submitted->home, false, {});
+      const auto job = co_await jobs_.follow(self, submitted->id, submitted->home, false, on_job);
       if (job) {
         outcome->node = job->node();
         outcome->state = state_name(job->state());
@@ -186,6 +204,9 @@ Task<Status> MapRunner::as_call(Self self, std::string payload, MapOutcome* outc
   const TypeId type = type_id(method_->input_type()->full_name());
   CallOptions options;
   options.timeout = options_.timeout.value_or(Duration(-1));
+  options.on_progress = [this, sequence = outcome->sequence](const v1::Progress& progress) {
+    reported(sequence, progress);
+  };
   Backoff backoff;
   int losses = 0;
   for (;;) {

@@ -7,6 +7,7 @@
 
 #include <google/protobuf/descriptor.h>
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -36,8 +37,11 @@ class MapRunner {
 
   // The outcome of one request; nothing when it was asked to stop before there was one.
   [[nodiscard]] Task<std::optional<MapOutcome>> run(Self self, MapInput input);
+  // How much of those that run now is done, by what their workers report: 1 is one whole request.
+  [[nodiscard]] double running_part() const;
 
  private:
+  void reported(std::uint64_t sequence, const v1::Progress& progress);
   [[nodiscard]] Task<Result<std::string>> payload_of(MapInput input);
   [[nodiscard]] Task<Status> as_job(Self self, std::string payload, MapOutcome* outcome);
   [[nodiscard]] Task<Status> as_call(Self self, std::string payload, MapOutcome* outcome);
@@ -50,6 +54,7 @@ class MapRunner {
   const google::protobuf::FieldDescriptor* const field_;
   const std::string method_name_;
   const std::string run_id_;
+  std::map<std::uint64_t, double> parts_;  // of requests that run, as far as they report it
 };
 
 }  // namespace cobus::client

@@ -26,6 +26,13 @@ std::string spinner(TimePoint started, TimePoint now, bool unicode) {
   return std::string(unicode ? dots[turn % dots.size()] : strokes[turn % strokes.size()]);
 }
 
+// Of things that may take long each.
+std::string rate_text(double each_second) {
+  if (each_second <= 0 || each_second >= 0.5) return short_count(each_second) + "/s";
+  const double each_minute = each_second * 60;
+  return each_minute >= 0.5 ? short_count(each_minute) + "/min" : short_count(each_minute * 60) + "/h";
+}
+
 std::string left_text(std::optional<Duration> left) {
   return left ? short_duration(*left) + " left" : "-- left";
 }
@@ -79,23 +86,20 @@ std::string CallProgress::line(TimePoint now, const StreamTraits& traits) const 
 
 std::string map_line(const MapProgress& progress, const RateMeter& meter, TimePoint started, TimePoint now,
                      const StreamTraits& traits) {
-  if (progress.done == 0) {
+  if (progress.done == 0 && progress.running_part <= 0) {
     return fmt::format("Please wait ... {} {}  {} running", spinner(started, now, traits.unicode),
                        short_duration(now - started), progress.running);
   }
   const std::string failed = fmt::format("{} failed", progress.failed);
-  const std::string rate = short_count(meter.rate()) + "/s";
   if (!progress.total) {
-    return fmt::format("{} {} done  {}  {}", spinner(started, now, traits.unicode), progress.done, failed,
-                       rate);
+    return fmt::format("{} {} done  {}  {}", spinner(started, now, traits.unicode),
+                       progress.done - progress.failed, failed, rate_text(meter.rate()));
   }
-  const double fraction =
-      *progress.total == 0 ? 1.0 : static_cast<double>(progress.done) / static_cast<double>(*progress.total);
-  return fmt::format("{} {}/{}  {}  {}  eta {}", bar(fraction, bar_width, traits.unicode), progress.done,
-                     *progress.total, failed, rate, [&] {
-                       const auto left = meter.left(static_cast<double>(*progress.total));
-                       return left ? short_duration(*left) : std::string("--");
-                     }());
+  const auto total = static_cast<double>(*progress.total);
+  const double done = static_cast<double>(progress.done) + progress.running_part;
+  return fmt::format("{} {}/{}  {}  {}  {}", bar(total > 0 ? done / total : 1.0, bar_width, traits.unicode),
+                     progress.done, *progress.total, failed, rate_text(meter.rate()),
+                     left_text(meter.left(total)));
 }
 
 std::string bar(double fraction, std::size_t width, bool unicode) {

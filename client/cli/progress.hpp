@@ -50,11 +50,12 @@ class CallProgress {
   RateMeter meter_;
 };
 
-// Progress of many requests.
+// Progress of many requests. The meter of its line is that of `done` and `running_part` together.
 struct MapProgress {
   std::uint64_t done = 0;  // failed ones included
   std::uint64_t failed = 0;
   std::uint64_t running = 0;
+  double running_part = 0;             // how much of those is done: 1 is one whole request
   std::optional<std::uint64_t> total;  // unknown while the input goes on
 };
 [[nodiscard]] std::string map_line(const MapProgress& progress, const RateMeter& meter, TimePoint started,

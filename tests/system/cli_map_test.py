@@ -245,10 +245,19 @@ class OnATerminal(SharedCluster):
         requests = self.file("".join('{"from":0,"to":%d}\n' % (60_000_000 + i) for i in range(60)))
         code, shown = in_terminal(self.command("map", "Count", requests, "--bar", "-o", "jsonl"))
         self.assertEqual(code, 0)
-        self.assertRegex(shown, r"\d+/60  0 failed  \S+/s  eta ")
+        self.assertRegex(shown, r"\d+/60  0 failed  \S+/s  \S+ left")
         self.assertIn("60 done, 0 failed", shown)
         results = [json.loads(line) for line in re.findall(r'\{"seq".*?\}\}', shown)]
         self.assertEqual(len(results), 60)
+
+    def test_map_draws_a_bar_before_the_first_request_is_done(self):
+        def stop_at_the_bar(process, shown):
+            if re.search(r"0/2  0 failed  \S+/\S+  \S+ left", shown):
+                os.kill(process, signal.SIGINT)
+        for ledger in ((), ("--no-ledger",)):
+            requests = self.file(2 * '{"from":0,"to":40000000000}\n')
+            code, shown = in_terminal(self.command("map", "Count", requests, "--bar", *ledger), on_output=stop_at_the_bar)
+            self.assertEqual(code, 130, shown[-300:])
 
     def test_nothing_is_drawn_elsewhere(self):
         for env in ({"TERM": "dumb"},):

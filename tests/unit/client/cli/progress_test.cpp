@@ -70,14 +70,22 @@ TEST(MapLine, CountsWhatIsDoneOutOfAll) {
   RateMeter meter;
   meter.update(0, start);
   meter.update(50, start + 5s);
-  EXPECT_EQ(map_line({50, 2, 16, 200}, meter, start, start + 5s, {}),
-            "[#####---------------] 50/200  2 failed  10/s  eta 15s");
+  EXPECT_EQ(map_line({50, 2, 16, 0, 200}, meter, start, start + 5s, {}),
+            "[#####---------------] 50/200  2 failed  10/s  15s left");
+}
+
+TEST(MapLine, IsABarAsSoonAsAnythingReportsHowFarItIs) {
+  RateMeter meter;
+  meter.update(0, start);
+  meter.update(1, start + 5s);
+  EXPECT_EQ(map_line({0, 0, 4, 1.0, 4}, meter, start, start + 5s, {}),
+            "[#####---------------] 0/4  0 failed  12/min  15s left");
 }
 
 TEST(MapLine, AnInputThatGoesOnHasNoTotal) {
   RateMeter meter;
-  EXPECT_EQ(map_line({7, 0, 16, {}}, meter, start, start, {}), "| 7 done  0 failed  0/s");
-  EXPECT_EQ(map_line({0, 0, 16, {}}, meter, start, start, {}), "Please wait ... | 0ms  16 running");
+  EXPECT_EQ(map_line({9, 2, 16, 0, {}}, meter, start, start, {}), "| 7 done  2 failed  0/s");
+  EXPECT_EQ(map_line({0, 0, 16, 0, {}}, meter, start, start, {}), "Please wait ... | 0ms  16 running");
 }
 
 TEST(Bar, IsFilledInEighthsWhereTheScreenCan) {
