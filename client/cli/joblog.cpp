@@ -14,8 +14,9 @@
 namespace cobus::client {
 namespace {
 
-constexpr std::string_view header =
+constexpr std::string_view header_columns =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\tJobId\tAttempt";
+constexpr std::string_view run_column = "\tmap=";
 enum : std::size_t {
   at_seq,
   at_host,
@@ -102,7 +103,9 @@ void cut_to_whole_lines(const std::string& path) {
 
 }  // namespace
 
-std::string_view joblog_header() noexcept { return header; }
+std::string joblog_header(const std::string& run) {
+  return std::string(header_columns) + std::string(run_column) + run;
+}
 
 std::string joblog_line(const JoblogEntry& entry) {
   return fmt::format("{}\t{}\t{:.3f}\t{:10.3f}\t{}\t{}\t{}\t0\t{}\t{}\t{}", entry.sequence,
@@ -135,37 +138,43 @@ Result<JoblogEntry> parse_joblog_line(std::string_view line) {
   return entry;
 }
 
-Result<std::map<std::uint64_t, JoblogEntry>> read_joblog(const std::string& path) {
+Result<Joblog> read_joblog(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) {
     return fail(errno == ENOENT ? Code::not_found : Code::unavailable,
                 fmt::format("cannot read the joblog {}: {}", path, std::strerror(errno)));
   }
-  std::map<std::uint64_t, JoblogEntry> entries;
+  Joblog joblog;
   std::string line;
   for (std::size_t number = 1; std::getline(file, line); ++number) {
     const bool whole = !file.eof();  // a line without an end was cut off by a crash
     if (!whole) break;
-    if (line.empty() || (number == 1 && line == header)) continue;
+    if (line.empty()) continue;
+    if (number == 1 && line.starts_with(header_columns)) {
+      const std::string rest = line.substr(header_columns.size());
+      if (rest.starts_with(run_column)) joblog.run = rest.substr(run_column.size());
+      continue;
+    }
     Result<JoblogEntry> entry = parse_joblog_line(line);
     if (!entry) {
       return fail(Code::invalid_argument, fmt::format("{} is not a joblog of cobus map: line {}: {}", path,
                                                       number, entry.error().message()));
     }
     const std::uint64_t sequence = entry->sequence;
-    entries.insert_or_assign(sequence, std::move(*entry));
+    joblog.entries.insert_or_assign(sequence, std::move(*entry));
   }
-  return entries;
+  return joblog;
 }
 
-Result<std::unique_ptr<JoblogWriter>> JoblogWriter::open(const std::string& path, bool go_on) {
+Result<std::unique_ptr<JoblogWriter>> JoblogWriter::open(const std::string& path, bool go_on,
+                                                         const std::string& run) {
   if (go_on) cut_to_whole_lines(path);
   // "e": not for the programs that we start.
   std::FILE* file = std::fopen(path.c_str(), go_on ? "ae" : "we");
   if (file == nullptr) return unavailable("write", path);
   std::unique_ptr<JoblogWriter> writer(new JoblogWriter(file, path));
   const bool empty = std::fseek(file, 0, SEEK_END) == 0 && std::ftell(file) == 0;
-  if (empty && std::fputs((std::string(header) + '\n').c_str(), file) == EOF)
+  if (empty && std::fputs((joblog_header(run) + '\n').c_str(), file) == EOF)
     return unavailable("write", path);
   if (std::fflush(file) != 0) return unavailable("write", path);
   return writer;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Joblog: the record of a map, one line a finished request, in the columns of GNU parallel with the job's id
-// and attempt after them. It is what --resume and --retry-failed go by. The reader takes a line that was
-// cut off by a crash for a request that did not finish.
+// and attempt after them. Its header ends with the run, so that what goes on can be found again. It is what
+// --resume and --retry-failed go by. The reader takes a line that was cut off by a crash for a request that
+// did not finish.
 #pragma once
 
 #include <cstdint>
@@ -31,18 +32,23 @@ struct JoblogEntry {
 
 // One line without its end; tabs, line ends and backslashes in texts are escaped.
 [[nodiscard]] std::string joblog_line(const JoblogEntry& entry);
-[[nodiscard]] std::string_view joblog_header() noexcept;
+[[nodiscard]] std::string joblog_header(const std::string& run);
 // INVALID_ARGUMENT naming the column that is wrong.
 [[nodiscard]] Result<JoblogEntry> parse_joblog_line(std::string_view line);
 
-// The last entry of each request. NOT_FOUND when there is no such file, INVALID_ARGUMENT naming the line
+struct Joblog {
+  std::string run;                               // empty if it does not say
+  std::map<std::uint64_t, JoblogEntry> entries;  // the last one of each request
+};
+// NOT_FOUND when there is no such file, INVALID_ARGUMENT naming the line
 // that is no line of a joblog.
-[[nodiscard]] Result<std::map<std::uint64_t, JoblogEntry>> read_joblog(const std::string& path);
+[[nodiscard]] Result<Joblog> read_joblog(const std::string& path);
 
 class JoblogWriter {
  public:
   // Begins a new log, or goes on with the one that is there. UNAVAILABLE with the system's reason.
-  [[nodiscard]] static Result<std::unique_ptr<JoblogWriter>> open(const std::string& path, bool go_on);
+  [[nodiscard]] static Result<std::unique_ptr<JoblogWriter>> open(const std::string& path, bool go_on,
+                                                                  const std::string& run);
   ~JoblogWriter();
   JoblogWriter(const JoblogWriter&) = delete;
   JoblogWriter& operator=(const JoblogWriter&) = delete;

@@ -28,6 +28,7 @@ struct MapVerb {
   Context* context;
   MapOptions options;
   MapResume resume;
+  std::string run;  // what the jobs of this map are labelled with; that of the joblog if it goes on
   std::unique_ptr<MapSource> source;
   std::deque<MapInput> read_ahead;  // taken from the source before anything was sent
   std::unique_ptr<JoblogWriter> joblog;
@@ -113,8 +114,10 @@ std::string summary(const MapVerb& verb, TimePoint started, bool interrupted) {
       text += fmt::format(", {} of them failed: --retry-failed", verb.resume.failed());
   }
   if (report.abandoned() + report.running() > 0) {
+    const std::string jobs =
+        fmt::format("go on as jobs (cobus jobs --label {}={})", MapRunner::label, verb.run);
     text += fmt::format(", {} {}", report.abandoned() + report.running(),
-                        verb.options.ledger ? "go on as jobs (cobus jobs)" : "given up");
+                        verb.options.ledger ? jobs : "given up");
   }
   text += ", in " + short_duration(system_clock().now() - started);
   const std::string log = " --joblog " + verb.options.joblog;
@@ -168,6 +171,7 @@ Result<std::vector<MapInput>> failed_inputs(const MapVerb& verb) {
     auto input = parse_request_command(verb.options, entry.command);
     if (!input) return fail(input.error());
     input->sequence = sequence;
+    input->failed_job = entry.job;
     inputs.push_back(std::move(*input));
   }
   return inputs;
@@ -193,9 +197,7 @@ Task<int> map(Self self, MapVerb* verb) {
   } else if (const Status same = co_await pass_over(verb); !same.ok()) {
     co_return fail_setup(context, same);
   }
-  Random& random = self.node().random();
-  const std::string run_id = fmt::format("{:016x}{:016x}", random.next(), random.next());
-  MapRunner runner(options, context.console, *verb->view, catalog, *method, field, run_id);
+  MapRunner runner(options, context.console, *verb->view, catalog, *method, field, verb->run);
   verb->report.emplace(context.console, asked_format(context), options.keep_order, verb->joblog.get());
   const TimePoint started = system_clock().now();
   {
@@ -247,9 +249,12 @@ Status open_joblog(MapVerb& verb) {
     if (!logged && (must_exist || logged.error().code() != Code::not_found)) {
       return {Code::invalid_argument, logged.error().message()};
     }
-    if (logged) verb.resume.load(std::move(*logged));
+    if (logged) {
+      if (!logged->run.empty()) verb.run = std::move(logged->run);
+      verb.resume.load(std::move(logged->entries));
+    }
   }
-  auto writer = JoblogWriter::open(options.joblog, go_on);
+  auto writer = JoblogWriter::open(options.joblog, go_on, verb.run);
   if (!writer) return {Code::invalid_argument, writer.error().message()};
   verb.joblog = std::move(*writer);
   return {};
@@ -261,6 +266,7 @@ int run(Context& context) {
   MapVerb verb{};
   verb.context = &context;
   verb.options = std::move(*options);
+  verb.run = fmt::format("{:016x}", system_random().next());
   if (const Status opened = open_source(verb); !opened.ok()) return fail_setup(context, opened);
   if (const Status opened = open_joblog(verb); !opened.ok()) return fail_setup(context, opened);
   auto session = connect(context);

@@ -19,9 +19,10 @@ namespace cobus::client {
 struct MapInput {
   std::uint64_t sequence = 0;  // from 1
   bool file = false;
-  std::string text;        // the JSON, or the path
-  Status unusable;         // set when it could not even be taken from the input
-  std::uint64_t line = 0;  // of the input, blank ones counted; 0: not known
+  std::string text;             // the JSON, or the path
+  Status unusable;              // set when it could not even be taken from the input
+  std::uint64_t line = 0;       // of the input, blank ones counted; 0: not known
+  std::string failed_job = {};  // of an earlier run, which this is to be tried again for
 };
 
 struct Halt {

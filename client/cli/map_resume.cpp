@@ -23,14 +23,17 @@ std::unexpected<Status> another(const MapOptions& options, const MapInput& input
 
 }  // namespace
 
-Result<bool> MapResume::passes_over(const MapOptions& options, const MapInput& input) {
+Result<bool> MapResume::passes_over(const MapOptions& options, MapInput& input) {
   const auto found = entries_.find(input.sequence);
   if (found == entries_.end()) return false;
   const JoblogEntry& entry = found->second;
   const Result<MapInput> logged = parse_request_command(options, entry.command);
   if (!logged) return fail(logged.error());
   if (logged->file != input.file || logged->text != input.text) return another(options, input, logged->text);
-  if (options.retry_failed && entry.exit != 0) return false;
+  if (options.retry_failed && entry.exit != 0) {
+    input.failed_job = entry.job;
+    return false;
+  }
   ++done_;
   if (entry.exit != 0) ++failed_;
   return true;

@@ -25,9 +25,9 @@ class MapResume {
   }
 
   // Whether nothing is left to do for `input`, as --resume and --retry-failed in `options` mean it; then it
-  // is counted below. INVALID_ARGUMENT when the joblog is of another method or has another request under its
-  // number.
-  [[nodiscard]] Result<bool> passes_over(const MapOptions& options, const MapInput& input);
+  // is counted below; if not, `input` names the job that failed. INVALID_ARGUMENT when the joblog is of
+  // another method or has another request under its number.
+  [[nodiscard]] Result<bool> passes_over(const MapOptions& options, MapInput& input);
 
   // Of the requests that were passed over.
   [[nodiscard]] std::uint64_t done() const noexcept { return done_; }

@@ -132,11 +132,13 @@ Task<std::optional<MapOutcome>> MapRunner::run(Self self, MapInput input) {
   outcome.command = request_command(options_, input);
   outcome.start_s = static_cast<double>(system_clock().unix_us()) / 1e6;
   const TimePoint started = system_clock().now();
+  std::string failed_job = std::move(input.failed_job);
   Result<std::string> payload = co_await payload_of(std::move(input));
   if (payload) {
     outcome.sent = payload->size();
-    outcome.error = options_.ledger ? co_await as_job(self, std::move(*payload), &outcome)
-                                    : co_await as_call(self, std::move(*payload), &outcome);
+    outcome.error = options_.ledger
+                        ? co_await as_job(self, std::move(*payload), std::move(failed_job), &outcome)
+                        : co_await as_call(self, std::move(*payload), &outcome);
   } else {
     outcome.error = payload.error();
     outcome.exit = 1;
@@ -147,11 +149,14 @@ Task<std::optional<MapOutcome>> MapRunner::run(Self self, MapInput input) {
   co_return outcome;
 }
 
-Task<Status> MapRunner::as_job(Self self, std::string payload, MapOutcome* outcome) {
+Task<Status> MapRunner::as_job(Self self, std::string payload, std::string failed_job, MapOutcome* outcome) {
   v1::SubmitRequest request;
   request.set_method(method_name_);
+  // A run that goes on asks for the jobs it left; for others where a file has changed or a job has failed.
+  request.set_key(
+      fmt::format("map-{}-{}-{:016x}-{}", run_id_, outcome->sequence, fnv1a(payload), failed_job));
   request.set_payload(std::move(payload));
-  request.set_key(fmt::format("map-{}-{}", run_id_, outcome->sequence));
+  (*request.mutable_labels())[label] = run_id_;
   if (options_.timeout) {
     request.set_timeout_us(static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::microseconds>(*options_.timeout).count()));

@@ -35,6 +35,8 @@ class MapRunner {
             const google::protobuf::MethodDescriptor* method, const google::protobuf::FieldDescriptor* field,
             std::string run_id);
 
+  // The label that the jobs of this run have.
+  static constexpr const char* label = "map";
   // The outcome of one request; nothing when it was asked to stop before there was one.
   [[nodiscard]] Task<std::optional<MapOutcome>> run(Self self, MapInput input);
   // How much of those that run now is done, by what their workers report: 1 is one whole request.
@@ -43,7 +45,8 @@ class MapRunner {
  private:
   void reported(std::uint64_t sequence, const v1::Progress& progress);
   [[nodiscard]] Task<Result<std::string>> payload_of(MapInput input);
-  [[nodiscard]] Task<Status> as_job(Self self, std::string payload, MapOutcome* outcome);
+  [[nodiscard]] Task<Status> as_job(Self self, std::string payload, std::string failed_job,
+                                    MapOutcome* outcome);
   [[nodiscard]] Task<Status> as_call(Self self, std::string payload, MapOutcome* outcome);
 
   const MapOptions& options_;

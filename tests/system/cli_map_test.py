@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 import unittest
 
 import processes
@@ -149,6 +150,23 @@ class Map(SharedCluster):
         self.assertLess(done(), 3000)
         resumed = self.lines("map", "Echo", requests, "--joblog", log, "--resume")
         self.assertEqual(done() + len(resumed), 3000)
+
+
+    def test_what_an_interrupted_map_left_is_found_and_taken_up_again(self):
+        log, requests = os.path.join(self.state, "left.tsv"), self.file(3 * '{"from":0,"to":40000000000}\n')
+        mapping = self.start("map", "Count", requests, "--joblog", log)
+        self.wait_until(lambda: len(self.lines("jobs", "--method", "Count", "--state", "running")) >= 3, "the jobs to run")
+        mapping.send_signal(signal.SIGINT)
+        err = mapping.communicate(timeout=20)[1]
+        label = re.search(r"3 go on as jobs \(cobus jobs --label (map=\w+)\)", err).group(1)
+        left = lambda: sorted(self.cobus("jobs", "--label", label, "-o", "id")[0].split())
+        ids = left()
+        self.assertEqual(len(ids), 3)
+        resumed = self.start("map", "Count", requests, "--joblog", log, "--resume")
+        time.sleep(1)
+        resumed.send_signal(signal.SIGINT)
+        self.assertIn(label, resumed.communicate(timeout=20)[1])
+        self.assertEqual(left(), ids, "no job was made twice")
 
 
 class Tap(SharedCluster):

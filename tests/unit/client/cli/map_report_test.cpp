@@ -114,13 +114,13 @@ TEST(MapReport, AnArrayIsClosedAtTheEnd) {
 TEST(MapReport, WhatIsDoneStandsInTheJoblogAtOnce) {
   CapturedConsole captured;
   const std::string file = testing::TempDir() + "map_report_test.tsv";
-  auto writer = JoblogWriter::open(file, false);
+  auto writer = JoblogWriter::open(file, false, "r");
   ASSERT_TRUE(writer);
   MapReport report(captured.console, {}, false, writer->get());
   report.begin(1);
   report.end(success(1));
   EXPECT_TRUE(report.status().ok());
-  EXPECT_EQ(read_joblog(file)->at(1).job, "j1");
+  EXPECT_EQ(read_joblog(file)->entries.at(1).job, "j1");
   std::remove(file.c_str());
 }
 

@@ -22,19 +22,22 @@ class MapResumeTest : public testing::Test {
     bad.sequence = 2;
     bad.command = "echo.Echo/Echo {bad";
     bad.exit = 1;
+    bad.job = "01k2";
     resume_.load({{1, good}, {2, bad}});
   }
-  static MapInput line(std::uint64_t sequence, const std::string& text, std::uint64_t number = 0) {
-    return {sequence, false, text, {}, number};
+  Result<bool> passes_over(std::uint64_t sequence, const std::string& text, std::uint64_t line = 0) {
+    input_ = {sequence, false, text, {}, line};
+    return resume_.passes_over(options_, input_);
   }
+  MapInput input_;
   MapOptions options_;
   MapResume resume_;
 };
 
 TEST_F(MapResumeTest, TheSameRequestUnderItsNumberIsDone) {
-  EXPECT_EQ(resume_.passes_over(options_, line(1, "{\"text\":\"a\"}")), true);
-  EXPECT_EQ(resume_.passes_over(options_, line(2, "{bad")), true);
-  EXPECT_EQ(resume_.passes_over(options_, line(3, "{}")), false);
+  EXPECT_EQ(passes_over(1, "{\"text\":\"a\"}"), true);
+  EXPECT_EQ(passes_over(2, "{bad"), true);
+  EXPECT_EQ(passes_over(3, "{}"), false);
   EXPECT_EQ(resume_.done(), 2U);
   EXPECT_EQ(resume_.failed(), 1U);
   EXPECT_EQ(resume_.last(), 2U);
@@ -42,24 +45,25 @@ TEST_F(MapResumeTest, TheSameRequestUnderItsNumberIsDone) {
 
 TEST_F(MapResumeTest, WithRetryFailedWhatFailedIsLeft) {
   options_.retry_failed = true;
-  EXPECT_EQ(resume_.passes_over(options_, line(2, "{bad")), false);
+  EXPECT_EQ(passes_over(2, "{bad"), false);
+  EXPECT_EQ(input_.failed_job, "01k2");
   EXPECT_EQ(resume_.done(), 0U);
 }
 
 TEST_F(MapResumeTest, AnotherRequestUnderTheNumberIsAnotherInput) {
-  const auto other = resume_.passes_over(options_, line(1, "{\"text\":\"b\"}", 4));
+  const auto other = passes_over(1, "{\"text\":\"b\"}", 4);
   ASSERT_FALSE(other);
   EXPECT_EQ(other.error().code(), Code::invalid_argument);
   EXPECT_THAT(other.error().message(),
               HasSubstr("the joblog is of another input: line 4 is {\"text\":\"b\"}"));
   EXPECT_THAT(other.error().message(), HasSubstr("run.tsv has {\"text\":\"a\"}"));
-  EXPECT_FALSE(resume_.passes_over(options_, {1, true, "a.txt", {}}));
+  input_ = {1, true, "a.txt", {}};
+  EXPECT_FALSE(resume_.passes_over(options_, input_));
 }
 
 TEST_F(MapResumeTest, AnotherMethodIsRefused) {
   options_.method = "math.Primes/Count";
-  EXPECT_THAT(resume_.passes_over(options_, line(1, "{\"text\":\"a\"}")).error().message(),
-              HasSubstr("another method"));
+  EXPECT_THAT(passes_over(1, "{\"text\":\"a\"}").error().message(), HasSubstr("another method"));
 }
 
 }  // namespace
