@@ -65,9 +65,11 @@ int print_end(Context& context, const Catalog& catalog, const v1::Job& job) {
     print_value(context.console, format_of(context), result);
   }
   if (!status.ok()) {
-    context.console.error(fmt::format("job {} ({}) is {} after attempt {} of {}: {}", job.id(), job.method(),
-                                      state_name(job.state()), job.attempt(), job.attempts_max(),
-                                      printable(status.to_string())));
+    const bool final = job.state() == v1::FAILED && job.attempt() < job.attempts_max();
+    const std::string why = final ? fmt::format("; {} is not tried again", code_name(status.code())) : "";
+    context.console.error(fmt::format("job {} ({}) is {} after attempt {} of {}: {}{}", job.id(),
+                                      job.method(), state_name(job.state()), job.attempt(),
+                                      job.attempts_max(), printable(status.to_string()), why));
   }
   return job_exit_code(job);
 }

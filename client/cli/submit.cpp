@@ -106,10 +106,12 @@ Command submit_command() {
   return {
       "submit",
       "submit a durable job and print its id",
-      "The job is written down before its id is printed. It runs on any node that offers the method, and "
-      "again\n"
-      "when that node dies. With --wait: prints the result, with -o json the whole job; exit code 1 if it "
-      "failed.",
+      "The job is written down before its id is printed. It runs on any node that offers the method. It "
+      "runs\n"
+      "again when that node dies, when an attempt takes too long (DEADLINE_EXCEEDED), and when it fails "
+      "with\n"
+      "UNAVAILABLE, RESOURCE_EXHAUSTED or CANCELLED; any other error is not tried again.\n"
+      "With --wait: prints the result, with -o json the whole job; exit code 1 if it failed.",
       {{"METHOD", "package.Service/Method, or any end of it that is clear"},
        {"JSON", "the request: JSON, @FILE, or - for stdin; an empty request if left out", false}},
       {{"wait", "w", Kind::toggle, "", "wait for the job and print its result"},

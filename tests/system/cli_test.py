@@ -128,8 +128,17 @@ class Jobs(SharedCluster):
         self.assertIn("INVALID_ARGUMENT", err)
         job = json.loads(self.cobus("submit", "Count", '{"from":10,"to":1}', "--wait", "-o", "json", code=1)[0])
         self.assertEqual((job["state"], job["error"]["code"], job["result"]), ("failed", "INVALID_ARGUMENT", None))
+        self.assertIn("after attempt 1 of 5: INVALID_ARGUMENT", err)
+        self.assertIn("; INVALID_ARGUMENT is not tried again", err)
         self.cobus("result", job["id"], code=1)
         self.cobus("wait", job["id"], code=1)
+
+    def test_an_attempt_that_takes_too_long_is_tried_again(self):
+        job, err = self.cobus("submit", "Count", LONG, "--attempt-timeout", "300ms", "--attempts", "2", "--wait", "-o", "json", code=1)
+        self.assertEqual(json.loads(job)["attempt"], 2)
+        self.assertIn("after attempt 2 of 2", err)
+        self.assertIn("gave up after 2 attempts", err)
+        self.assertNotIn("is not tried again", err)
 
     def test_follow_tells_what_becomes_of_it(self):
         out, err = self.cobus("submit", "Count", '{"from":0,"to":30000000}', "--follow")
