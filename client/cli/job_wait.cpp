@@ -9,22 +9,38 @@
 #include "client/cli/status_line.hpp"
 
 namespace cobus::client {
+namespace {
 
-std::string JobNarrator::next(const v1::Job& job) {
-  std::string text = fmt::format("job {} is {}", job.id(), state_name(job.state()));
+// Between two lines of progress: so much of the whole, or so long.
+constexpr double told_fraction = 0.05;
+constexpr Duration told_interval = std::chrono::seconds(10);
+
+}  // namespace
+
+std::string JobNarrator::next(const v1::Job& job, TimePoint now) {
+  std::string state = fmt::format("job {} is {}", job.id(), state_name(job.state()));
+  std::string progress;
+  double fraction = 0;
   if (job.state() == v1::RUNNING) {
-    text += fmt::format(" on {}, attempt {}", job.node(), job.attempt());
+    // Its node is known a moment later than that it runs.
+    if (job.node().empty()) return {};
+    state += fmt::format(" on {}, attempt {}", job.node(), job.attempt());
     if (job.has_progress() && job.progress().fraction() >= 0) {
-      text += fmt::format(", {:.0f}%", job.progress().fraction() * 100);
+      fraction = job.progress().fraction();
+      progress = fmt::format(", {:.0f}%", fraction * 100);
     }
-    if (!job.progress().note().empty()) text += ", " + job.progress().note();
+    if (!job.progress().note().empty()) progress += ", " + job.progress().note();
   } else if (!job.wait_reason().empty()) {
-    text += ": " + job.wait_reason();
+    state += ": " + job.wait_reason();
   }
-  text = printable(text);
-  if (text == said_) return {};
-  said_ = text;
-  return text;
+  std::string text = printable(state + progress);
+  const bool due = fraction - fraction_ >= told_fraction || now - said_at_ >= told_interval;
+  if (text == said_ || (state == state_ && !due)) return {};
+  state_ = std::move(state);
+  said_ = std::move(text);
+  fraction_ = fraction;
+  said_at_ = now;
+  return said_;
 }
 
 std::string detached_text(const std::string& id) {
@@ -42,8 +58,8 @@ Task<Result<v1::Job>> watch_job(Self self, Context* context, JobClient* jobs, st
     } else {
       progress.waits_for(job.state() == v1::RUNNING ? "" : printable(job.wait_reason()));
     }
-    if (!tell) return;
-    if (const std::string line = narrator.next(job); !line.empty()) console.note(line);
+    if (!tell || console.err().moves) return;
+    if (const std::string line = narrator.next(job, system_clock().now()); !line.empty()) console.note(line);
   };
   StatusLine line(self, console,
                   [&progress, &console](TimePoint now) { return progress.line(now, console.err()); });

@@ -11,8 +11,9 @@
 
 namespace cobus::client {
 
-// Waits until the job is over, also over an absence of its home. With `tell`, each new state and each note
-// is a line on stderr. When it is stopped first, it says how to come back.
+// Waits until the job is over, also over an absence of its home. With `tell`, each new state, and progress
+// now and then, is a line on stderr unless the status line shows it. When it is stopped first, it says how to
+// come back.
 [[nodiscard]] Task<Result<v1::Job>> watch_job(Self self, Context* context, JobClient* jobs, std::string id,
                                               std::string home, bool tell);
 
@@ -22,13 +23,18 @@ namespace cobus::client {
 // Prints the result, or with -o the whole job; says on stderr why there is none. Gives the exit code.
 [[nodiscard]] int print_end(Context& context, const Catalog& catalog, const v1::Job& job);
 
-// The lines that --follow prints: nothing when what there is to say was said before.
+// The lines that --follow prints: one for each change of state or attempt, and progress now and then, since a
+// worker may report it hundreds of times a second.
 class JobNarrator {
  public:
-  [[nodiscard]] std::string next(const v1::Job& job);
+  // Empty when there is nothing to say now.
+  [[nodiscard]] std::string next(const v1::Job& job, TimePoint now);
 
  private:
+  std::string state_;  // as said last
   std::string said_;
+  double fraction_ = 0;
+  TimePoint said_at_{};
 };
 
 }  // namespace cobus::client

@@ -144,6 +144,7 @@ class Jobs(SharedCluster):
         out, err = self.cobus("submit", "Count", '{"from":0,"to":30000000}', "--follow")
         self.assertEqual(json.loads(out), {"count": "1857859"})
         self.assertIn("is running on", err)
+        self.assertLess(len(err.splitlines()), 30, "progress is told now and then")
 
     def test_a_key_is_submitted_once(self):
         first = self.cobus("submit", "Echo", '{"text":"a"}', "--key", "k")[0]
