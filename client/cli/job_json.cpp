@@ -114,6 +114,12 @@ Json job_json(const v1::Job& job, Json result) {
   return object;
 }
 
+Json listed_job_json(const v1::Job& job) {
+  Json object = job_json(job, {});
+  object.erase("result");
+  return object;
+}
+
 std::vector<OutputColumn> job_columns(std::int64_t now_us) {
   const auto text = [](const char* key) { return [key](const Json& job) { return text_of(job, key); }; };
   return {

@@ -30,6 +30,8 @@ namespace cobus::client {
 
 // `result` is null unless the job has one.
 [[nodiscard]] Json job_json(const v1::Job& job, Json result);
+// Of a listing, which comes without results.
+[[nodiscard]] Json listed_job_json(const v1::Job& job);
 // `now_us` is Unix microseconds.
 [[nodiscard]] std::vector<OutputColumn> job_columns(std::int64_t now_us);
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> job_fields(const Json& job);

@@ -61,7 +61,7 @@ Task<int> list_jobs(Self self, JobsVerb* verb) {
   JobClient jobs(*verb->view, context.console);
   const auto listing = co_await jobs.list(self, verb->request);
   ListOutput output(context.console, format_of(context), job_columns(system_clock().unix_us()), "id");
-  for (const v1::Job& job : listing.jobs) output.add(job_json(job, {}));
+  for (const v1::Job& job : listing.jobs) output.add(listed_job_json(job));
   output.finish();
   for (const std::string& node : listing.not_asked)
     context.console.error("the list lacks the jobs of " + node);
@@ -108,7 +108,9 @@ Command jobs_command() {
   using Kind = Flag::Kind;
   return {"jobs",
           "list jobs, the newest first",
-          "States: blocked scheduled ready running retrying succeeded failed cancelled expired.",
+          "States: blocked scheduled ready running retrying succeeded failed cancelled expired. Results are "
+          "not listed:\n"
+          "see cobus result ID.",
           {},
           {{"state", "", Kind::text, "STATE[,STATE]", "only those in one of these states; may be repeated"},
            {"method", "", Kind::text, "METHOD", "only those of this method"},

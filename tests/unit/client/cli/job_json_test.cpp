@@ -29,6 +29,11 @@ TEST(JobJson, HasTheFieldsThatScriptsRelyOnFirst) {
       R"("started_at":null,"finished_at":null,"progress":null,"home":"n3","labels":{}})");
 }
 
+TEST(JobJson, AListingSaysNothingOfResultsThatItDoesNotHave) {
+  EXPECT_FALSE(listed_job_json(sample(v1::SUCCEEDED)).contains("result"));
+  EXPECT_EQ(listed_job_json(sample(v1::SUCCEEDED))["state"], "succeeded");
+}
+
 TEST(JobJson, AFailedJobHasAnErrorAndNoResult) {
   v1::Job job = sample(v1::FAILED);
   job.mutable_error()->set_code(static_cast<int>(Code::invalid_argument));
