@@ -104,7 +104,7 @@ Command call_command() {
           {{"METHOD", "package.Service/Method, or any end of it that is clear"},
            {"JSON", "the request: JSON, @FILE, or - for stdin; an empty request if left out", false}},
           {{"node", "", Flag::Kind::text, "NAME", "the node to call, rather than any that offers the method"},
-           {"timeout", "", Flag::Kind::duration, "DURATION", "how long to wait for the answer (30s)"}},
+           {"timeout", "", Flag::Kind::duration, "DURATION", "how long to wait for the answer (30s)", 1}},
           {{"cobus call echo.Echo/Echo '{\"text\":\"hello\"}'", "one answer"},
            {"cobus call Text/Grep @request.json", "one line an item"},
            {"echo '{\"from\":0,\"to\":100}' | cobus call math.Primes/Count -", "the request from stdin"}},

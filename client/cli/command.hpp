@@ -30,7 +30,7 @@ struct Flag {
   Kind kind = Kind::toggle;
   std::string value;  // how the help calls its value; of a choice: the words, separated by '|'
   std::string help;
-  std::int64_t least = 0;  // of a number
+  std::int64_t least = 0;  // of a number; 1 of a duration: more than none
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
 };
 

@@ -39,7 +39,7 @@ const std::vector<Flag>& global_flags() {
       {"state", "", Kind::text, "DIR", "state folder; else $COBUS_STATE or the user's own"},
       {"join", "", Kind::text, "STRING|@FILE",
        "join string of the cluster; else $COBUS_JOIN or the one in the state folder"},
-      {"connect-timeout", "", Kind::duration, "DURATION", "how long to try to reach a broker (5s)"},
+      {"connect-timeout", "", Kind::duration, "DURATION", "how long to try to reach a broker (5s)", 1},
       {"color", "", Kind::choice, "auto|always|never", "colours on stdout (auto)"},
       {"help", "h", Kind::toggle, "", "explain, with examples"},
       {"version", "", Kind::toggle, "", "print the version"},

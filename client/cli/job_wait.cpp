@@ -71,16 +71,12 @@ Task<Result<v1::Job>> watch_job(Self self, Context* context, JobClient* jobs, st
   co_return job;
 }
 
-int print_end(Context& context, const Catalog& catalog, const v1::Job& job) {
-  const Status status = job_status(job);
-  const Json result = status.ok() ? catalog.decoded_result(job.method(), job.result()) : Json();
-  if (const auto asked = asked_format(context)) {
-    const Json object = job_json(job, result);
-    print_object(context.console, *asked, object, "id", job_fields(object));
-  } else if (status.ok()) {
-    print_value(context.console, format_of(context), result);
-  }
-  if (!status.ok()) {
+Json job_result(const Catalog& catalog, const v1::Job& job) {
+  return job.state() == v1::SUCCEEDED ? catalog.decoded_result(job.method(), job.result()) : Json();
+}
+
+int tell_failure(Context& context, const v1::Job& job) {
+  if (const Status status = job_status(job); !status.ok()) {
     const bool final = job.state() == v1::FAILED && job.attempt() < job.attempts_max();
     const std::string why = final ? fmt::format("; {} is not tried again", code_name(status.code())) : "";
     context.console.error(fmt::format("job {} ({}) is {} after attempt {} of {}: {}{}", job.id(),
@@ -88,6 +84,17 @@ int print_end(Context& context, const Catalog& catalog, const v1::Job& job) {
                                       job.attempts_max(), printable(status.to_string()), why));
   }
   return job_exit_code(job);
+}
+
+int print_end(Context& context, const Catalog& catalog, const v1::Job& job) {
+  const Json result = job_result(catalog, job);
+  if (const auto asked = asked_format(context)) {
+    const Json object = job_json(job, result);
+    print_object(context.console, *asked, object, "id", job_fields(object));
+  } else if (job.state() == v1::SUCCEEDED) {
+    print_value(context.console, format_of(context), result);
+  }
+  return tell_failure(context, job);
 }
 
 }  // namespace cobus::client

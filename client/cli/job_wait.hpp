@@ -20,6 +20,12 @@ namespace cobus::client {
 // That a job goes on though nobody waits for it here any more, and how to come back.
 [[nodiscard]] std::string detached_text(const std::string& id);
 
+// Its result; null unless it succeeded.
+[[nodiscard]] Json job_result(const Catalog& catalog, const v1::Job& job);
+
+// Says on stderr why a job that is over has no result, if so. Gives the exit code.
+[[nodiscard]] int tell_failure(Context& context, const v1::Job& job);
+
 // Prints the result, or with -o the whole job; says on stderr why there is none. Gives the exit code.
 [[nodiscard]] int print_end(Context& context, const Catalog& catalog, const v1::Job& job);
 

@@ -299,7 +299,7 @@ Command map_command() {
        {"resume", "", Kind::toggle, "", "pass over what the joblog has"},
        {"retry-failed", "", Kind::toggle, "", "do again what failed according to the joblog"},
        {"halt", "", Kind::text, "now,fail=N", "end after N failures; soon,fail=N waits for what runs"},
-       {"timeout", "", Kind::duration, "DURATION", "of one attempt of a request"},
+       {"timeout", "", Kind::duration, "DURATION", "of one attempt of a request", 1},
        {"no-ledger", "", Kind::toggle, "",
         "plain calls instead of jobs: faster, gone when this program ends"}},
       {{"cobus map text.Text/WordCount --files text *.txt --keep-order", "one line a file"},

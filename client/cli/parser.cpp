@@ -55,7 +55,10 @@ Status check_value(const Flag& flag, const std::string& value) {
       return check_number(flag, value);
     case Flag::Kind::duration: {
       const auto parsed = parse_duration(value);
-      return parsed ? Status() : parsed.error();
+      if (!parsed) return parsed.error();
+      if (flag.least == 0 || parsed->count() > 0) return {};
+      return {Code::invalid_argument,
+              fmt::format("'{}' is no time at all; write 100ms, 30s or 5m, or leave the flag out", value)};
     }
     case Flag::Kind::rate: {
       const auto parsed = parse_rate(value);

@@ -50,35 +50,69 @@ std::string line_of(const std::deque<Waited>& all, TimePoint started, TimePoint 
   return map_line(progress, RateMeter(), started, now, traits);
 }
 
-// Prints each end in the order of the command line, or the first of all.
+// What became of jobs, as -o asks for several of them.
+class Ends {
+ public:
+  // `several`: as one list, where the format has lists.
+  Ends(Context& context, const Catalog& catalog, bool several)
+      : context_(context), catalog_(catalog), several_(several), asked_(asked_format(context)) {
+    if (several && (asked_ == Format::json || asked_ == Format::yaml)) {
+      list_.emplace(context.console, *asked_, std::vector<OutputColumn>(), "id");
+    }
+  }
+
+  void print(const std::string& id, const Result<v1::Job>& job) {
+    int code = 0;
+    if (!job) {
+      code = fail_call(context_, "waiting for job " + id, job.error());
+    } else if (list_) {
+      list_->add(job_json(*job, job_result(catalog_, *job)));
+      code = tell_failure(context_, *job);
+    } else {
+      const bool fields = asked_ == Format::table || asked_ == Format::wide;
+      if (std::exchange(any_, true) && several_ && fields) context_.console.print("");
+      code = print_end(context_, catalog_, *job);
+    }
+    // A failure says more than a cancellation.
+    if (worst_ == 0 || code == 1) worst_ = code == 0 ? worst_ : code;
+  }
+
+  // The end of the list. Gives the exit code.
+  int finish() {
+    if (list_) list_->finish();
+    return worst_;
+  }
+
+ private:
+  Context& context_;
+  const Catalog& catalog_;
+  const bool several_;
+  const std::optional<Format> asked_;
+  std::optional<ListOutput> list_;
+  bool any_ = false;
+  int worst_ = 0;
+};
+
+// Prints each end in the order of the command line, or the first of all. When it is to stop, those that are
+// there.
 Task<int> print_ends(Self self, Context* context, Catalog* catalog, std::deque<Waited>* all, Signal* ended) {
   const bool any = context->arguments.has("any");
-  int worst = 0;
+  Ends ends(*context, *catalog, all->size() > 1 && !any);
   const auto end_of = [](const Waited& waited) { return waited.end.has_value(); };
   for (Waited& next : *all) {
     Waited* waited = &next;
-    for (;;) {
+    while (!self.stop_requested()) {
       if (any) {
         const auto first = std::find_if(all->begin(), all->end(), end_of);
         if (first != all->end()) waited = &*first;
       }
-      if (waited->end) break;
-      if (!(co_await ended->wait()).ok()) co_return 0;
+      if (waited->end || !(co_await ended->wait()).ok()) break;
     }
-    if (self.stop_requested()) co_return 0;
-    const Result<v1::Job>& job = *waited->end;
-    int code = 0;
-    if (job) {
-      static_cast<void>(co_await catalog->load_method(self, job->method()));
-      code = print_end(*context, *catalog, *job);
-    } else {
-      code = fail_call(*context, "waiting for job " + waited->id, job.error());
-    }
-    // A failure says more than a cancellation.
-    if (worst == 0 || code == 1) worst = code == 0 ? worst : code;
+    // What was stopped while it was waited for has said so.
+    if (waited->end && (*waited->end || !self.stop_requested())) ends.print(waited->id, *waited->end);
     if (any) break;
   }
-  co_return worst;
+  co_return ends.finish();
 }
 
 Task<int> wait_for_jobs(Self self, WaitVerb* verb) {
@@ -89,6 +123,8 @@ Task<int> wait_for_jobs(Self self, WaitVerb* verb) {
   for (const std::string& id : context.arguments.list("ID")) {
     auto job = co_await jobs.find(self, id);
     if (!job) co_return fail_setup(context, job.error());
+    // Now, since whoever is asked to stop cannot ask for it any more.
+    static_cast<void>(co_await catalog.load_method(self, job->method()));
     found.push_back(std::move(*job));
   }
   std::deque<Waited> all;
@@ -151,7 +187,7 @@ Command wait_command() {
       {{"ID", "a job's id, or the beginning of it", true, true}},
       {{"any", "", Flag::Kind::toggle, "", "only for the first of them to end"},
        {"timeout", "", Flag::Kind::duration, "DURATION",
-        "how long to wait; then exit code 124, the jobs go on"}},
+        "how long to wait; then exit code 124, the jobs go on", 1}},
       {{"cobus wait 01k2", "the beginning of the id is enough"},
        {"cobus wait $a $b --any --timeout 10m", "whichever is first"}},
       &run_wait};

@@ -176,10 +176,24 @@ class Jobs(SharedCluster):
         quick = self.cobus("submit", "Echo", '{"text":"quick"}')[0].strip()
         self.assertEqual(self.lines("wait", job, quick, "--any"), [{"text": "quick", "node": self.json("job", quick)["node"]}])
 
+    def test_out_of_time_what_is_finished_is_printed_and_the_rest_named(self):
+        late = self.cobus("submit", "Count", LONG, "--attempts", "1", "-q")[0].strip()
+        done = self.cobus("submit", "Echo", '{"text":"done"}')[0].strip()
+        self.cobus("wait", done)
+        out, err = self.cobus("wait", late, done, "--timeout", "500ms", code=124)
+        self.assertEqual(json.loads(out)["text"], "done")
+        self.assertIn(f"cobus wait {late}", err)
+        self.assertNotIn(done, err)
+        out = self.cobus("wait", late, done, "--timeout", "500ms", "-o", "json", code=124)[0]
+        self.assertEqual([job["id"] for job in json.loads(out)], [done])
+
     def test_results_come_in_the_order_of_the_ids(self):
         ids = [self.cobus("submit", "Echo", json.dumps({"text": str(i)}))[0].strip() for i in range(5)]
         self.assertEqual([line["text"] for line in self.lines("wait", *ids)], list("01234"))
         self.assertEqual([job["id"] for job in self.lines("wait", *ids, "-o", "jsonl")], ids)
+        self.assertEqual([job["id"] for job in self.json("wait", *ids, "-o", "json")], ids, "one array")
+        self.assertEqual(self.json("wait", ids[0], "-o", "json")["id"], ids[0])
+        self.assertEqual(self.cobus("wait", *ids, "-o", "table")[0].count("\n\nid "), 4, "a blank line between")
         bad = self.cobus("submit", "Count", '{"from":2,"to":1}')[0].strip()
         out, err = self.cobus("wait", ids[0], bad, ids[1], code=1)
         self.assertEqual(len(out.splitlines()), 2)
@@ -231,6 +245,8 @@ class Everywhere(SharedCluster):
         self.fails(2, "nodes", "more", says="'more'")
         self.fails(2, "nodes", "-o", "jsn", says="did you mean json?")
         self.fails(2, "call", "Echo", "--timeout", "soon", says=["--timeout", "100ms"])
+        for verb in (("call", "Echo"), ("wait", "01k2"), ("submit", "Echo", "--wait"), ("map", "Echo", "-")):
+            self.fails(2, *verb, "--timeout", "0", says=["--timeout", "no time at all", "30s"])
         self.fails(2, "nodes", "--join", "tcp://127.0.0.1:7700", says="cobus://")
 
     def test_the_join_string_comes_from_a_flag_a_file_or_the_environment(self):
