@@ -7,6 +7,7 @@
 #include <set>
 
 #include "client/cli/job_json.hpp"
+#include "client/cli/known_homes.hpp"
 #include "node/runtime/scope.hpp"
 #include "proto/type_id.hpp"
 
@@ -94,7 +95,7 @@ Task<> JobClient::ask(Self self, NodeId node, std::string name, std::string pref
 Task<Result<v1::Job>> JobClient::find(Self self, std::string prefix) {
   prefix = lower(std::move(prefix));
   if (prefix.empty()) co_return fail(Code::invalid_argument, "an empty text is no job's id; see: cobus jobs");
-  const std::vector<v1::NodeRecord> nodes = view_.providers(jobs_service);
+  const std::vector<v1::NodeRecord> nodes = homes_of_jobs(view_);
   if (nodes.empty())
     co_return fail(Code::unavailable, "no node that keeps jobs is up; start one with: cobus-node");
   Listing found;
@@ -165,7 +166,7 @@ Task<> JobClient::list_one(Self self, NodeId node, std::string name, v1::ListJob
 Task<JobClient::Listing> JobClient::list(Self self, v1::ListJobsRequest request) {
   Listing listing;
   Scope scope;
-  for (const v1::NodeRecord& node : view_.providers(jobs_service)) {
+  for (const v1::NodeRecord& node : homes_of_jobs(view_)) {
     scope.spawn(list_one(self, NodeId{node.node()}, node.name(), request, &listing));
   }
   static_cast<void>(co_await scope.join());  // they say in `listing` what went wrong

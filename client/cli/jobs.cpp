@@ -4,6 +4,7 @@
 #include "client/cli/catalog.hpp"
 #include "client/cli/job_client.hpp"
 #include "client/cli/job_json.hpp"
+#include "client/cli/known_homes.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
 
@@ -65,6 +66,8 @@ Task<int> list_jobs(Self self, JobsVerb* verb) {
   output.finish();
   for (const std::string& node : listing.not_asked)
     context.console.error("the list lacks the jobs of " + node);
+  for (const std::string& node : homes_away(context, *verb->view))
+    context.console.error("the list lacks the jobs of " + node + ", which is away; see: cobus nodes");
   co_return listing.not_asked.empty() ? 0 : setup_exit_code({Code::unavailable, ""});
 }
 
@@ -72,7 +75,7 @@ Task<int> show_job(Self self, JobsVerb* verb) {
   Context& context = *verb->context;
   JobClient jobs(*verb->view, context.console);
   const auto job = co_await jobs.find(self, context.arguments.text("ID"));
-  if (!job) co_return fail_setup(context, job.error());
+  if (!job) co_return fail_find(context, *verb->view, job.error());
   Catalog catalog(*verb->view);
   Json result;
   if (job->state() == v1::SUCCEEDED) {

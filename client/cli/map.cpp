@@ -9,6 +9,7 @@
 #include <cstring>
 #include <deque>
 
+#include "client/cli/known_homes.hpp"
 #include "client/cli/map_resume.hpp"
 #include "client/cli/map_runner.hpp"
 #include "client/cli/options.hpp"
@@ -158,6 +159,7 @@ Task<Result<const google::protobuf::MethodDescriptor*>> find_method(Self self, M
                    fmt::format("{} is a stream and cannot be mapped; use: cobus call {}",
                                verb->options.method, verb->options.method));
   }
+  static_cast<void>(homes_away(*verb->context, *verb->view));  // takes note of who is there now
   if (!verb->options.ledger || !verb->view->providers("cobus.v1.Jobs").empty()) co_return method;
   co_return fail(Code::unavailable,
                  "no node keeps jobs; start one with: cobus-node --ledger sqlite, or map with --no-ledger");

@@ -5,6 +5,7 @@
 
 #include "client/cli/catalog.hpp"
 #include "client/cli/job_wait.hpp"
+#include "client/cli/known_homes.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/request_input.hpp"
 #include "client/cli/run.hpp"
@@ -64,6 +65,7 @@ Task<int> submit(Self self, SubmitVerb* verb) {
   }
   auto bytes = catalog.pool().json_to_bytes((*method)->input_type(), verb->json);
   if (!bytes) co_return fail_setup(context, with_template_hint(bytes.error(), name));
+  static_cast<void>(homes_away(context, *verb->view));  // takes note of who is there now
   JobClient jobs(*verb->view, context.console);
   const auto submitted = co_await jobs.submit(self, request_of(context.arguments, name, std::move(*bytes)));
   if (!submitted) co_return fail_call(context, "submitting " + name, submitted.error());

@@ -8,6 +8,7 @@
 #include "client/cli/catalog.hpp"
 #include "client/cli/job_json.hpp"
 #include "client/cli/job_wait.hpp"
+#include "client/cli/known_homes.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/progress.hpp"
 #include "client/cli/run.hpp"
@@ -122,7 +123,7 @@ Task<int> wait_for_jobs(Self self, WaitVerb* verb) {
   std::vector<v1::Job> found;
   for (const std::string& id : context.arguments.list("ID")) {
     auto job = co_await jobs.find(self, id);
-    if (!job) co_return fail_setup(context, job.error());
+    if (!job) co_return fail_find(context, *verb->view, job.error());
     // Now, since whoever is asked to stop cannot ask for it any more.
     static_cast<void>(co_await catalog.load_method(self, job->method()));
     found.push_back(std::move(*job));
@@ -150,7 +151,7 @@ Task<int> print_result(Self self, WaitVerb* verb) {
   Context& context = *verb->context;
   JobClient jobs(*verb->view, context.console);
   const auto job = co_await jobs.find(self, context.arguments.text("ID"));
-  if (!job) co_return fail_setup(context, job.error());
+  if (!job) co_return fail_find(context, *verb->view, job.error());
   if (!is_final(job->state())) {
     context.console.error(fmt::format("job {} has no result yet: it is {}; to wait for it: cobus wait {}",
                                       job->id(), state_name(job->state()), job->id()));

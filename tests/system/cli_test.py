@@ -297,6 +297,25 @@ class HomeAway(processes.ClusterTest):
         self.assertEqual((waiting.returncode, out), (0, '{"count":"144449537"}\n'), err)
 
 
+    def test_jobs_whose_home_is_away_are_missed_aloud(self):
+        jobs = {}
+        while len(jobs) < 2:
+            job = self.json("submit", "Echo", "-o", "json")
+            jobs[job["home"]] = job["id"]
+        self.assertNotIn("lacks", self.cobus("jobs")[1])
+        self.kill("beta")
+        self.wait_until(lambda: self.names_up() == ["alpha"], "beta to be gone")
+        out, err = self.cobus("jobs", "-o", "id")
+        self.assertNotIn(jobs["beta"], out)
+        self.assertRegex(err, r"the list lacks the jobs of beta \(seen \w+ ago\), which is away")
+        for verb in ("wait", "result", "job"):
+            self.assertIn("it may be at beta", self.cobus(verb, jobs["beta"], code=69)[1])
+        self.start_node("beta")
+        self.wait_until(lambda: self.names_up() == ["alpha", "beta"], "beta to be back")
+        self.assertEqual(self.json("job", jobs["beta"])["home"], "beta")
+        self.assertIn("no node that is up has a job 'zzzz'", self.cobus("wait", "zzzz", code=1)[1])
+
+
 class Up(processes.ClusterTest):
     NODES = ()
 
