@@ -3,6 +3,7 @@
 // cobus map METHOD [INPUT|-]: one JSON request a line in, one result a line out; or one request a file.
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -22,6 +23,7 @@
 namespace cobus::client {
 namespace {
 
+constexpr int exit_not_permitted = 77;
 constexpr std::uint64_t kept_back_max = 1024;  // results that wait for an earlier one
 
 // All that the coroutines of one map share. Lives in main's frame, longer than the session.
@@ -108,7 +110,7 @@ Task<bool> over(MapVerb* verb) {
 std::string summary(const MapVerb& verb, TimePoint started, bool interrupted) {
   const MapReport& report = *verb.report;
   std::string text = verb.halted && !interrupted ? "halted (--halt): " : "";
-  text += fmt::format("{} done, {} failed", report.done(), report.failed());
+  text += fmt::format("{} done, {} failed", report.done() - report.failed(), report.failed());
   if (verb.resume.done() > 0) {
     text += fmt::format(", {} done before", verb.resume.done());
     if (verb.resume.failed() > 0)
@@ -145,6 +147,8 @@ int finish(Self self, MapVerb& verb, TimePoint started) {
   if (interrupted || report.failed() > 0 || verb.resume.done() > 0 || looked_at) {
     context.console.note(summary(verb, started, interrupted));
   }
+  // Whoever may not ask for one may not ask for any.
+  if (report.exit_of_all() == exit_not_permitted) return exit_not_permitted;
   return report.failed() > 0 || bad_input || !report.status().ok() ? 1 : 0;
 }
 
@@ -236,6 +240,12 @@ Status open_source(MapVerb& verb) {
       return {Code::invalid_argument, fmt::format("cannot read {}: {}", options.input, std::strerror(errno))};
     }
     verb.source = std::make_unique<MapSource>(descriptor, options.input);
+    struct stat facts{};
+    if (::fstat(descriptor, &facts) == 0 && S_ISDIR(facts.st_mode)) {
+      return {Code::invalid_argument,
+              fmt::format("{} is a folder; to send the files in it: cobus map {} --files FIELD {}/*",
+                          options.input, options.method, options.input)};
+    }
   }
   if (options.bar) verb.total = verb.source->count();
   return {};

@@ -67,6 +67,11 @@ Result<MapOptions> map_options(const Arguments& arguments, bool stdin_terminal) 
   return options;
 }
 
+std::string place_of(const MapOptions& options, const MapInput& input) {
+  if (input.line == 0) return {};
+  return fmt::format("{}:{}", options.input == "-" ? "stdin" : options.input, input.line);
+}
+
 std::string request_command(const MapOptions& options, const MapInput& input) {
   if (input.file) return fmt::format("{} --files {} {}", options.method, options.field, input.text);
   return options.method + ' ' + input.text;

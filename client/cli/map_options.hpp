@@ -52,6 +52,9 @@ struct MapOptions {
 // "now,fail=3", "soon,fail=1", "never".
 [[nodiscard]] Result<Halt> parse_halt(const std::string& text);
 
+// Where a line of the input stands, "ranges.jsonl:3"; empty for a file and when it is not known.
+[[nodiscard]] std::string place_of(const MapOptions& options, const MapInput& input);
+
 // "METHOD JSON" or "METHOD --files FIELD PATH".
 [[nodiscard]] std::string request_command(const MapOptions& options, const MapInput& input);
 // The inverse. INVALID_ARGUMENT when it is the command of another method or field.

@@ -57,6 +57,7 @@ void MapReport::begin(std::uint64_t sequence) {
 
 void MapReport::end(MapOutcome outcome) {
   --running_;
+  exit_of_all_ = done_ == 0 || exit_of_all_ == outcome.exit ? std::optional(outcome.exit) : std::nullopt;
   ++done_;
   if (!outcome.error.ok()) ++failed_;
   if (!keep_order_) return print(outcome);
@@ -83,7 +84,9 @@ void MapReport::print_waiting() {
 }
 
 void MapReport::print(const MapOutcome& outcome) {
-  if (whole_objects(asked_)) {
+  if (asked_ == Format::id && !outcome.error.ok()) {
+    // Ids are for what goes on with them.
+  } else if (whole_objects(asked_)) {
     list_.add(outcome_json(outcome));
   } else if (outcome.error.ok()) {
     console_.print(one_line(outcome.result));
@@ -93,7 +96,9 @@ void MapReport::print(const MapOutcome& outcome) {
   if (outcome.error.ok()) return;
   const std::string name = outcome.file ? fmt::format("request {} ({})", outcome.sequence, *outcome.file)
                                         : fmt::format("request {}", outcome.sequence);
-  console_.error(printable(fmt::format("{} failed: {}", name, outcome.error.to_string())));
+  const std::string place = outcome.place.empty() ? "" : outcome.place + ": ";
+  console_.error(printable(fmt::format("{} failed: {}: {}{}", name, code_name(outcome.error.code()), place,
+                                       outcome.error.message())));
 }
 
 void MapReport::finish() {

@@ -20,6 +20,7 @@ namespace cobus::client {
 struct MapOutcome {
   std::uint64_t sequence = 0;
   std::optional<std::string> file;  // of --files
+  std::string place;                // of the line in the input, if it is one
   std::string job;                  // id; empty without a ledger
   std::string node;
   std::string state = "failed";
@@ -51,10 +52,12 @@ class MapReport {
 
   // Outcomes that wait for one before them.
   [[nodiscard]] std::size_t kept_back() const noexcept { return waiting_.size(); }
-  [[nodiscard]] std::uint64_t done() const noexcept { return done_; }
+  [[nodiscard]] std::uint64_t done() const noexcept { return done_; }  // failed ones included
   [[nodiscard]] std::uint64_t failed() const noexcept { return failed_; }
   [[nodiscard]] std::uint64_t running() const noexcept { return running_; }
   [[nodiscard]] std::uint64_t abandoned() const noexcept { return abandoned_; }
+  // What all of the requests exited with; nothing when they differ, or there were none.
+  [[nodiscard]] std::optional<int> exit_of_all() const noexcept { return exit_of_all_; }
   // The joblog could not be written.
   [[nodiscard]] const Status& status() const noexcept { return status_; }
 
@@ -74,6 +77,7 @@ class MapReport {
   std::uint64_t failed_ = 0;
   std::uint64_t running_ = 0;
   std::uint64_t abandoned_ = 0;
+  std::optional<int> exit_of_all_;
   Status status_;
 };
 

@@ -48,6 +48,18 @@ std::string varint(std::uint64_t value) {
   return bytes + static_cast<char>(value);
 }
 
+// The caller knows the line: "column 9: malformed JSON: ..." instead of "malformed JSON at line 1, column 9:
+// ...".
+Status of_one_line(const Status& status) {
+  std::string text = status.message();
+  constexpr std::string_view line = " at line 1, ";
+  const std::size_t at = text.find(line);
+  if (at == std::string::npos) return status;
+  const std::size_t end = std::min(text.find_first_of(":;", at), text.size());
+  const std::string column = text.substr(at + line.size(), end - at - line.size());
+  return {status.code(), fmt::format("{}: {}", column, text.erase(at, end - at))};
+}
+
 }  // namespace
 
 Result<const FieldDescriptor*> text_field(const google::protobuf::Descriptor* type, const std::string& name) {
@@ -75,9 +87,11 @@ Result<std::string> file_payload(const FieldDescriptor* field, const std::string
   if (field->type() == FieldDescriptor::TYPE_STRING) {
     const std::size_t valid = utf8_valid_bytes(*text);
     if (valid != text->size()) {
-      return fail(Code::invalid_argument,
-                  fmt::format("{} is not UTF-8 (at byte {}), which the field '{}' has to be", path, valid + 1,
-                              field->name()));
+      return fail(
+          Code::invalid_argument,
+          fmt::format("{} is not UTF-8 (at byte {}), which the field '{}' has to be; convert it, if it is "
+                      "Latin-1 with: iconv -f LATIN1 -t UTF-8 {}",
+                      path, valid + 1, field->name(), path));
     }
   }
   // Wire type 2: length and bytes.
@@ -117,6 +131,7 @@ Task<Result<std::string>> MapRunner::payload_of(MapInput input) {
     payload = done ? std::move(*done) : fail(done.error());
   } else {
     payload = catalog_.pool().json_to_bytes(method_->input_type(), input.text);
+    if (!payload) payload = fail(of_one_line(payload.error()));
   }
   if (payload && payload->size() > limits::payload_bytes_max) {
     co_return fail(Code::invalid_argument, fmt::format("it has {} bytes; one request holds at most {}",
@@ -129,6 +144,7 @@ Task<std::optional<MapOutcome>> MapRunner::run(Self self, MapInput input) {
   MapOutcome outcome;
   outcome.sequence = input.sequence;
   if (input.file) outcome.file = input.text;
+  outcome.place = place_of(options_, input);
   outcome.command = request_command(options_, input);
   outcome.start_s = static_cast<double>(system_clock().unix_us()) / 1e6;
   const TimePoint started = system_clock().now();

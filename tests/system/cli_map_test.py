@@ -45,9 +45,11 @@ class Map(SharedCluster):
         got = [json.loads(line) for line in out.splitlines()]
         self.assertEqual([line["state"] for line in got], ["succeeded", "failed", "failed", "succeeded"])
         self.assertEqual(got[1]["error"]["code"], "INVALID_ARGUMENT")
-        self.assertIn("request 2 failed", err)
+        self.assertIn("request 2 failed: INVALID_ARGUMENT: stdin:2: column 2: malformed JSON: ", err)
+        self.assertIn("request 3 failed: INVALID_ARGUMENT: stdin:4: ", err, "blank lines are counted")
+        self.assertEqual(len(self.cobus("map", "Echo", "-", "-o", "id", stdin=lines, code=1)[0].split("\n")), 3, "no line for what failed")
         self.assertIn("did you mean 'text'?", err)
-        self.assertIn("4 done, 2 failed", err)
+        self.assertIn("2 done, 2 failed", err)
 
     def test_files_that_cannot_be_sent_fail_alone_and_by_name(self):
         good, other = self.file("one two\nthree\n"), self.file(b"caf\xe9\n")
@@ -58,7 +60,7 @@ class Map(SharedCluster):
         self.assertIn("/no/such: No such file", got[2]["error"]["message"])
         self.assertIn("Is a directory", got[3]["error"]["message"])
         self.assertEqual([line["input"] for line in got], [good, other, "/no/such", self.state])
-        self.assertIn("4 done, 3 failed", err)
+        self.assertIn("1 done, 3 failed", err)
         huge = self.file("x" * 2_000_000)
         self.assertIn("too large", self.cobus("map", "WordCount", "--files", "text", huge, code=1)[1])
 
@@ -69,10 +71,17 @@ class Map(SharedCluster):
         self.fails(2, "map", "WordCount", "--files", "text", says="no file")
         self.fails(2, "map", "Grep", "--files", "text", file, says="cobus call text.Text/Grep")
         self.fails(2, "map", "Echo", "/no/such/file", says="/no/such/file: No such file")
+        self.fails(2, "map", "Echo", "/tmp", says=["/tmp is a folder", "--files FIELD /tmp/*"])
         self.fails(2, "map", "Nope", "-", stdin="", says="Nope")
         self.fails(2, "map", "Echo", "-", "--halt", "x", stdin="", says="now,fail=N")
         self.fails(2, "map", "Echo", "-", "--resume", stdin="", says="--joblog")
         self.fails(2, "map", "Echo", "-", "--joblog", "/no/such/log", stdin="", says="/no/such/log")
+
+    def test_a_role_that_may_ask_for_nothing_exits_with_77(self):
+        join = "@" + os.path.join(self.state, "join", "observe")
+        for ledger in ((), ("--no-ledger",)):
+            err = self.cobus("map", "Echo", "-", "--join", join, *ledger, stdin=echoes(3), state=os.path.join(self.state, "observes"), code=77)[1]
+            self.assertIn("PERMISSION_DENIED", err)
 
     def test_a_joblog_carries_on_where_it_was_left(self):
         log = os.path.join(self.state, "run.tsv")

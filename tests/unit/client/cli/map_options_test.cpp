@@ -55,6 +55,12 @@ TEST(MapOptions, HaltSaysWhenAndAfterHowMany) {
     EXPECT_FALSE(parse_halt(text)) << text;
 }
 
+TEST(PlaceOf, NamesTheInputAndTheLine) {
+  EXPECT_EQ(place_of(*options({"mix.jsonl"}), {2, false, "{}", {}, 3}), "mix.jsonl:3");
+  EXPECT_EQ(place_of(*options({}), {2, false, "{}", {}, 3}), "stdin:3");
+  EXPECT_EQ(place_of(*options({"--files", "text", "a"}), {1, true, "a", {}}), "");
+}
+
 TEST(RequestCommand, IsReadBackFromTheJoblog) {
   const auto lines = *options({});
   EXPECT_EQ(request_command(lines, {7, false, "{\"text\":\"x\"}", {}}),

@@ -73,6 +73,39 @@ TEST(MapReport, FailuresAreNamedOnStderrAndCounted) {
   EXPECT_EQ(report.failed(), 1U);
 }
 
+TEST(MapReport, AFailureNamesTheLineOfTheInput) {
+  CapturedConsole captured;
+  MapReport report(captured.console, {}, false, nullptr);
+  MapOutcome outcome;
+  outcome.sequence = 2;
+  outcome.place = "mix.jsonl:3";
+  outcome.error = Status(Code::invalid_argument, "column 9: malformed JSON");
+  report.begin(2);
+  report.end(outcome);
+  EXPECT_EQ(captured.err(),
+            "cobus: request 2 failed: INVALID_ARGUMENT: mix.jsonl:3: column 9: malformed JSON\n");
+}
+
+TEST(MapReport, IdsAreThoseOfWhatSucceeded) {
+  CapturedConsole captured;
+  MapReport report(captured.console, Format::id, false, nullptr);
+  for (const std::uint64_t sequence : {1, 3}) report.begin(sequence);
+  report.end(failure(3));
+  report.end(success(1));
+  EXPECT_EQ(captured.out(), "j1\n");
+}
+
+TEST(MapReport, TellsWhatAllOfThemCameTo) {
+  CapturedConsole captured;
+  MapReport report(captured.console, {}, false, nullptr);
+  EXPECT_EQ(report.exit_of_all(), std::nullopt);
+  for (const std::uint64_t sequence : {1, 3}) report.begin(sequence);
+  report.end(failure(3));
+  EXPECT_EQ(report.exit_of_all(), 1);
+  report.end(success(1));
+  EXPECT_EQ(report.exit_of_all(), std::nullopt);
+}
+
 TEST(MapReport, JsonHasResultOrError) {
   CapturedConsole captured;
   MapReport report(captured.console, Format::jsonl, false, nullptr);

@@ -48,6 +48,7 @@ TEST_F(FilePayloadTest, BytesTakeAnythingAndTextOnlyUtf8) {
   const auto refused = file_payload(text_, file_);
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().message(), HasSubstr(file_ + " is not UTF-8 (at byte 3)"));
+  EXPECT_THAT(refused.error().message(), HasSubstr("iconv -f LATIN1 -t UTF-8 " + file_));
 }
 
 TEST_F(FilePayloadTest, AFileThatCannotBeReadOrIsTooLargeIsNamed) {
