@@ -54,8 +54,11 @@ class Broker::Departures final : public PeerListener {
   DirectoryService& directory_;
 };
 
-Broker::Broker(link::ClusterSecret secret, TokenStore tokens)
-    : secret_(std::move(secret)), tokens_(std::move(tokens)), enrolment_(secret_, tokens_, system_random()) {}
+Broker::Broker(FileLock lock, link::ClusterSecret secret, TokenStore tokens)
+    : lock_(std::move(lock)),
+      secret_(std::move(secret)),
+      tokens_(std::move(tokens)),
+      enrolment_(secret_, tokens_, system_random()) {}
 
 Broker::~Broker() { stop(); }
 
@@ -108,11 +111,19 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   for (const std::filesystem::path& folder : {state, own}) {
     if (Status made = link::make_private_folder(folder); !made.ok()) return fail(std::move(made));
   }
+  // Before anything is read or written: a second broker would take the cluster away from its clients.
+  Result<FileLock> lock = FileLock::acquire(own / "lock");
+  if (!lock && lock.error().code() == Code::already_exists) {
+    return fail(Code::unavailable, "state folder " + state.string() + " is in use by " +
+                                       lock.error().message() +
+                                       ": stop that broker, or choose another folder with --state");
+  }
+  if (!lock) return fail(std::move(lock).error());
   Result<link::ClusterSecret> secret = link::load_cluster_secret(own);
   if (!secret) return fail(std::move(secret).error());
   Result<TokenStore> tokens = TokenStore::open(own / "tokens");
   if (!tokens) return fail(std::move(tokens).error());
-  std::unique_ptr<Broker> broker(new Broker(std::move(*secret), std::move(*tokens)));
+  std::unique_ptr<Broker> broker(new Broker(std::move(*lock), std::move(*secret), std::move(*tokens)));
 
   Result<link::Identity> identity = broker->own_identity();
   if (!identity) return fail(std::move(identity).error());

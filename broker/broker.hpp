@@ -14,6 +14,7 @@
 #include "broker/tokens.hpp"
 #include "node/link/identity.hpp"
 #include "node/link/zmq_transport.hpp"
+#include "node/runtime/file_lock.hpp"
 #include "node/runtime/options.hpp"
 #include "node/worker/node.hpp"
 
@@ -25,7 +26,8 @@ namespace cobus::broker {
 class Broker {
  public:
   // Opens everything or nothing. Makes the cluster key and the join strings at first start. UNAVAILABLE when
-  // the address is taken, FAILED_PRECONDITION when others can read the state folder; both name the mend.
+  // the address is taken or another broker has the state folder, PERMISSION_DENIED when others can read it,
+  // INVALID_ARGUMENT for an address that is none: each names the mend, and nothing is written.
   [[nodiscard]] static Result<std::unique_ptr<Broker>> open(const OptionValues& options);
   ~Broker();
 
@@ -37,11 +39,12 @@ class Broker {
 
  private:
   class Departures;
-  explicit Broker(link::ClusterSecret secret, TokenStore tokens);
+  Broker(FileLock lock, link::ClusterSecret secret, TokenStore tokens);
   // Writes STATE/join/ROLE for each role, keeping the tokens that stand there already.
   [[nodiscard]] Status write_join_strings();
   [[nodiscard]] Result<link::Identity> own_identity();
 
+  const FileLock lock_;
   const link::ClusterSecret secret_;
   TokenStore tokens_;
   Enrolment enrolment_;

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/magic.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
@@ -15,22 +14,15 @@
 #include <cerrno>
 #include <cstring>
 
+#include "node/runtime/io_status.hpp"
+
 namespace cobus::job {
 namespace {
 
 namespace fs = std::filesystem;
 
 Status io_error(const fs::path& file, std::string_view what, int error) {
-  return {Code::unavailable, fmt::format("ledger {}: {}: {}", file.string(), what, std::strerror(error))};
-}
-
-// Who wrote its process id into the lock file.
-std::string holder(int lock) {
-  std::array<char, 32> text{};
-  const ssize_t size = pread(lock, text.data(), text.size() - 1, 0);
-  std::string pid(text.data(), size > 0 ? static_cast<std::size_t>(size) : 0);
-  std::erase_if(pid, [](char c) { return c < '0' || c > '9'; });
-  return pid.empty() ? "another process" : "process " + pid;
+  return io_status(fmt::format("ledger {}: {}", file.string(), what), error);
 }
 
 bool is_network(int descriptor) {
@@ -44,26 +36,22 @@ bool is_network(int descriptor) {
 }  // namespace
 
 Result<LedgerFile> LedgerFile::acquire(const fs::path& file) {
-  const fs::path lock_path = file.string() + ".lock";
-  const int lock = open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (lock < 0) return fail(io_error(file, "cannot open " + lock_path.string(), errno));
-  LedgerFile ledger(file, lock);
-  if (is_network(lock)) {
+  auto lock = FileLock::acquire(file.string() + ".lock");
+  if (!lock && lock.error().code() == Code::already_exists) {
+    return fail(Code::unavailable,
+                fmt::format("ledger {} is in use by {}: stop that node, or give this one another --name or "
+                            "--state folder",
+                            file.string(), lock.error().message()));
+  }
+  if (!lock)
+    return fail(lock.error().code(), fmt::format("ledger {}: {}", file.string(), lock.error().message()));
+  if (is_network(lock->descriptor())) {
     return fail(Code::failed_precondition,
                 fmt::format("ledger {} is on a network file system, where its journal is not safe: give this "
                             "node a --state folder on a local disk",
                             file.string()));
   }
-  if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK) return fail(io_error(file, "cannot lock " + lock_path.string(), errno));
-    return fail(Code::failed_precondition,
-                fmt::format("ledger {} is in use by {}: stop that node, or give this one another --name or "
-                            "--state folder",
-                            file.string(), holder(lock)));
-  }
-  // Only shown to whoever comes second, so a full disk here is no reason to refuse.
-  const std::string pid = std::to_string(getpid()) + "\n";
-  if (ftruncate(lock, 0) == 0) (void)!pwrite(lock, pid.data(), pid.size(), 0);
+  LedgerFile ledger(file, std::move(*lock));
   if (Status status = ledger.make_private(); !status.ok()) return fail(std::move(status));
   return ledger;
 }
@@ -77,7 +65,7 @@ Status LedgerFile::make_private() {
   close(descriptor);
   if (!known) return io_error(path_, "cannot look at it", error);
   if ((info.st_mode & 077) != 0) {
-    return {Code::failed_precondition,
+    return {Code::permission_denied,
             fmt::format("ledger {} can be read by others: chmod 600 {}", path_.string(), path_.string())};
   }
   device_ = info.st_dev;
@@ -106,24 +94,6 @@ std::string LedgerFile::free_space() const {
   constexpr double mebibyte = 1024.0 * 1024.0;
   return fmt::format("{:.1f} MiB free",
                      static_cast<double>(info.f_bavail) * static_cast<double>(info.f_frsize) / mebibyte);
-}
-
-LedgerFile::LedgerFile(LedgerFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      lock_(std::exchange(other.lock_, -1)),
-      device_(other.device_),
-      inode_(other.inode_) {}
-
-LedgerFile& LedgerFile::operator=(LedgerFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(lock_, other.lock_);
-  std::swap(device_, other.device_);
-  std::swap(inode_, other.inode_);
-  return *this;
-}
-
-LedgerFile::~LedgerFile() {
-  if (lock_ >= 0) close(lock_);
 }
 
 }  // namespace cobus::job

@@ -12,6 +12,7 @@
 #include <string>
 #include <utility>
 
+#include "node/runtime/file_lock.hpp"
 #include "proto/status.hpp"
 
 namespace cobus::job {
@@ -19,15 +20,10 @@ namespace cobus::job {
 class LedgerFile {
  public:
   // Locks FILE.lock and makes FILE, mode 0600, when absent; the folder must exist.
-  // FAILED_PRECONDITION when another process has it (named by its id), when others may read it, or
-  // on a network file system; UNAVAILABLE for I/O errors with errno's text.
+  // UNAVAILABLE when another process has it (named by its id) and for I/O errors with errno's text;
+  // PERMISSION_DENIED when others may read it; FAILED_PRECONDITION on a network file system;
+  // RESOURCE_EXHAUSTED for a full disk.
   [[nodiscard]] static Result<LedgerFile> acquire(const std::filesystem::path& file);
-
-  LedgerFile(LedgerFile&& other) noexcept;
-  LedgerFile& operator=(LedgerFile&& other) noexcept;
-  LedgerFile(const LedgerFile&) = delete;
-  LedgerFile& operator=(const LedgerFile&) = delete;
-  ~LedgerFile();
 
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
   // UNAVAILABLE when the file that was opened is no longer the one at its path.
@@ -36,11 +32,12 @@ class LedgerFile {
   [[nodiscard]] std::string free_space() const;
 
  private:
-  LedgerFile(std::filesystem::path path, int lock) noexcept : path_(std::move(path)), lock_(lock) {}
+  LedgerFile(std::filesystem::path path, FileLock lock) noexcept
+      : path_(std::move(path)), lock_(std::move(lock)) {}
   [[nodiscard]] Status make_private();
 
   std::filesystem::path path_;
-  int lock_ = -1;
+  FileLock lock_;
   dev_t device_ = 0;
   ino_t inode_ = 0;
 };

@@ -124,6 +124,7 @@ class Trust(ClusterTest):
         self.assertTrue(all(address.startswith("127.0.0.1:") for address in ours), ours)
 
     def test_state_that_others_can_read_is_refused(self):
+        self.kill("broker")
         os.chmod(os.path.join(self.state, "broker", "cluster.key"), 0o644)
         broker = subprocess.run([os.path.join(processes.BIN, "cobus-broker"), "--state", self.state, "--listen",
                                  "tcp://127.0.0.1:0"], capture_output=True, text=True, timeout=20, check=False)

@@ -26,7 +26,7 @@ TEST(LedgerFile, RefusesASecondHolderAndNamesTheFirst) {
   ASSERT_TRUE(first);
   const auto second = LedgerFile::acquire(folder.path() / "ledger.db");
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code(), Code::failed_precondition);
+  EXPECT_EQ(second.error().code(), Code::unavailable);
   EXPECT_NE(second.error().message().find("process " + std::to_string(getpid())), std::string::npos);
   EXPECT_NE(second.error().message().find((folder.path() / "ledger.db").string()), std::string::npos);
 }
@@ -44,7 +44,7 @@ TEST(LedgerFile, RefusesWhatOthersCanReadAndSaysHowToMendIt) {
   ASSERT_EQ(chmod(path.c_str(), 0644), 0);
   const auto file = LedgerFile::acquire(path);
   ASSERT_FALSE(file);
-  EXPECT_EQ(file.error().code(), Code::failed_precondition);
+  EXPECT_EQ(file.error().code(), Code::permission_denied);
   EXPECT_NE(file.error().message().find("chmod 600 " + path.string()), std::string::npos);
 }
 

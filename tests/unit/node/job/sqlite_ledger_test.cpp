@@ -57,7 +57,7 @@ TEST_F(SqliteLedgerTest, ConfirmedJobsAreThereAfterAReopening) {
 TEST_F(SqliteLedgerTest, RefusesASecondLedgerOnTheSameFile) {
   const auto second = SqliteLedger::open({.file = folder_.path() / "ledger.db", .home = "home"});
   ASSERT_FALSE(second);
-  EXPECT_EQ(second.error().code(), Code::failed_precondition);
+  EXPECT_EQ(second.error().code(), Code::unavailable);
 }
 
 TEST_F(SqliteLedgerTest, ManyThreadsSubmitAndEveryJobIsClaimedOnce) {
