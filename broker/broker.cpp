@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "node/link/join_string.hpp"
+#include "node/link/reach_probe.hpp"
 #include "node/link/route.hpp"
 
 namespace cobus::broker {
@@ -105,7 +106,28 @@ Status Broker::write_join_strings() {
   return {};
 }
 
+namespace {
+
+// Whether a door can be opened there, and dialled by others.
+Status check_addresses(const std::string& listen, const std::string& advertise) {
+  if (Status checked = link::check_listen(listen); !checked.ok()) return checked;
+  const std::string& address = advertise.empty() ? listen : advertise;
+  if (link::listens_everywhere(address)) {
+    return {Code::invalid_argument, "--listen " + listen +
+                                        " is every address of this host; say with --advertise "
+                                        "tcp://ADDRESS:PORT which of them others dial"};
+  }
+  if (!address.starts_with("tcp://")) {
+    return {Code::invalid_argument, "--advertise: '" + address + "' is not of the form tcp://ADDRESS:PORT"};
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
+  if (Status checked = check_addresses(options.text("listen"), options.text("advertise")); !checked.ok())
+    return fail(std::move(checked));
   const std::filesystem::path state = link::state_folder(options.text("state"));
   const std::filesystem::path own = state / "broker";
   for (const std::filesystem::path& folder : {state, own}) {
@@ -135,16 +157,6 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   broker->transport_ = std::move(*opened);
   broker->address_ =
       options.text("advertise").empty() ? broker->transport_->listening() : options.text("advertise");
-  if (link::listens_everywhere(broker->address_)) {
-    return fail(Code::invalid_argument,
-                "--listen " + options.text("listen") +
-                    " is every address of this host; say with --advertise tcp://ADDRESS:PORT "
-                    "which of them others dial");
-  }
-  if (!broker->address_.starts_with("tcp://")) {
-    return fail(Code::invalid_argument,
-                "--advertise: '" + broker->address_ + "' is not of the form tcp://ADDRESS:PORT");
-  }
   broker->join_folder_ = state / "join";
   if (Status written = broker->write_join_strings(); !written.ok()) return fail(std::move(written));
 

@@ -25,8 +25,8 @@ inline constexpr std::chrono::seconds ttl_unlimited{0};
 
 class TokenStore {
  public:
-  // Reads `file`; an absent one is an empty store. FAILED_PRECONDITION when others can read it or it is
-  // damaged; UNAVAILABLE for I/O errors.
+  // Reads `file`; an absent one is an empty store. PERMISSION_DENIED when others can read it,
+  // FAILED_PRECONDITION when it is damaged; UNAVAILABLE for I/O errors.
   [[nodiscard]] static Result<TokenStore> open(std::filesystem::path file);
 
   // Makes a token and gives its secret, which is kept nowhere: 160 random bits in lower-case base32.

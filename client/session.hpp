@@ -73,8 +73,8 @@ class Session {
  public:
   // Joins the cluster and learns who is there. UNAVAILABLE when no cluster is known or no broker answers in
   // time, PERMISSION_DENIED and UNAUTHENTICATED when the brokers refuse us or are not of the cluster of the
-  // join string, INVALID_ARGUMENT for a malformed join string, FAILED_PRECONDITION for a state folder that
-  // others can read; each with the next step.
+  // join string, INVALID_ARGUMENT for a malformed join string or a file of it that is not there,
+  // PERMISSION_DENIED for a state folder that others can read; each with the next step.
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(const SessionOptions& options);
   // Ends what runs, says goodbye. Any coroutine that is still running is destroyed.
   ~Session();

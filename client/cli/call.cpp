@@ -65,7 +65,7 @@ Task<int> call(Self self, CallVerb* verb) {
   NodeId node = NodeId::none;
   if (const std::string& name = context.arguments.text("node"); !name.empty()) {
     const auto record = verb->view->find_name(name);
-    if (!record) co_return fail_setup(context, unknown_node(*verb->view, name));
+    if (!record) co_return fail_name(context, unknown_node(*verb->view, name));
     node = NodeId{record->node()};
   }
   Catalog catalog(*verb->view);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/cli/child_process.hpp"
 
+#include "node/runtime/exit_code.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
@@ -106,9 +108,22 @@ Result<std::string> ChildProcess::wait_for_line(std::string_view phrase, Duratio
     if (some < 0 && errno == EINTR) continue;
     if (some <= 0) return fail(Code::unavailable, name_ + " is not ready in time");
     if (read_more()) continue;
-    const std::vector<std::string> lines = take_said();
-    return fail(Code::unavailable, lines.empty() ? name_ + " ended at once" : lines.back());
+    return fail(last_words());
   }
+}
+
+Status ChildProcess::last_words() {
+  const std::vector<std::string> lines = take_said();
+  int ended = 0;
+  Code code = Code::unavailable;
+  if (::waitpid(std::exchange(pid_, -1), &ended, 0) > 0 && WIFEXITED(ended))
+    code = code_of_exit(WEXITSTATUS(ended));
+  ::close(std::exchange(stderr_, -1));
+  if (lines.empty()) return {code, name_ + " ended at once"};
+  // "cobus-node: no room": who says it is told by whoever asked.
+  const std::string& words = lines.back();
+  const std::size_t colon = words.starts_with("cobus-") ? words.find(": ") : std::string::npos;
+  return {code, colon == std::string::npos ? words : words.substr(colon + 2)};
 }
 
 void ChildProcess::stop() noexcept {

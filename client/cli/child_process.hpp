@@ -24,7 +24,8 @@ class ChildProcess {
   ~ChildProcess() { stop(); }
 
   // The line of its stderr in which `phrase` stands; what came before and after is kept for take_said().
-  // UNAVAILABLE when it ends first, with its last words, or says nothing like it for `patience`.
+  // UNAVAILABLE when it says nothing like it for `patience`. When it ends first: its last words without its
+  // name before them, and the code that its exit code stands for.
   [[nodiscard]] Result<std::string> wait_for_line(std::string_view phrase, Duration patience);
 
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
@@ -41,6 +42,8 @@ class ChildProcess {
  private:
   ChildProcess(std::string name, pid_t pid, int descriptor)
       : name_(std::move(name)), pid_(pid), stderr_(descriptor) {}
+
+  [[nodiscard]] Status last_words();
 
   std::string name_;
   pid_t pid_ = -1;

@@ -54,8 +54,9 @@ std::string page_of_program() {
                  {"cobus call echo.Echo/Echo '{\"text\":\"hi\"}'", "one call"},
                  {"cobus map text.Text/WordCount --files text *.txt", "one request a file, on all nodes"}});
   out +=
-      "\nExit codes: 0 done, 1 failed, 2 usage, 3 cancelled or expired, 69 cluster unreachable, 75 busy,\n"
-      "77 not permitted, 124 out of time, 130 and 143 interrupted.\n";
+      "\nExit codes: 0 done, 1 failed, 2 usage, 3 cancelled or expired, 4 nothing can run it,\n"
+      "69 cluster unreachable, 75 busy or no room, 77 not permitted, 124 out of time,\n"
+      "130 and 143 interrupted.\n";
   return out;
 }
 

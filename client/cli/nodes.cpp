@@ -30,7 +30,7 @@ int run_node(Context& context) {
   const std::string& name = context.arguments.text("NAME");
   std::optional<v1::NodeRecord> record = view.find_name(name);
   if (const auto id = parse_node_id(name); !record && id) record = view.find(*id);
-  if (!record) return fail_setup(context, unknown_node(view, name));
+  if (!record) return fail_name(context, unknown_node(view, name));
   const Json node = node_json(*record, age_of(view), context.arguments.has("all"));
   print_object(context.console, format_of(context), node, "name", node_fields(node));
   return 0;

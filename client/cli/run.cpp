@@ -16,16 +16,11 @@ namespace {
 constexpr auto last_moment = std::chrono::seconds(1);  // that a verb has to end after an interrupt
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
-constexpr int exit_not_permitted = 77;
 constexpr int exit_out_of_time = 124;
 
 }  // namespace
 
-int setup_exit_code(const Status& status) noexcept {
-  // A state folder or a key that others can get at.
-  if (status.code() == Code::failed_precondition) return exit_not_permitted;
-  return exit_code(status.code());
-}
+int setup_exit_code(const Status& status) noexcept { return exit_code(status.code()); }
 
 int call_exit_code(const Status& status) noexcept {
   return status.code() == Code::invalid_argument ? exit_failed : exit_code(status.code());

@@ -78,7 +78,7 @@ Status start_one(Context& context, std::vector<ChildProcess>& children, const st
   if (!child) return child.error();
   children.push_back(std::move(*child));
   const auto line = children.back().wait_for_line(" is ready at ", ready_patience);
-  if (!line) return line.error();
+  if (!line) return {line.error().code(), fmt::format("{} did not start: {}", name, line.error().message())};
   // "... is ready at ADDRESS; ...": what else it says is for those who started it by hand.
   context.console.note(line->substr(0, line->find(';')));
   pass_on(context, children.back());

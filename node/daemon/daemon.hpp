@@ -33,7 +33,8 @@ struct Setup {
   Duration drain{};
 };
 
-// INVALID_ARGUMENT or FAILED_PRECONDITION naming the option and the mend.
+// INVALID_ARGUMENT, PERMISSION_DENIED for files that others can read, or UNAVAILABLE without a join string;
+// each names the option and the mend.
 [[nodiscard]] Result<Setup> set_up(const OptionValues& options);
 
 class Daemon {

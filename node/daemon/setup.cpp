@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "node/daemon/daemon.hpp"
+#include "node/link/reach_probe.hpp"
 
 namespace cobus::daemon {
 namespace {
@@ -27,6 +28,7 @@ Result<Setup> set_up(const OptionValues& options) {
   Setup setup;
   const std::filesystem::path state = link::state_folder(options.text("state"));
   const Result<link::JoinString> join = link::find_join_string(options.text("join"), state, {"node"});
+  if (!join && join.error().code() == Code::not_found) return fail(Code::unavailable, join.error().message());
   if (!join) return fail(join.error());
   setup.join = *join;
   setup.name = options.text("name").empty() ? host_name() : options.text("name");
@@ -42,6 +44,7 @@ Result<Setup> set_up(const OptionValues& options) {
   }
   setup.state = state / "nodes" / setup.name;
   setup.listen = options.text("listen");
+  if (const Status checked = link::check_listen(setup.listen); !checked.ok()) return fail(checked);
   setup.advertise = options.text("advertise");
   setup.modules = options.list("service");
   for (const std::string& label : options.list("label")) {

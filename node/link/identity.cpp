@@ -2,6 +2,7 @@
 #include "node/link/identity.hpp"
 
 #include "node/runtime/clock.hpp"
+#include "node/runtime/io_status.hpp"
 
 #include <fcntl.h>
 #include <pwd.h>
@@ -23,7 +24,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t private_file_bytes_max = 1'048'576;
 
-Status io_failure(const std::string& what) { return {Code::unavailable, what + ": " + std::strerror(errno)}; }
+Status io_failure(const std::string& what) { return io_status(what, errno); }
 
 class Descriptor {
  public:
@@ -44,14 +45,14 @@ class Descriptor {
 Status check_private(const fs::path& path, const struct stat& facts) {
   const bool folder = S_ISDIR(facts.st_mode);
   if ((facts.st_mode & 077) != 0) {
-    return {Code::failed_precondition, "others can read " + path.string() +
-                                           "; if its secrets are still yours, type: chmod " +
-                                           (folder ? "700 " : "600 ") + path.string()};
+    return {Code::permission_denied, "others can read " + path.string() +
+                                         "; if its secrets are still yours, type: chmod " +
+                                         (folder ? "700 " : "600 ") + path.string()};
   }
   if (facts.st_uid != ::geteuid() && facts.st_uid != 0 && ::geteuid() != 0) {
-    return {Code::failed_precondition, path.string() + " belongs to another user (uid " +
-                                           std::to_string(facts.st_uid) +
-                                           "); run as that user or choose another folder with --state"};
+    return {Code::permission_denied, path.string() + " belongs to another user (uid " +
+                                         std::to_string(facts.st_uid) +
+                                         "); run as that user or choose another folder with --state"};
   }
   return {};
 }

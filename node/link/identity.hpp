@@ -20,8 +20,8 @@ struct Identity {
 
 // Reads `folder`/curve.key, cluster.pub and certificate, making the folder and a key pair when absent.
 // A certificate of another cluster than `cluster` or of another key is ignored.
-// FAILED_PRECONDITION naming the file and the chmod to type when others can read it; UNAVAILABLE for
-// I/O errors with errno's text.
+// PERMISSION_DENIED naming the file and the chmod to type when others can read it; FAILED_PRECONDITION when
+// it is damaged; RESOURCE_EXHAUSTED for a full disk; UNAVAILABLE for other I/O errors with errno's text.
 [[nodiscard]] Result<Identity> load_identity(const std::filesystem::path& folder, const ClusterKey& cluster);
 // Keeps a certificate that was issued. Atomic (write, sync, rename).
 [[nodiscard]] Status save_certificate(const std::filesystem::path& folder,

@@ -151,7 +151,7 @@ Result<JoinString> find_join_string(const std::string& flag, const std::filesyst
     if (!text) return fail(std::move(text).error());
     return parse_join_string(text->substr(0, text->find('\n')));
   }
-  if (!flag.empty()) return fail(Code::not_found, "--join: there is no file " + flag.substr(1));
+  if (!flag.empty()) return fail(Code::invalid_argument, "--join: there is no file " + flag.substr(1));
   return fail(Code::not_found,
               "no join string in " + (state / "join").string() +
                   ": start a broker with this state folder (cobus-broker), or give --join STRING");

@@ -25,7 +25,8 @@ struct JoinString {
 [[nodiscard]] Result<JoinString> parse_join_string(std::string_view text);
 
 // The join string that `flag` gives (the text, or @FILE), else the first of STATE/join/ROLE for `roles`
-// that exists. NOT_FOUND saying how to get one; FAILED_PRECONDITION when others can read the file.
+// that exists. NOT_FOUND saying how to get one, INVALID_ARGUMENT when there is no FILE;
+// PERMISSION_DENIED when others can read the file.
 [[nodiscard]] Result<JoinString> find_join_string(const std::string& flag, const std::filesystem::path& state,
                                                   const std::vector<std::string>& roles);
 

@@ -54,6 +54,13 @@ SocketAddress parse(std::string_view endpoint) {
 }  // namespace
 
 bool is_numeric_endpoint(const std::string& endpoint) { return parse(endpoint).size != 0; }
+
+Status check_listen(const std::string& listen) {
+  const bool any_port = listen.ends_with(":0");
+  if (is_numeric_endpoint(any_port ? listen.substr(0, listen.size() - 1) + "1" : listen)) return {};
+  return {Code::invalid_argument,
+          "--listen: '" + listen + "' is not tcp://NUMERIC-ADDRESS:PORT, tcp://127.0.0.1:7700 say"};
+}
 bool is_ipv6_endpoint(const std::string& endpoint) { return endpoint.find('[') != std::string::npos; }
 
 ReachProbe::ReachProbe(const std::string& endpoint) {

@@ -15,6 +15,10 @@ namespace cobus::link {
 
 // tcp://NUMERIC-ADDRESS:PORT, the address in brackets when it is IPv6.
 [[nodiscard]] bool is_numeric_endpoint(const std::string& endpoint);
+
+// Whether a door can be asked to listen there (port 0 takes a free one); INVALID_ARGUMENT with the right
+// form.
+[[nodiscard]] Status check_listen(const std::string& listen);
 [[nodiscard]] bool is_ipv6_endpoint(const std::string& endpoint);
 
 class ReachProbe {

@@ -56,10 +56,7 @@ Result<std::string> bind_to(void* socket, const std::string& listen) {
 Result<std::unique_ptr<ZmqDoor>> ZmqDoor::open(void* context, const CurvePair& own, const std::string& listen,
                                                Access& access, const Clock& clock,
                                                std::uint64_t& last_connection) {
-  const bool any_port = listen.ends_with(":0");
-  if (!is_numeric_endpoint(any_port ? listen.substr(0, listen.size() - 1) + "1" : listen)) {
-    return fail(Code::invalid_argument, "cannot listen on '" + listen + "': not tcp://NUMERIC-ADDRESS:PORT");
-  }
+  if (Status checked = check_listen(listen); !checked.ok()) return fail(std::move(checked));
   std::unique_ptr<ZmqDoor> door(new ZmqDoor(access, clock, last_connection));
   auto zap = make_zap(context);
   if (!zap) return fail(std::move(zap).error());

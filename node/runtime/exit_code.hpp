@@ -29,4 +29,13 @@ namespace cobus {
   }
 }
 
+// The other way round: what a program that ended with `exit` meant; UNKNOWN for what is none of the above.
+[[nodiscard]] constexpr Code code_of_exit(int exit) noexcept {
+  for (const Code code : {Code::ok, Code::invalid_argument, Code::cancelled, Code::unavailable,
+                          Code::resource_exhausted, Code::permission_denied, Code::deadline_exceeded}) {
+    if (exit_code(code) == exit) return code;
+  }
+  return Code::unknown;
+}
+
 }  // namespace cobus

@@ -35,7 +35,7 @@ class WhoIsThere(SharedCluster):
         node = self.json("node", "beta", "--json")
         self.assertEqual(self.json("node", node["id"])["name"], "beta")
         self.assertIn("address", self.cobus("node", "beta", "-o", "table")[0])
-        self.fails(1, "node", "betta", says="did you mean beta?")
+        self.fails(2, "node", "betta", says="did you mean beta?")
 
     def test_services_and_their_schemas(self):
         services = {service["name"]: service for service in self.lines("services")}
@@ -74,7 +74,7 @@ class Calls(SharedCluster):
         for name in self.NODES:
             self.assertEqual(self.json("call", "Echo", "--node", name)["node"], name)
         self.assertEqual({self.json("call", "Echo")["node"] for _ in range(30)}, set(self.NODES))
-        self.fails(1, "call", "Echo", "--node", "alpa", says="did you mean alpha?")
+        self.fails(2, "call", "Echo", "--node", "alpa", says="did you mean alpha?")
 
     def test_a_stream_prints_one_line_an_item(self):
         request = json.dumps({"text": "one\ntwo\nthree one", "pattern": "one"})
@@ -163,7 +163,7 @@ class Jobs(SharedCluster):
         self.assertEqual(ids("--since", "0s"), [])
         self.assertEqual(len(ids("--limit", "1")), 1)
         self.assertEqual(list(self.lines("jobs", "--label", "run=7")[0])[:8], [name for name in JOB_FIELDS if name != "result"])
-        self.fails(2, "jobs", "--state", "done", says=["'done'", "succeeded"])
+        self.fails(2, "jobs", "--state", "done", says=["'done'", "succeeded", "cobus --state DIR jobs"])
         self.fails(2, "jobs", "--method", "Nope", says="cobus services")
 
     def test_waiting_has_a_limit_and_the_job_goes_on(self):

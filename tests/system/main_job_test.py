@@ -128,7 +128,7 @@ class Trust(ClusterTest):
         os.chmod(os.path.join(self.state, "broker", "cluster.key"), 0o644)
         broker = subprocess.run([os.path.join(processes.BIN, "cobus-broker"), "--state", self.state, "--listen",
                                  "tcp://127.0.0.1:0"], capture_output=True, text=True, timeout=20, check=False)
-        self.assertEqual(broker.returncode, 1)
+        self.assertEqual(broker.returncode, 77)
         self.assertIn("chmod", broker.stderr)
 
     def test_a_port_that_is_taken_is_named(self):

@@ -5,6 +5,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 
 import processes
@@ -42,6 +43,45 @@ class Brokers(OperatorTest):
                      says=f"is in use by process {self.processes['broker'].pid}")
         self.assertEqual(snapshot(self.state + "/join") | snapshot(self.state + "/broker"), before)
         self.cobus("nodes")
+
+    def test_an_address_that_is_none_is_a_wrong_usage_and_nothing_is_written(self):
+        absent = os.path.join(self.state, "absent")
+        for program, *flags in (["cobus-broker", "--listen", "bogus"], ["cobus-broker", "--listen", "tcp://0.0.0.0:7700"],
+                                ["cobus-broker", "--advertise", "bogus"], ["cobus", "up", "--listen", "bogus"],
+                                ["cobus-node", "--listen", "bogus", "--join", "@" + self.state + "/join/node"]):
+            err = self.refused(2, program, *flags, "--state", absent, says="tcp://")
+            self.assertNotIn("cobus: cobus-broker:", err)
+            self.assertFalse(os.path.exists(absent))
+
+
+class Starts(OperatorTest):
+    def test_without_a_join_string_or_its_file_the_exit_code_tells_which(self):
+        empty = os.path.join(self.state, "empty")
+        self.refused(69, "cobus-node", "--state", empty, says="--join")
+        self.refused(2, "cobus-node", "--state", empty, "--join", "@/no/such/file", says="/no/such/file")
+        self.refused(2, "cobus", "--state", empty, "--join", "@/no/such/file", "nodes", says="/no/such/file")
+
+    def test_what_others_can_read_is_not_permitted(self):
+        os.chmod(os.path.join(self.state, "join"), 0o755)
+        self.refused(77, "cobus-node", "--state", self.state, says="chmod 700")
+        self.refused(77, "cobus", "--state", self.state, "nodes", says="chmod 700")
+
+    def test_a_full_disk_says_to_make_room(self):
+        with tempfile.TemporaryDirectory() as disk:
+            mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4k,mode=700", "tmpfs", disk], check=False,
+                                     capture_output=True)
+            if mounted.returncode != 0:
+                self.skipTest("this machine allows no file system of one's own")
+            try:
+                with open(os.path.join(disk, "all"), "wb") as file:
+                    file.write(b"x" * 4096)
+                self.refused(75, "cobus-broker", "--state", disk, "--listen", "tcp://127.0.0.1:0", says="make room")
+                self.refused(75, "cobus", "--state", disk, "up", "--listen", "tcp://127.0.0.1:0", says="make room")
+                join = "@" + self.state + "/join/"
+                self.refused(75, "cobus-node", "--state", disk, "--join", join + "node", says="make room")
+                self.refused(75, "cobus", "--state", disk, "--join", join + "admin", "nodes", says="make room")
+            finally:
+                subprocess.run(["umount", disk], check=True)
 
 
 if __name__ == "__main__":

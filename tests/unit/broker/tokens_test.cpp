@@ -104,7 +104,7 @@ TEST_F(TokenStoreTest, TheFileIsPrivateAndHoldsNoSecret) {
 TEST_F(TokenStoreTest, AFileThatOthersCanReadIsRefused) {
   ASSERT_TRUE(open().create(v1::NODE, seconds(60), 1, now_s));
   ASSERT_EQ(chmod(file().c_str(), 0644), 0);
-  EXPECT_EQ(TokenStore::open(file()).error().code(), Code::failed_precondition);
+  EXPECT_EQ(TokenStore::open(file()).error().code(), Code::permission_denied);
 }
 
 TEST_F(TokenStoreTest, ADamagedFileIsRefusedAndNamed) {

@@ -91,14 +91,14 @@ TEST_F(SessionTest, WhoAcceptsAndIsSilentIsGivenUpInTime) {
 TEST_F(SessionTest, AMalformedJoinStringIsAWrongUsageAndAFingerprintThatNoClusterHasIsRefused) {
   EXPECT_EQ(open("tcp://127.0.0.1:7700").code(), Code::invalid_argument);
   EXPECT_EQ(open("cobus://127.0.0.1:7700?cluster=abc").code(), Code::permission_denied);
-  EXPECT_EQ(open("@/no/such/file").code(), Code::not_found);
+  EXPECT_EQ(open("@/no/such/file").code(), Code::invalid_argument);
 }
 
 TEST_F(SessionTest, AFolderThatOthersCanReadIsRefusedWithTheMend) {
   std::filesystem::create_directory(state_ / "client");
   ::chmod((state_ / "client").c_str(), 0755);
   const Status status = open(join_string(1));
-  EXPECT_EQ(status.code(), Code::failed_precondition);
+  EXPECT_EQ(status.code(), Code::permission_denied);
   EXPECT_NE(status.message().find("chmod 700"), std::string::npos) << status.message();
 }
 

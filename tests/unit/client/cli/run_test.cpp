@@ -14,7 +14,7 @@ TEST(ExitCodes, OfJoiningSayWhetherTheClusterIsThereAndLetsUsIn) {
   EXPECT_EQ(setup_exit_code(of(Code::unavailable)), 69);
   EXPECT_EQ(setup_exit_code(of(Code::permission_denied)), 77);
   EXPECT_EQ(setup_exit_code(of(Code::unauthenticated)), 77);
-  EXPECT_EQ(setup_exit_code(of(Code::failed_precondition)), 77) << "a state folder that others can read";
+  EXPECT_EQ(setup_exit_code(of(Code::resource_exhausted)), 75) << "a full disk";
   EXPECT_EQ(setup_exit_code(of(Code::not_found)), 1);
 }
 

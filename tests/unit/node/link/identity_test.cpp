@@ -100,7 +100,7 @@ TEST_F(IdentityFiles, AreRefusedWhenOthersCanReadThem) {
   ASSERT_EQ(::chmod((folder / "curve.key").c_str(), 0640), 0);
   const auto refused = load_identity(folder, cluster);
   ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code(), Code::failed_precondition);
+  EXPECT_EQ(refused.error().code(), Code::permission_denied);
   EXPECT_NE(refused.error().message().find("chmod 600 " + (folder / "curve.key").string()), std::string::npos)
       << refused.error().message();
   EXPECT_EQ(mode_of(folder / "curve.key"), 0640U);  // refused, not mended
@@ -109,7 +109,7 @@ TEST_F(IdentityFiles, AreRefusedWhenOthersCanReadThem) {
   ASSERT_EQ(::chmod(folder.c_str(), 0755), 0);
   const auto open = load_identity(folder, cluster);
   ASSERT_FALSE(open);
-  EXPECT_EQ(open.error().code(), Code::failed_precondition);
+  EXPECT_EQ(open.error().code(), Code::permission_denied);
   EXPECT_NE(open.error().message().find("chmod 700 " + folder.string()), std::string::npos)
       << open.error().message();
   EXPECT_FALSE(read_private_file(folder / "curve.key"));

@@ -49,6 +49,9 @@ TEST(ReachProbe, KnowsNumericEndpoints) {
         "tcp://[127.0.0.1]:1", "ipc:///tmp/x:1", "tcp://127.0.0.1:-1", "tcp://127.0.0.1;127.0.0.1:1"}) {
     EXPECT_FALSE(is_numeric_endpoint(bad)) << bad;
   }
+  EXPECT_TRUE(check_listen("tcp://127.0.0.1:0").ok());
+  EXPECT_TRUE(check_listen("tcp://0.0.0.0:7700").ok());
+  EXPECT_EQ(check_listen("bogus").code(), Code::invalid_argument);
   EXPECT_TRUE(is_ipv6_endpoint("tcp://[::1]:1"));
   EXPECT_FALSE(is_ipv6_endpoint("tcp://127.0.0.1:1"));
 }
