@@ -10,9 +10,9 @@ Result<v1::Certificate> Enrolment::issue(const v1::Hello& hello, const link::Cur
   if (key.empty()) return fail(Code::unauthenticated, "no key was proved, so no certificate can be issued");
   if (Status status = check_node_name(hello.name()); !status.ok()) return fail(std::move(status));
   if (hello.token().empty()) {
-    return fail(
-        Code::unauthenticated,
-        "neither a certificate nor a token: join with a join string that has one, made with: cobus token");
+    return fail(Code::unauthenticated,
+                "neither a certificate nor a token: join with a join string that has one: the broker's host "
+                "has them in STATE/join/ROLE");
   }
   const auto role = tokens_.redeem(hello.token(), now_s);
   if (!role) return fail(role.error());

@@ -33,6 +33,9 @@ std::string hash_of(std::string_view secret) {
   return link::base32({reinterpret_cast<const char*>(hash.data()), hash.size()});
 }
 
+constexpr std::string_view take_another =
+    "take the one that stands in STATE/join/ROLE at the broker's host now";
+
 bool may_be_granted(v1::Role role) {
   return role == v1::NODE || role == v1::SUBMIT || role == v1::OBSERVE || role == v1::ADMIN;
 }
@@ -69,7 +72,8 @@ Status TokenStore::parse(std::string_view text) {
   }
   if (good) return {};
   return {Code::failed_precondition,
-          fmt::format("{} is damaged: move it away and make new tokens with: cobus token", file_.string())};
+          fmt::format("{} is damaged: move it away and start the broker again, which makes new join strings",
+                      file_.string())};
 }
 
 Status TokenStore::keep(Tokens tokens) {
@@ -116,23 +120,18 @@ Result<v1::Role> TokenStore::redeem(std::string_view secret, std::int64_t now_s)
   const std::string hash = hash_of(secret);
   const auto found = tokens_.find(hash);
   if (found == tokens_.end()) {
-    return fail(
-        Code::unauthenticated,
-        "this cluster does not know the token of the join string: ask for a new one, made with: cobus token");
+    return fail(Code::unauthenticated,
+                fmt::format("this cluster does not know the token of the join string: {}", take_another));
   }
   const Token& token = found->second;
   if (token.uses != uses_unlimited && token.used >= token.uses) {
-    return fail(
-        Code::permission_denied,
-        fmt::format("the token of the join string was for {} enrolment{} and is used up: ask for a new one, "
-                    "made with: cobus token",
-                    token.uses, token.uses == 1 ? "" : "s"));
+    return fail(Code::permission_denied,
+                fmt::format("the token of the join string was for {} enrolment{} and is used up: {}",
+                            token.uses, token.uses == 1 ? "" : "s", take_another));
   }
   if (!is_usable(token, now_s)) {
-    return fail(Code::permission_denied,
-                fmt::format("the token of the join string expired {} s ago: ask for a new "
-                            "one, made with: cobus token",
-                            now_s - token.expires_s));
+    return fail(Code::permission_denied, fmt::format("the token of the join string expired {} s ago: {}",
+                                                     now_s - token.expires_s, take_another));
   }
   const v1::Role role = token.role;
   if (token.uses == uses_unlimited) return role;

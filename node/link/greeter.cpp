@@ -27,8 +27,8 @@ Result<Newcomer> Greeter::welcome(const v1::Hello& hello, const CurveKey& key, s
     if (hello.token().empty() || !options_.enroller) {
       return fail(
           Code::unauthenticated,
-          "no certificate was shown, and no token that counts here; ask the operator for a join string: "
-          "cobus token");
+          "no certificate was shown, and no token that counts here; join with a join string that has one: "
+          "the broker's host has them in STATE/join/ROLE");
     }
     auto issued = options_.enroller(hello, key);
     if (!issued) return fail(std::move(issued.error()));

@@ -93,7 +93,7 @@ TEST_F(GreeterTest, TellsWhoHasNeitherCertificateNorTokenWhatToDo) {
   const Greeter b = make(2, pair_b, true);
   const auto newcomer = b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s);
   EXPECT_EQ(newcomer.error().code(), Code::unauthenticated);
-  EXPECT_THAT(newcomer.error().message(), HasSubstr("cobus token"));
+  EXPECT_THAT(newcomer.error().message(), HasSubstr("STATE/join/ROLE"));
 }
 
 TEST_F(GreeterTest, LetsNobodyInBeforeItHasACertificateItself) {

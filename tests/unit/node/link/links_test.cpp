@@ -100,7 +100,7 @@ TEST_F(LinksTest, RefuseAStrangerWithoutACertificate) {
   world.run(100ms);
   ASSERT_FALSE(stranger.target_failures.empty());
   EXPECT_EQ(stranger.target_failures[0].code(), Code::unauthenticated);
-  EXPECT_THAT(stranger.target_failures[0].message(), HasSubstr("cobus token"));
+  EXPECT_THAT(stranger.target_failures[0].message(), HasSubstr("STATE/join/ROLE"));
   EXPECT_TRUE(stranger.ups.empty());
   EXPECT_TRUE(b.ups.empty());
   EXPECT_TRUE(b.got.empty());
