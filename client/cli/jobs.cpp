@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cobus jobs, cobus job ID: what the ledgers of all nodes hold.
+#include <filesystem>
+
 #include "client/cli/catalog.hpp"
 #include "client/cli/job_client.hpp"
 #include "client/cli/job_json.hpp"
@@ -13,6 +15,13 @@ namespace {
 
 constexpr std::int64_t limit_default = 50;
 
+// A folder that was given behind the verb, where --state is the filter, is the state folder all the same.
+bool is_folder(const std::string& value) {
+  std::error_code error;
+  return value.find('/') != std::string::npos ||
+         (!parse_state(value) && std::filesystem::is_directory(value, error));
+}
+
 struct JobsVerb {
   Context* context;
   View* view;
@@ -22,11 +31,16 @@ struct JobsVerb {
 Result<v1::ListJobsRequest> request_of(const Arguments& arguments) {
   v1::ListJobsRequest request;
   for (const std::string& states : arguments.list("state")) {
+    if (is_folder(states)) continue;
     for (std::size_t from = 0, to = 0; to != std::string::npos; from = to + 1) {
       to = states.find(',', from);
       const auto state =
           parse_state(std::string_view(states).substr(from, to == std::string::npos ? to : to - from));
-      if (!state) return fail(state.error());
+      if (!state) {
+        return fail(state.error().code(),
+                    state.error().message() +
+                        "; if you meant a state folder, write it before the verb: cobus --state DIR jobs");
+      }
       request.add_states(*state);
     }
   }
@@ -87,7 +101,12 @@ Task<int> show_job(Self self, JobsVerb* verb) {
   co_return 0;
 }
 
-int run_jobs(Context& context) {
+int run_jobs(Context& given) {
+  Arguments globals = given.globals;
+  for (const std::string& value : given.arguments.list("state")) {
+    if (is_folder(value)) globals.set("state", {value});
+  }
+  Context context{given.arguments, globals, given.console, given.interrupts};
   auto request = request_of(context.arguments);
   if (!request) return fail_setup(context, request.error());
   JobsVerb verb{&context, nullptr, std::move(*request)};
@@ -115,7 +134,9 @@ Command jobs_command() {
           "not listed:\n"
           "see cobus result ID.",
           {},
-          {{"state", "", Kind::text, "STATE[,STATE]", "only those in one of these states; may be repeated"},
+          {{"state", "", Kind::text, "STATE[,STATE]|DIR",
+            "only those in one of these states; may be repeated; a folder is the state folder, as before the "
+            "verb"},
            {"method", "", Kind::text, "METHOD", "only those of this method"},
            {"label", "", Kind::pair, "KEY=VALUE", "only those with this label; may be repeated"},
            {"since", "", Kind::duration, "DURATION", "only those submitted since then, 10m ago say"},

@@ -83,6 +83,14 @@ class Starts(OperatorTest):
             finally:
                 subprocess.run(["umount", disk], check=True)
 
+    def test_the_state_folder_may_stand_behind_jobs_where_state_is_the_filter(self):
+        self.start_node("alpha")
+        self.cobus("submit", "Echo", "{}", "--wait")
+        where = ["--state", self.state]
+        cobus = os.path.join(processes.BIN, "cobus")
+        count = lambda *words: len(subprocess.run([cobus, "jobs", *words], capture_output=True, check=True).stdout.splitlines())
+        self.assertEqual((count(*where), count(*where, "--state", "failed"), count(*where, "--state", "succeeded")), (1, 0, 1))
+
 
 if __name__ == "__main__":
     processes.BIN = sys.argv.pop(1)
