@@ -37,20 +37,17 @@ const std::vector<OptionSpec>& broker_options() {
 class Broker::Departures final : public PeerListener {
  public:
   Departures(Node& node, DirectoryService& directory) : node_(node), directory_(directory) {}
+  // A name counts only once the directory took it in, which says so itself.
   void on_peer_up(const link::PeerInfo& peer, link::TargetId) override {
-    spdlog::log(level(peer), "{} {} connected", link::role_name(peer.role), peer.name);
+    spdlog::debug("{} {} connected", link::role_name(peer.role), peer.name);
   }
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override {
-    spdlog::log(level(peer), "{} {} is gone: {}", link::role_name(peer.role), peer.name, reason.message());
+    spdlog::debug("{} {} is disconnected: {}", link::role_name(peer.role), peer.name, reason.message());
     if (peer.role != v1::NODE) return;
     node_.run_on(0, [this, lost = peer.node](Home&) { directory_.connection_lost(lost); });
   }
 
  private:
-  // Clients come and go with every command.
-  static spdlog::level::level_enum level(const link::PeerInfo& peer) {
-    return peer.role == v1::NODE ? spdlog::level::info : spdlog::level::debug;
-  }
   Node& node_;
   DirectoryService& directory_;
 };

@@ -16,6 +16,12 @@ using google::protobuf::util::MessageDifferencer;
 
 NodeId id_of(const v1::NodeRecord& record) { return static_cast<NodeId>(record.node()); }
 
+v1::NodeRecord with_age(v1::NodeRecord record, TimePoint renewed, TimePoint now) {
+  const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - renewed);
+  record.set_age_ms(static_cast<std::uint32_t>(std::max<std::int64_t>(0, age.count())));
+  return record;
+}
+
 }  // namespace
 
 Status Directory::check(const v1::NodeRecord& record, const Proof& proof) const {
@@ -66,6 +72,7 @@ Status Directory::check_earlier(const v1::NodeRecord& record, const Proof& proof
 
 Result<void> Directory::register_node(v1::NodeRecord record, const Proof& proof, TimePoint now) {
   expire(now);  // an ended lease holds no name
+  record.clear_age_ms();
   if (Status status = check(record, proof); !status.ok()) return fail(std::move(status));
   const NodeId node = id_of(record);
   const auto named = by_name_.find(record.name());
@@ -74,6 +81,7 @@ Result<void> Directory::register_node(v1::NodeRecord record, const Proof& proof,
     return fail(std::move(status));
   if (known) {
     Entry& entry = entries_.at(node);
+    entry.renewed = now;
     const bool newer = std::pair(record.incarnation(), record.revision()) >=
                        std::pair(entry.record.incarnation(), entry.record.revision());
     if (!newer || MessageDifferencer::Equals(record, entry.record)) return {};
@@ -86,7 +94,8 @@ Result<void> Directory::register_node(v1::NodeRecord record, const Proof& proof,
   if (named != by_name_.end()) remove(named->second, "replaced by a later life", delta);
   *delta.add_changed() = record;
   by_name_.emplace(record.name(), node);
-  entries_.emplace(node, Entry{std::move(record), proof.key});
+  departed_.erase(record.name());
+  entries_.emplace(node, Entry{std::move(record), proof.key, now});
   return {};
 }
 
@@ -94,6 +103,7 @@ bool Directory::renew(NodeId node, Incarnation incarnation, const v1::Load& load
   const auto found = entries_.find(node);
   if (found == entries_.end() || found->second.record.incarnation() != incarnation) return false;
   if (!leases_.renew(node, incarnation, now).ok()) return false;
+  found->second.renewed = now;
   v1::NodeRecord& record = found->second.record;
   if (MessageDifferencer::Equals(load, record.load())) return true;
   *record.mutable_load() = load;
@@ -102,8 +112,23 @@ bool Directory::renew(NodeId node, Incarnation incarnation, const v1::Load& load
   return true;
 }
 
-void Directory::depart(NodeId node, std::string_view reason) {
-  if (entries_.contains(node)) remove(node, reason, add_delta());
+void Directory::depart(NodeId node, std::string_view reason, TimePoint now) {
+  if (!entries_.contains(node)) return;
+  remember(node, now);
+  remove(node, reason, add_delta());
+}
+
+// What is still said of a node that goes: who it was, not what it offered.
+void Directory::remember(NodeId node, TimePoint now) {
+  std::erase_if(departed_, [now](const auto& each) { return now - each.second.left >= down_told; });
+  if (departed_.size() >= down_told_max) return;
+  const Entry& entry = entries_.at(node);
+  Departed departed{entry.record, entry.renewed, now};
+  departed.record.set_state(v1::DEPARTED);
+  departed.record.clear_services();
+  departed.record.clear_certificate();
+  departed.record.clear_load();
+  departed_.insert_or_assign(entry.record.name(), std::move(departed));
 }
 
 void Directory::remove(NodeId node, std::string_view reason, v1::DirectoryEvent& delta) {
@@ -122,26 +147,36 @@ void Directory::expire(TimePoint now) {
   const std::vector<NodeId> ended = leases_.expire(now);
   if (!ended.empty()) {
     v1::DirectoryEvent& delta = add_delta();
-    for (const NodeId node : ended) remove(node, "lease ended", delta);
+    for (const NodeId node : ended) {
+      remember(node, now);
+      remove(node, "lease ended", delta);
+    }
   }
-  if (now >= loads_due_) put_out_loads();
+  if (now >= loads_due_) put_out_loads(now);
 }
 
-void Directory::put_out_loads() {
+void Directory::put_out_loads(TimePoint now) {
   loads_due_ = never;
   if (loads_changed_.empty()) return;
   v1::DirectoryEvent& delta = add_delta();
-  for (const NodeId node : loads_changed_) *delta.add_changed() = entries_.at(node).record;
+  for (const NodeId node : loads_changed_) {
+    const Entry& entry = entries_.at(node);
+    *delta.add_changed() = with_age(entry.record, entry.renewed, now);
+  }
   loads_changed_.clear();
 }
 
 TimePoint Directory::next_expiry() const noexcept { return std::min(leases_.next_expiry(), loads_due_); }
 
-v1::DirectoryEvent Directory::snapshot() const {
+v1::DirectoryEvent Directory::snapshot(TimePoint now) const {
   v1::DirectoryEvent event;
   event.set_sequence(sequence_);
   event.set_snapshot(true);
-  for (const auto& [node, entry] : entries_) *event.add_changed() = entry.record;
+  for (const auto& [node, entry] : entries_)
+    *event.add_changed() = with_age(entry.record, entry.renewed, now);
+  for (const auto& [name, departed] : departed_) {
+    if (now - departed.left < down_told) *event.add_down() = with_age(departed.record, departed.renewed, now);
+  }
   return event;
 }
 

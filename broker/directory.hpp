@@ -24,6 +24,10 @@ inline constexpr std::size_t record_bytes_max = std::size_t{64} * 1024;
 // Changes of load that arrive within this time are told in one delta.
 inline constexpr std::chrono::milliseconds load_interval{500};
 
+// A node that left is told as down for this long, and so many of them at most.
+inline constexpr std::chrono::seconds down_told{60};
+inline constexpr std::size_t down_told_max = 1000;
+
 // What the certificate of the speaker proves.
 struct Proof {
   std::string name;
@@ -45,16 +49,16 @@ class Directory {
   [[nodiscard]] bool renew(NodeId node, Incarnation incarnation, const v1::Load& load, TimePoint now);
 
   // The node says that it goes; its connection is gone. Nothing happens for one that is not known.
-  void leave(NodeId node) { depart(node, "left"); }
-  void connection_lost(NodeId node) { depart(node, "connection lost"); }
+  void leave(NodeId node, TimePoint now) { depart(node, "left", now); }
+  void connection_lost(NodeId node, TimePoint now) { depart(node, "connection lost", now); }
 
   // Removes nodes whose lease ended, and puts out collected changes of load. Call at `next_expiry`.
   void expire(TimePoint now);
   // When `expire` next has something to do; `never` if nothing is pending.
   [[nodiscard]] TimePoint next_expiry() const noexcept;
 
-  // Everything, with the sequence number of the last delta.
-  [[nodiscard]] v1::DirectoryEvent snapshot() const;
+  // Everything, with the sequence number of the last delta, and who left a short while ago.
+  [[nodiscard]] v1::DirectoryEvent snapshot(TimePoint now) const;
   // The changes since the last call; their sequence numbers grow by one.
   [[nodiscard]] std::vector<v1::DirectoryEvent> take_deltas();
 
@@ -67,18 +71,26 @@ class Directory {
   struct Entry {
     v1::NodeRecord record;
     link::CurveKey key;
+    TimePoint renewed;
+  };
+  struct Departed {
+    v1::NodeRecord record;
+    TimePoint renewed;
+    TimePoint left;
   };
 
   [[nodiscard]] Status check(const v1::NodeRecord& record, const Proof& proof) const;
   [[nodiscard]] Status check_earlier(const v1::NodeRecord& record, const Proof& proof) const;
-  void depart(NodeId node, std::string_view reason);
+  void depart(NodeId node, std::string_view reason, TimePoint now);
   void remove(NodeId node, std::string_view reason, v1::DirectoryEvent& delta);
-  void put_out_loads();
+  void remember(NodeId node, TimePoint now);
+  void put_out_loads(TimePoint now);
   v1::DirectoryEvent& add_delta();
 
   LeaseTable leases_;
   std::map<NodeId, Entry> entries_;
   std::map<std::string, NodeId, std::less<>> by_name_;
+  std::map<std::string, Departed> departed_;  // by name; none that is in by_name_
   std::vector<v1::DirectoryEvent> deltas_;
   std::uint64_t sequence_ = 0;
   std::set<NodeId> loads_changed_;

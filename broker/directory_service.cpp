@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "broker/directory_service.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 namespace cobus::broker {
@@ -12,6 +14,8 @@ constexpr std::size_t events_waiting_max = 1000;
 
 void DirectoryService::publish() {
   for (v1::DirectoryEvent& delta : directory_.take_deltas()) {
+    for (const v1::Departure& gone : delta.gone())
+      spdlog::info("node {} is gone: {}", gone.name(), gone.reason());
     const auto event = std::make_shared<const v1::DirectoryEvent>(std::move(delta));
     watchers_.each([&event](Watcher& watcher) {
       if (watcher.events.size() >= events_waiting_max) {
@@ -31,10 +35,16 @@ Task<Result<v1::RegisterReply>> DirectoryService::Register(Call call, v1::Regist
   if (NodeId{request.record().node()} != peer->node) {
     co_return fail(Code::permission_denied, "a node registers itself and no other");
   }
+  const bool is_new = directory_.find(peer->node) == nullptr;
   const Result<void> registered = directory_.register_node(std::move(*request.mutable_record()),
                                                            Proof{peer->name, peer->key}, node_.clock().now());
   publish();
-  if (!registered) co_return fail(registered.error());
+  if (!registered) {
+    if (refusals_.due(registered.error().message(), node_.clock().now()))
+      spdlog::warn("node {} is refused: {}", peer->name, registered.error().message());
+    co_return fail(registered.error());
+  }
+  if (is_new) spdlog::info("node {} is here", peer->name);
   v1::RegisterReply reply;
   reply.set_lease_ms(static_cast<std::uint32_t>(limits::lease_ttl.count()));
   reply.set_renew_ms(static_cast<std::uint32_t>(limits::renew_interval.count()));
@@ -51,7 +61,7 @@ Task<Result<v1::RenewReply>> DirectoryService::Renew(Call call, v1::RenewRequest
 }
 
 Task<Result<v1::LeaveReply>> DirectoryService::Leave(Call call, v1::LeaveRequest /*request*/) {
-  directory_.leave(call.caller_address().node);
+  directory_.leave(call.caller_address().node, node_.clock().now());
   publish();
   co_return v1::LeaveReply();
 }
@@ -59,11 +69,11 @@ Task<Result<v1::LeaveReply>> DirectoryService::Leave(Call call, v1::LeaveRequest
 Stream<v1::DirectoryEvent> DirectoryService::Watch(Call /*call*/, v1::WatchRequest /*request*/) {
   Watcher watcher;
   watchers_.push_back(watcher);
-  co_yield directory_.snapshot();
+  co_yield directory_.snapshot(node_.clock().now());
   for (;;) {
     if (watcher.behind) {
       watcher.behind = false;
-      co_yield directory_.snapshot();
+      co_yield directory_.snapshot(node_.clock().now());
     } else if (!watcher.events.empty()) {
       const auto event = watcher.events.front();
       watcher.events.pop_front();
@@ -75,7 +85,7 @@ Stream<v1::DirectoryEvent> DirectoryService::Watch(Call /*call*/, v1::WatchReque
 }
 
 void DirectoryService::connection_lost(NodeId node) {
-  directory_.connection_lost(node);
+  directory_.connection_lost(node, node_.clock().now());
   publish();
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "broker/directory.hpp"
+#include "node/runtime/reminder.hpp"
 #include "node/runtime/signal.hpp"
 #include "node/worker/node.hpp"
 
@@ -41,6 +42,7 @@ class DirectoryService final : public v1::DirectoryService {
   Directory directory_;
   List<Watcher> watchers_;
   Signal changed_;
+  Reminder refusals_{std::chrono::seconds(30)};
 };
 
 }  // namespace cobus::broker

@@ -19,6 +19,8 @@ std::string state_name(v1::NodeState state) {
       return "up";
     case v1::DRAINING:
       return "draining";
+    case v1::DEPARTED:
+      return "down";
     default:
       return "unknown";
   }
@@ -64,7 +66,7 @@ std::string method_tails(const Json& methods) {
 
 }  // namespace
 
-Json node_json(const v1::NodeRecord& record, Duration age, bool all) {
+Json node_json(const v1::NodeRecord& record, bool all) {
   Json node;
   node["name"] = record.name();
   node["id"] = to_string(NodeId{record.node()});
@@ -82,7 +84,7 @@ Json node_json(const v1::NodeRecord& record, Duration age, bool all) {
                   {"workers", load.workers()}, {"calls_running", load.calls_running()},
                   {"cpu", load.cpu()},         {"memory_bytes", load.memory_bytes()}};
   node["version"] = record.build();
-  node["age_ms"] = std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
+  node["age_ms"] = record.age_ms();
   return node;
 }
 

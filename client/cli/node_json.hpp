@@ -9,12 +9,11 @@
 
 #include "client/cli/json.hpp"
 #include "client/cli/output.hpp"
-#include "node/runtime/clock.hpp"
 
 namespace cobus::client {
 
-// `age` is that of the data. With `all`, services of cobus itself too.
-[[nodiscard]] Json node_json(const v1::NodeRecord& record, Duration age, bool all);
+// With `all`, services of cobus itself too.
+[[nodiscard]] Json node_json(const v1::NodeRecord& record, bool all);
 [[nodiscard]] std::vector<OutputColumn> node_columns();
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> node_fields(const Json& node);
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cobus nodes, cobus node NAME, cobus services: who is there and what can be called. All of it is what the
-// brokers told at the start of the session.
+// brokers told at the start of the session; nodes that left within the last minute are listed as down.
+#include <algorithm>
+
 #include "client/cli/node_json.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
@@ -9,15 +11,20 @@
 namespace cobus::client {
 namespace {
 
-Duration age_of(const View& view) { return system_clock().now() - view.updated(); }
+// All nodes, by name; those that are down as well.
+std::vector<v1::NodeRecord> all_nodes(const View& view) {
+  std::vector<v1::NodeRecord> nodes = view.nodes();
+  for (v1::NodeRecord& record : view.down()) nodes.push_back(std::move(record));
+  std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.name() < b.name(); });
+  return nodes;
+}
 
 int run_nodes(Context& context) {
   auto session = connect(context);
   if (!session) return session.error();
-  const View& view = (*session)->view();
   ListOutput output(context.console, format_of(context), node_columns(), "name");
-  for (const v1::NodeRecord& record : view.nodes()) {
-    output.add(node_json(record, age_of(view), context.arguments.has("all")));
+  for (const v1::NodeRecord& record : all_nodes((*session)->view())) {
+    output.add(node_json(record, context.arguments.has("all")));
   }
   output.finish();
   return 0;
@@ -28,10 +35,16 @@ int run_node(Context& context) {
   if (!session) return session.error();
   const View& view = (*session)->view();
   const std::string& name = context.arguments.text("NAME");
-  std::optional<v1::NodeRecord> record = view.find_name(name);
-  if (const auto id = parse_node_id(name); !record && id) record = view.find(*id);
-  if (!record) return fail_name(context, unknown_node(view, name));
-  const Json node = node_json(*record, age_of(view), context.arguments.has("all"));
+  const std::vector<v1::NodeRecord> nodes = all_nodes(view);
+  const auto id = parse_node_id(name);
+  auto record =
+      std::find_if(nodes.begin(), nodes.end(), [&](const auto& node) { return node.name() == name; });
+  if (record == nodes.end() && id) {
+    record = std::find_if(nodes.begin(), nodes.end(),
+                          [&](const auto& node) { return NodeId{node.node()} == *id; });
+  }
+  if (record == nodes.end()) return fail_name(context, unknown_node(view, name));
+  const Json node = node_json(*record, context.arguments.has("all"));
   print_object(context.console, format_of(context), node, "name", node_fields(node));
   return 0;
 }
@@ -52,10 +65,11 @@ const Flag all_flag = {"all", "", Flag::Kind::toggle, "", "services of cobus its
 }  // namespace
 
 Command nodes_command() {
-  return {"nodes",    "list the nodes: name, state, address, services, load, version, age of the data",
-          "",         {},
-          {all_flag}, {{"cobus nodes", "a table"}, {"cobus nodes -o jsonl", "one JSON object a node"}},
-          &run_nodes};
+  return {
+      "nodes",    "list the nodes: name, state, address, services, load, version, time since it last renewed",
+      "",         {},
+      {all_flag}, {{"cobus nodes", "a table"}, {"cobus nodes -o jsonl", "one JSON object a node"}},
+      &run_nodes};
 }
 
 Command node_command() {

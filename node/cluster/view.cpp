@@ -19,6 +19,12 @@ bool View::usable(const Entry& entry) const {
   return entry.avoided_until <= clock_.now() && entry.record.state() == v1::UP;
 }
 
+v1::NodeRecord View::aged(v1::NodeRecord record, TimePoint told) const {
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - told).count();
+  record.set_age_ms(record.age_ms() + static_cast<std::uint32_t>(std::max<std::int64_t>(0, since)));
+  return record;
+}
+
 void View::put(NodeId broker, const v1::NodeRecord& record, Effects& effects) {
   Entry& entry = entries_[NodeId{record.node()}];
   entry.brokers.insert(broker);
@@ -27,6 +33,8 @@ void View::put(NodeId broker, const v1::NodeRecord& record, Effects& effects) {
   if (age(record) < age(entry.record)) return;
   const bool changed = age(record) != age(entry.record);
   entry.record = record;
+  entry.told = clock_.now();
+  down_.erase(record.name());
   if (changed) entry.avoided_until = TimePoint{};
   if (changed) effects.learned.push_back(record);
 }
@@ -47,6 +55,7 @@ View::Effects View::apply(NodeId broker, const v1::DirectoryEvent& event) {
   updated_ = clock_.now();
   if (event.snapshot()) {
     complete_ = true;
+    for (const v1::NodeRecord& record : event.down()) down_[record.name()] = Entry{record, {}, {}, updated_};
     std::set<NodeId> named;
     for (const v1::NodeRecord& record : event.changed()) named.insert(NodeId{record.node()});
     std::vector<NodeId> missing;
@@ -56,6 +65,7 @@ View::Effects View::apply(NodeId broker, const v1::DirectoryEvent& event) {
     for (const NodeId node : missing) drop(broker, node, effects);
   }
   for (const v1::NodeRecord& record : event.changed()) put(broker, record, effects);
+  for (const auto& [node, entry] : entries_) down_.erase(entry.record.name());
   for (const v1::Departure& gone : event.gone()) drop(broker, NodeId{gone.node()}, effects);
   return effects;
 }
@@ -81,9 +91,16 @@ std::vector<v1::NodeRecord> View::nodes() const {
   std::vector<v1::NodeRecord> all;
   {
     const std::scoped_lock lock(mutex_);
-    for (const auto& [node, entry] : entries_) all.push_back(entry.record);
+    for (const auto& [node, entry] : entries_) all.push_back(aged(entry.record, entry.told));
   }
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name() < b.name(); });
+  return all;
+}
+
+std::vector<v1::NodeRecord> View::down() const {
+  std::vector<v1::NodeRecord> all;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [name, entry] : down_) all.push_back(aged(entry.record, entry.told));
   return all;
 }
 
@@ -91,13 +108,13 @@ std::optional<v1::NodeRecord> View::find(NodeId node) const {
   const std::scoped_lock lock(mutex_);
   const auto found = entries_.find(node);
   if (found == entries_.end()) return std::nullopt;
-  return found->second.record;
+  return aged(found->second.record, found->second.told);
 }
 
 std::optional<v1::NodeRecord> View::find_name(std::string_view name) const {
   const std::scoped_lock lock(mutex_);
   for (const auto& [node, entry] : entries_) {
-    if (entry.record.name() == name) return entry.record;
+    if (entry.record.name() == name) return aged(entry.record, entry.told);
   }
   return std::nullopt;
 }

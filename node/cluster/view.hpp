@@ -38,8 +38,10 @@ class View final : public Resolver {
   void lost(NodeId node);
   void found(NodeId node);
 
-  // All records, by name.
+  // All records, by name; here and below their age_ms counts up to now.
   [[nodiscard]] std::vector<v1::NodeRecord> nodes() const;
+  // Those that left a short while before the last snapshot and are not back, by name.
+  [[nodiscard]] std::vector<v1::NodeRecord> down() const;
   [[nodiscard]] std::optional<v1::NodeRecord> find(NodeId node) const;
   [[nodiscard]] std::optional<v1::NodeRecord> find_name(std::string_view name) const;
   // Nodes that are up, offer `service` and were not lost just now.
@@ -60,7 +62,9 @@ class View final : public Resolver {
     v1::NodeRecord record;
     std::set<NodeId> brokers;
     TimePoint avoided_until{};
+    TimePoint told{};
   };
+  [[nodiscard]] v1::NodeRecord aged(v1::NodeRecord record, TimePoint told) const;
   [[nodiscard]] bool usable(const Entry& entry) const;
   void put(NodeId broker, const v1::NodeRecord& record, Effects& effects);
   void drop(NodeId broker, NodeId node, Effects& effects);
@@ -70,6 +74,7 @@ class View final : public Resolver {
   // guarded by mutex_, all of them
   std::map<NodeId, Entry> entries_;
   std::set<NodeId> lost_brokers_;
+  std::map<std::string, Entry> down_;  // by name
   bool complete_ = false;
   TimePoint updated_{};
   std::uint64_t turn_ = 0;

@@ -171,12 +171,12 @@ TEST_F(DirectoryTest, AnUnknownIncarnationIsNotRenewed) {
 TEST_F(DirectoryTest, LeavingAndALostConnectionRemoveAtOnceWithTheirReason) {
   have(record("n1", 11, 1), proof("n1"));
   have(record("n2", 12, 1), proof("n2"));
-  directory_.leave(NodeId{11});
+  directory_.leave(NodeId{11}, start);
   EXPECT_EQ(only_delta().gone(0).reason(), "left");
-  directory_.connection_lost(NodeId{12});
+  directory_.connection_lost(NodeId{12}, start);
   EXPECT_EQ(only_delta().gone(0).reason(), "connection lost");
-  directory_.connection_lost(NodeId{12});
-  directory_.leave(NodeId{99});
+  directory_.connection_lost(NodeId{12}, start);
+  directory_.leave(NodeId{99}, start);
   EXPECT_TRUE(directory_.take_deltas().empty());
   EXPECT_EQ(directory_.size(), 0U);
 }
@@ -210,7 +210,7 @@ TEST_F(DirectoryTest, AnUnchangedLoadIsNotTold) {
 TEST_F(DirectoryTest, TheLoadOfANodeThatWentIsForgotten) {
   have(record("n1", 11, 1), proof("n1"));
   ASSERT_TRUE(directory_.renew(NodeId{11}, 1, load(3), start));
-  directory_.leave(NodeId{11});
+  directory_.leave(NodeId{11}, start);
   (void)directory_.take_deltas();
   directory_.expire(start + load_interval);
   EXPECT_TRUE(directory_.take_deltas().empty());
@@ -221,18 +221,54 @@ TEST_F(DirectoryTest, SnapshotAndLaterDeltasFitTogether) {
   ASSERT_TRUE(directory_.register_node(record("n1", 11, 1), proof("n1"), start));
   ASSERT_TRUE(directory_.register_node(record("n2", 12, 1), proof("n2"), start));
   (void)directory_.take_deltas();
-  const auto snapshot = directory_.snapshot();
+  const auto snapshot = directory_.snapshot(start);
   EXPECT_TRUE(snapshot.snapshot());
   EXPECT_EQ(snapshot.changed_size(), 2);
-  directory_.leave(NodeId{11});
+  directory_.leave(NodeId{11}, start);
   EXPECT_EQ(only_delta().sequence(), snapshot.sequence() + 1);
-  directory_.leave(NodeId{12});
+  directory_.leave(NodeId{12}, start);
   EXPECT_EQ(only_delta().sequence(), snapshot.sequence() + 2);
 }
 
 TEST_F(DirectoryTest, AnEmptyDirectoryIsAnEmptySnapshot) {
-  EXPECT_TRUE(directory_.snapshot().snapshot());
-  EXPECT_EQ(directory_.snapshot().changed_size(), 0);
+  EXPECT_TRUE(directory_.snapshot(start).snapshot());
+  EXPECT_EQ(directory_.snapshot(start).changed_size(), 0);
+}
+
+TEST_F(DirectoryTest, TellsHowLongAgoANodeRenewed) {
+  have(record("n1", 11, 1), proof("n1"));
+  EXPECT_EQ(directory_.snapshot(start + milliseconds(700)).changed(0).age_ms(), 700U);
+  ASSERT_TRUE(directory_.renew(NodeId{11}, 1, load(1), start + seconds(2)));
+  EXPECT_EQ(directory_.snapshot(start + seconds(3)).changed(0).age_ms(), 1000U);
+  directory_.expire(start + milliseconds(2600));
+  EXPECT_EQ(only_delta().changed(0).age_ms(), 600U);
+}
+
+TEST_F(DirectoryTest, AnAgeThatANodeClaimsIsNotBelieved) {
+  v1::NodeRecord liar = record("n1", 11, 1);
+  liar.set_age_ms(5);
+  have(liar, proof("n1"));
+  EXPECT_EQ(directory_.snapshot(start).changed(0).age_ms(), 0U);
+}
+
+TEST_F(DirectoryTest, ANodeThatLeftIsToldAsDownForAWhile) {
+  have(record("n1", 11, 1), proof("n1"));
+  have(record("n2", 12, 1), proof("n2", 2));
+  directory_.leave(NodeId{11}, start + seconds(1));
+  const auto snapshot = directory_.snapshot(start + seconds(60));
+  ASSERT_EQ(snapshot.down_size(), 1);
+  EXPECT_EQ(snapshot.down(0).name(), "n1");
+  EXPECT_EQ(snapshot.down(0).state(), v1::DEPARTED);
+  EXPECT_EQ(snapshot.down(0).age_ms(), 60'000U);
+  EXPECT_EQ(directory_.snapshot(start + seconds(61)).down_size(), 0);
+}
+
+TEST_F(DirectoryTest, ANodeWhoseLeaseEndedIsDownUntilItIsBack) {
+  have(record("n1", 11, 1), proof("n1"));
+  directory_.expire(start + ttl);
+  EXPECT_EQ(directory_.snapshot(start + ttl).down_size(), 1);
+  have(record("n1", 12, 2), proof("n1"), start + ttl);
+  EXPECT_EQ(directory_.snapshot(start + ttl).down_size(), 0);
 }
 
 }  // namespace

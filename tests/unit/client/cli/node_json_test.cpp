@@ -29,19 +29,21 @@ v1::NodeRecord sample(const std::string& name) {
 }
 
 TEST(NodeJson, HasTheFieldsThatScriptsRelyOn) {
+  v1::NodeRecord aged = sample("n1");
+  aged.set_age_ms(5);
   EXPECT_EQ(
-      one_line(node_json(sample("n1"), std::chrono::milliseconds(5), false)),
+      one_line(node_json(aged, false)),
       R"({"name":"n1","id":"00000000000000ab","state":"up","address":"tcp://127.0.0.1:7000","services":["text.Text"],)"
       R"("labels":{"zone":"a"},"load":{"shards":2,"pool_threads":0,"workers":0,"calls_running":0,"cpu":0.0,)"
       R"("memory_bytes":0},"version":"0.1.0","age_ms":5})");
 }
 
 TEST(NodeJson, ServicesOfCobusItselfAreShownOnDemand) {
-  EXPECT_EQ(node_json(sample("n1"), {}, true)["services"].size(), 2U);
+  EXPECT_EQ(node_json(sample("n1"), true)["services"].size(), 2U);
 }
 
 TEST(NodeJson, ANodeThatSaysLittleIsShownAsWell) {
-  const Json node = node_json(v1::NodeRecord(), {}, false);
+  const Json node = node_json(v1::NodeRecord(), false);
   EXPECT_EQ(node["state"], "unknown");
   EXPECT_EQ(node["address"], "");
   for (const OutputColumn& column : node_columns())

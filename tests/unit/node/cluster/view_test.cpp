@@ -90,5 +90,27 @@ TEST_F(ViewTest, ProvidersTakeTurnsAndOneThatWasLostIsLeftOutForAWhile) {
   EXPECT_NE(*view_.choose("echo.Echo"), *view_.choose("echo.Echo"));
 }
 
+TEST_F(ViewTest, AnAgeCountsOnFromWhatTheBrokerSaid) {
+  v1::NodeRecord told = node(10, "alpha");
+  told.set_age_ms(300);
+  view_.apply(broker_a, event(true, {told}));
+  clock_.advance(std::chrono::milliseconds(200));
+  view_.apply(broker_a, event(false, {node(11, "beta")}));
+  EXPECT_EQ(view_.nodes().at(0).age_ms(), 500U);
+  EXPECT_EQ(view_.nodes().at(1).age_ms(), 0U);
+  EXPECT_EQ(view_.find_name("alpha")->age_ms(), 500U);
+}
+
+TEST_F(ViewTest, ANodeThatIsDownIsListedApartUntilItIsBack) {
+  v1::DirectoryEvent told = event(true, {node(10, "alpha")});
+  *told.add_down() = node(9, "beta");
+  view_.apply(broker_a, told);
+  EXPECT_EQ(names(), Names{"alpha"});
+  ASSERT_EQ(view_.down().size(), 1U);
+  EXPECT_EQ(view_.down().front().name(), "beta");
+  view_.apply(broker_a, event(false, {node(11, "beta")}));
+  EXPECT_TRUE(view_.down().empty());
+}
+
 }  // namespace
 }  // namespace cobus
