@@ -49,7 +49,9 @@ Result<std::vector<std::string>> resolve_in_time(const std::string& broker, Dura
 }
 
 Result<link::JoinString> find_join(const SessionOptions& options, const std::filesystem::path& state) {
-  auto join = link::find_join_string(options.join, state, {"admin", "submit", "observe"});
+  const auto left = state / "join";  // by a broker on this host
+  auto join = link::find_join_string(
+      options.join, {left / "admin", left / "submit", left / "observe", state / "client" / "join"}, state);
   if (join) return join;
   if (join.error().message().starts_with("not a cluster fingerprint")) {
     // A digit was changed, say: no cluster has it, so none lets us in.
@@ -136,6 +138,7 @@ Status explained(const Status& reason, const link::JoinString& join) {
 
 Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   const std::filesystem::path state = link::state_folder(options.state);
+  if (Status checked = link::check_private_folder(state); !checked.ok()) return fail(std::move(checked));
   const auto join = find_join(options, state);
   if (!join) return fail(join.error());
   const std::filesystem::path folder = state / "client";
@@ -161,6 +164,8 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   if (Status joined = session->dial(*join, options.connect_timeout); !joined.ok()) {
     return fail(explained(joined, *join));
   }
+  // One that cannot be kept only means that --join is needed again.
+  if (!options.join.empty()) static_cast<void>(link::keep_join_string(folder / "join", *join));
   return session;
 }
 

@@ -22,7 +22,7 @@ namespace cobus::client {
 
 struct SessionOptions {
   std::string state;  // folder; empty: $COBUS_STATE or the user's own
-  std::string join;   // join string or @FILE; empty: the one that a broker left in the state folder
+  std::string join;   // join string or @FILE; empty: what a broker or an earlier --join left there
   Duration connect_timeout = std::chrono::seconds(5);
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/daemon/daemon.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <condition_variable>
@@ -11,11 +12,26 @@
 #include "node/link/route.hpp"
 #include "node/observe/process_load.hpp"
 #include "node/observe/services.hpp"
+#include "node/runtime/reminder.hpp"
 #include "node/services/shipped.hpp"
 #include "proto/version.hpp"
 
 namespace cobus::daemon {
 namespace {
+
+constexpr Duration say_again = std::chrono::seconds(30);
+
+// In the words of somebody who wants this node to join.
+std::string why_not_joined(const Status& reason, const link::ClusterKey& cluster) {
+  if (!reason.message().ends_with(link::close_reason_text(link::CloseReason::handshake_failed)))
+    return reason.message();
+  return fmt::format(
+      "{}. Either another cluster's broker answers at that address, or the join string is not this cluster's "
+      "(the fingerprint in it is {}); compare it with STATE/join/node at the broker's host and start this "
+      "node "
+      "with that: --join STRING. Trying on",
+      reason.message(), link::fingerprint(cluster));
+}
 
 Task<> leave(Self self, Membership* membership, std::shared_ptr<std::promise<void>> left) {
   co_await membership->leave(self);
@@ -27,7 +43,8 @@ Task<> leave(Self self, Membership* membership, std::shared_ptr<std::promise<voi
 // Hears how joining goes, for start() to wait on, and keeps the certificate.
 class Daemon::Watch final : public PeerListener {
  public:
-  explicit Watch(std::filesystem::path state) : state_(std::move(state)) {}
+  Watch(std::filesystem::path state, link::ClusterKey cluster)
+      : state_(std::move(state)), cluster_(cluster) {}
 
   void on_peer_up(const link::PeerInfo& peer, link::TargetId) override {
     spdlog::debug("connected with {} ({})", peer.name, link::role_name(peer.role));
@@ -79,16 +96,21 @@ class Daemon::Watch final : public PeerListener {
   }
   void tell(const Status& reason) {
     const std::scoped_lock lock(mutex_);
-    if (reason.message() != failure_.message()) spdlog::warn("not joined yet: {}", reason.message());
     failure_ = reason;
+    if (reminder_.due(reason.message(), system_clock().now())) {
+      spdlog::warn("{}: {}", registered_ ? "no connection to a broker" : "not joined yet",
+                   why_not_joined(reason, cluster_));
+    }
     changed_.notify_all();
   }
 
   const std::filesystem::path state_;
+  const link::ClusterKey cluster_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool registered_ = false;
   Status failure_;
+  Reminder reminder_{say_again};
   std::optional<v1::Certificate> certificate_;
 };
 
@@ -145,7 +167,7 @@ void Daemon::add_services() {
   node_->add_service(services::make_echo());
   node_->add_service(services::make_primes());
   node_->add_service(services::make_text());
-  watch_ = std::make_unique<Watch>(setup_.state);
+  watch_ = std::make_unique<Watch>(setup_.state, setup_.join.cluster);
   node_->add_peer_listener(watch_.get());
   membership_ = std::make_unique<Membership>(
       *node_, *view_,
@@ -216,7 +238,12 @@ Status Daemon::start(Duration patience) {
   started_.store(true);
   node_->start();
   if (dispatcher_ != nullptr) node_->spawn("cobus.dispatcher", &job::Dispatcher::run, dispatcher_.get());
-  return watch_->wait(patience);
+  Status joined = watch_->wait(patience);
+  if (joined.ok() && setup_.join_given) {
+    const Status kept = link::keep_join_string(setup_.state / "join", setup_.join);
+    if (!kept.ok()) spdlog::warn("the next start needs --join again: {}", kept.message());
+  }
+  return joined;
 }
 
 void Daemon::give_up() { watch_->give_up(); }

@@ -21,6 +21,7 @@ namespace cobus::daemon {
 // What the options say, checked and resolved.
 struct Setup {
   link::JoinString join;
+  bool join_given = false;      // with --join: kept for the next start
   std::filesystem::path state;  // of this node: STATE/nodes/NAME
   std::string name;
   std::string listen;

@@ -18,6 +18,18 @@ std::string host_name() {
   return std::string(name.data()).substr(0, std::string_view(name.data()).find('.'));
 }
 
+Status check_name(const std::string& name) {
+  const bool well_formed =
+      !name.empty() && name.size() <= 63 &&
+      std::all_of(name.begin(), name.end(),
+                  [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; }) &&
+      std::isalnum(static_cast<unsigned char>(name[0])) != 0;
+  if (well_formed) return {};
+  return {Code::invalid_argument,
+          "--name: '" + name +
+              "' is not a node name (1 to 63 letters, digits, '.', '-', '_'; first a letter or digit)"};
+}
+
 unsigned cores_unless(std::int64_t given) {
   return given > 0 ? static_cast<unsigned>(given) : std::max(1U, std::thread::hardware_concurrency());
 }
@@ -27,22 +39,16 @@ unsigned cores_unless(std::int64_t given) {
 Result<Setup> set_up(const OptionValues& options) {
   Setup setup;
   const std::filesystem::path state = link::state_folder(options.text("state"));
-  const Result<link::JoinString> join = link::find_join_string(options.text("join"), state, {"node"});
+  if (const Status checked = link::check_private_folder(state); !checked.ok()) return fail(checked);
+  setup.name = options.text("name").empty() ? host_name() : options.text("name");
+  if (const Status checked = check_name(setup.name); !checked.ok()) return fail(checked);
+  setup.state = state / "nodes" / setup.name;
+  const Result<link::JoinString> join =
+      link::find_join_string(options.text("join"), {state / "join" / "node", setup.state / "join"}, state);
   if (!join && join.error().code() == Code::not_found) return fail(Code::unavailable, join.error().message());
   if (!join) return fail(join.error());
   setup.join = *join;
-  setup.name = options.text("name").empty() ? host_name() : options.text("name");
-  const bool well_formed =
-      !setup.name.empty() && setup.name.size() <= 63 &&
-      std::all_of(setup.name.begin(), setup.name.end(),
-                  [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; }) &&
-      std::isalnum(static_cast<unsigned char>(setup.name[0])) != 0;
-  if (!well_formed) {
-    return fail(Code::invalid_argument,
-                "--name: '" + setup.name +
-                    "' is not a node name (1 to 63 letters, digits, '.', '-', '_'; first a letter or digit)");
-  }
-  setup.state = state / "nodes" / setup.name;
+  setup.join_given = !options.text("join").empty();
   setup.listen = options.text("listen");
   if (const Status checked = link::check_listen(setup.listen); !checked.ok()) return fail(checked);
   setup.advertise = options.text("advertise");

@@ -185,6 +185,14 @@ Result<ClusterSecret> load_cluster_secret(const fs::path& folder) {
   return ClusterSecret::from_seed(std::move(*seed));
 }
 
+Status check_private_folder(const fs::path& folder) {
+  struct stat facts{};
+  if (::stat(folder.c_str(), &facts) != 0)
+    return errno == ENOENT ? Status() : io_failure("cannot look at " + folder.string());
+  if (!S_ISDIR(facts.st_mode)) return {Code::failed_precondition, folder.string() + " is not a folder"};
+  return check_private(folder, facts);
+}
+
 Status make_private_folder(const fs::path& folder) {
   fs::path made;
   for (const fs::path& part : folder) {
@@ -197,10 +205,7 @@ Status make_private_folder(const fs::path& folder) {
     errno = error;
     return io_failure("cannot make the folder " + made.string());
   }
-  struct stat facts{};
-  if (::stat(folder.c_str(), &facts) != 0) return io_failure("cannot look at " + folder.string());
-  if (!S_ISDIR(facts.st_mode)) return {Code::failed_precondition, folder.string() + " is not a folder"};
-  return check_private(folder, facts);
+  return check_private_folder(folder);
 }
 
 Status write_private_file(const fs::path& file, std::string_view bytes) {

@@ -31,6 +31,8 @@ struct Identity {
 [[nodiscard]] Result<ClusterSecret> load_cluster_secret(const std::filesystem::path& folder);
 
 // Private files: written 0600 atomically; read only when nobody else can read them or their folder.
+// A folder that is not there yet is as good as a private one.
+[[nodiscard]] Status check_private_folder(const std::filesystem::path& folder);
 [[nodiscard]] Status make_private_folder(const std::filesystem::path& folder);
 [[nodiscard]] Status write_private_file(const std::filesystem::path& file, std::string_view bytes);
 [[nodiscard]] Result<std::string> read_private_file(const std::filesystem::path& file);

@@ -136,15 +136,15 @@ Result<JoinString> parse_join_string(std::string_view text) {
   return join;
 }
 
-Result<JoinString> find_join_string(const std::string& flag, const std::filesystem::path& state,
-                                    const std::vector<std::string>& roles) {
+Status keep_join_string(const std::filesystem::path& file, JoinString join) {
+  join.token.clear();
+  return write_private_file(file, join.to_string() + "\n");
+}
+
+Result<JoinString> find_join_string(const std::string& flag, std::vector<std::filesystem::path> files,
+                                    const std::filesystem::path& state) {
   if (!flag.empty() && flag[0] != '@') return parse_join_string(flag);
-  std::vector<std::filesystem::path> files;
-  if (!flag.empty()) {
-    files.emplace_back(flag.substr(1));
-  } else {
-    for (const std::string& role : roles) files.push_back(state / "join" / role);
-  }
+  if (!flag.empty()) files = {flag.substr(1)};
   for (const std::filesystem::path& file : files) {
     Result<std::string> text = read_private_file(file);
     if (!text && text.error().code() == Code::not_found) continue;

@@ -24,11 +24,17 @@ struct JoinString {
 // INVALID_ARGUMENT naming what is wrong and what a join string looks like.
 [[nodiscard]] Result<JoinString> parse_join_string(std::string_view text);
 
-// The join string that `flag` gives (the text, or @FILE), else the first of STATE/join/ROLE for `roles`
-// that exists. NOT_FOUND saying how to get one, INVALID_ARGUMENT when there is no FILE;
-// PERMISSION_DENIED when others can read the file.
-[[nodiscard]] Result<JoinString> find_join_string(const std::string& flag, const std::filesystem::path& state,
-                                                  const std::vector<std::string>& roles);
+// The join string that `flag` gives (the text, or @FILE), else that in the first of `files` that exists:
+// those that a broker on this host wrote, then what keep_join_string() wrote. `state` is named in errors.
+// NOT_FOUND saying how to get one, INVALID_ARGUMENT when there is no FILE; PERMISSION_DENIED when others can
+// read the file.
+[[nodiscard]] Result<JoinString> find_join_string(const std::string& flag,
+                                                  std::vector<std::filesystem::path> files,
+                                                  const std::filesystem::path& state);
+
+// Keeps in the private `file` what leads to the cluster again, without the token: who has joined has a
+// certificate.
+[[nodiscard]] Status keep_join_string(const std::filesystem::path& file, JoinString join);
 
 // The numeric endpoints (tcp://ADDRESS:PORT) of HOST:PORT. Blocks on the resolver: never call it on
 // a shard. UNAVAILABLE with the resolver's reason.

@@ -3,6 +3,7 @@
 # What an operator meets: starts that must be refused, with which exit code and what stays as it was; nodes that
 # come and go; what the daemons log meanwhile. Run as: operator_test.py BIN_FOLDER [TEST...]
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,71 @@ class Brokers(OperatorTest):
             self.assertFalse(os.path.exists(absent))
 
 
+class Nodes(OperatorTest):
+    NODES = ("alpha",)
+
+    def node(self, name):
+        return next((node for node in self.lines("nodes") if node["name"] == name), None)
+
+    def test_the_age_is_the_time_since_the_node_renewed(self):
+        self.wait_until(lambda: self.node("alpha")["age_ms"] > 300, "an age that grows", seconds=10)
+        self.processes["alpha"].send_signal(signal.SIGSTOP)
+        self.wait_until(lambda: self.node("alpha")["age_ms"] > 2500, "the age of a node that hangs", seconds=10)
+        self.processes["alpha"].send_signal(signal.SIGCONT)
+        self.wait_until(lambda: self.node("alpha")["age_ms"] < 2000, "it to renew again", seconds=10)
+
+    def test_a_node_that_left_is_down_for_a_while(self):
+        self.kill("alpha")
+        self.wait_until(lambda: self.node("alpha")["state"] == "down", "alpha to be down")
+        self.assertEqual(self.json("node", "alpha")["services"], [])
+        self.assertIn(" down ", self.cobus("nodes", "-o", "table")[0])
+        self.assertEqual(self.lines("services"), [])
+        self.start_node("alpha")
+        self.assertEqual([node["state"] for node in self.lines("nodes")], ["up"])
+
+    def test_an_impostor_is_refused_and_never_here_or_gone(self):
+        other = os.path.join(self.state, "other")
+        self.refused(1, "cobus-node", "--state", other, "--name", "alpha", "--join", "@" + self.state + "/join/node",
+                     says="held by key")
+        log = self.log_of("broker")
+        self.assertIn("node alpha is refused", log)
+        self.assertEqual((log.count("alpha is here"), log.count("alpha is gone"), log.count("alpha connected")), (1, 0, 0))
+
+    def test_a_node_with_the_fingerprint_of_another_cluster_is_told_both_causes_and_the_next_step(self):
+        with open(os.path.join(self.state, "join", "node"), encoding="utf-8") as file:
+            here = file.read().strip()
+        with tempfile.TemporaryDirectory() as other:
+            self.start("other", "cobus-broker", "--listen", "tcp://127.0.0.1:0", state=other)
+            with open(os.path.join(other, "join", "node"), encoding="utf-8") as file:
+                there = file.read().strip()
+            self.processes["other"].terminate()
+            self.processes["other"].wait()
+        fingerprint = lambda join: join.split("cluster=")[1].split("&")[0]
+        log = os.path.join(self.state, "stray.log")
+        with open(log, "w", encoding="utf-8") as file:
+            stray = subprocess.Popen([os.path.join(processes.BIN, "cobus-node"), "--state", os.path.join(self.state, "stray"),
+                                      "--join", here.replace(fingerprint(here), fingerprint(there))],
+                                     stdin=subprocess.DEVNULL, stderr=file)
+        self.processes["stray"] = stray
+        self.wait_until(lambda: "Trying on" in self.log_of("stray"), "its complaint")
+        for text in ("another cluster's broker", "join string is not", fingerprint(there), "STATE/join/node", "--join"):
+            self.assertIn(text, self.log_of("stray"))
+
+    def test_after_a_join_the_state_folder_knows_the_way_itself_without_the_token(self):
+        elsewhere = os.path.join(self.state, "elsewhere")
+        join = "@" + self.state + "/join/"
+        self.start("beta", "cobus-node", "--name", "beta", "--join", join + "node", state=elsewhere)
+        self.cobus("nodes", "--join", join + "submit", state=elsewhere)
+        for kept in ("nodes/beta/join", "client/join"):
+            with open(os.path.join(elsewhere, kept), encoding="utf-8") as file:
+                self.assertNotIn("token", file.read())
+            self.assertEqual(os.stat(os.path.join(elsewhere, kept)).st_mode & 0o777, 0o600)
+        self.processes["beta"].terminate()
+        self.processes["beta"].wait()
+        self.start("beta", "cobus-node", "--name", "beta", state=elsewhere)
+        self.assertEqual([node["name"] for node in self.lines("nodes", state=elsewhere)], ["alpha", "beta"])
+
+
 class Starts(OperatorTest):
     def test_without_a_join_string_or_its_file_the_exit_code_tells_which(self):
         empty = os.path.join(self.state, "empty")
@@ -65,6 +131,11 @@ class Starts(OperatorTest):
         os.chmod(os.path.join(self.state, "join"), 0o755)
         self.refused(77, "cobus-node", "--state", self.state, says="chmod 700")
         self.refused(77, "cobus", "--state", self.state, "nodes", says="chmod 700")
+        os.chmod(os.path.join(self.state, "join"), 0o700)
+        os.chmod(self.state, 0o755)
+        for program, *words in (["cobus-broker"], ["cobus-node", "--name", "n"], ["cobus", "nodes"]):
+            self.refused(77, program, *words, "--state", self.state, says="chmod 700 " + self.state)
+        os.chmod(self.state, 0o700)
 
     def test_a_full_disk_says_to_make_room(self):
         with tempfile.TemporaryDirectory() as disk:

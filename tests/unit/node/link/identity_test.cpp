@@ -115,6 +115,15 @@ TEST_F(IdentityFiles, AreRefusedWhenOthersCanReadThem) {
   EXPECT_FALSE(read_private_file(folder / "curve.key"));
 }
 
+TEST_F(IdentityFiles, AFolderIsCheckedWithoutMakingIt) {
+  EXPECT_TRUE(check_private_folder(root_ / "absent").ok());
+  EXPECT_FALSE(fs::exists(root_ / "absent"));
+  ASSERT_EQ(::chmod(root_.c_str(), 0755), 0);
+  EXPECT_EQ(check_private_folder(root_).code(), Code::permission_denied);
+  ASSERT_EQ(::chmod(root_.c_str(), 0700), 0);
+  EXPECT_TRUE(check_private_folder(root_).ok());
+}
+
 TEST_F(IdentityFiles, GiveBrokersOneClusterSecretForLife) {
   const auto made = load_cluster_secret(root_ / "broker");
   ASSERT_TRUE(made) << message_of(made.error());

@@ -4,7 +4,9 @@
 #include "node/link/join_string.hpp"
 
 #include <gtest/gtest.h>
+#include <stdlib.h>
 
+#include <filesystem>
 #include <string>
 
 namespace cobus::link {
@@ -64,6 +66,46 @@ TEST(JoinString, KeepsItsTokenOutOfMessages) {
   const auto parsed = parse_join_string("cobus://h:1" + cluster_part() + "&token=sec ret");
   ASSERT_FALSE(parsed);
   EXPECT_EQ(parsed.error().message().find("sec"), std::string::npos) << parsed.error().message();
+}
+
+class JoinStringFiles : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = (std::filesystem::temp_directory_path() / "cobus-join-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::filesystem::path folder_;
+};
+
+TEST_F(JoinStringFiles, KeepTheWayBackToAClusterButNotTheToken) {
+  const auto given = parse_join_string("cobus://h:1" + cluster_part() + "&token=mzxw6");
+  ASSERT_TRUE(given);
+  ASSERT_TRUE(keep_join_string(folder_ / "join", *given).ok());
+  const auto found = find_join_string("", {folder_ / "absent", folder_ / "join"}, folder_);
+  ASSERT_TRUE(found) << found.error().message();
+  EXPECT_EQ(found->brokers, given->brokers);
+  EXPECT_EQ(found->cluster, given->cluster);
+  EXPECT_TRUE(found->token.empty());
+}
+
+TEST_F(JoinStringFiles, TheFlagComesBeforeFilesAndTheirOrderCounts) {
+  JoinString join = *parse_join_string("cobus://first:1" + cluster_part());
+  ASSERT_TRUE(keep_join_string(folder_ / "first", join).ok());
+  join.brokers = {"second:1"};
+  ASSERT_TRUE(keep_join_string(folder_ / "second", join).ok());
+  const auto brokers = [this](const std::string& flag) {
+    return find_join_string(flag, {folder_ / "first", folder_ / "second"}, folder_)->brokers.front();
+  };
+  EXPECT_EQ(brokers(""), "first:1");
+  EXPECT_EQ(brokers("@" + (folder_ / "second").string()), "second:1");
+  EXPECT_EQ(brokers("cobus://flag:1" + cluster_part()), "flag:1");
+}
+
+TEST_F(JoinStringFiles, ThatAreNotThereAreAWrongUsageOnlyWhereTheyWereNamed) {
+  EXPECT_EQ(find_join_string("@/no/such/file", {}, folder_).error().code(), Code::invalid_argument);
+  EXPECT_EQ(find_join_string("", {folder_ / "absent"}, folder_).error().code(), Code::not_found);
 }
 
 TEST(Resolve, GivesNumericEndpoints) {
