@@ -65,6 +65,9 @@ HostPort split(std::string_view text) {
   return {std::string(host), std::to_string(port)};
 }
 
+// What a message may show of a text that is not what it should be: the token may stand anywhere behind.
+std::string shown(std::string_view text) { return std::string(text.substr(0, text.find_first_of("?&;#="))); }
+
 bool is_token(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](unsigned char c) {
     return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '~';
@@ -88,7 +91,8 @@ Status parse_parameter(std::string_view parameter, JoinString& join, bool& has_c
   }
   if (name == "cluster" || name == "token")
     return refuse("'" + std::string(name) + "' is given twice").error();
-  return refuse("it has no parameter '" + std::string(name) + "', only cluster and token").error();
+  // Nor is what may be one: a token without its name, or behind a name that was mistyped.
+  return refuse("it has a parameter that is neither cluster nor token").error();
 }
 
 struct AddressListCloser {
@@ -124,7 +128,7 @@ Result<JoinString> parse_join_string(std::string_view text) {
   JoinString join;
   do {
     const std::string_view host = take_until(hosts, ',');
-    if (split(host).host.empty()) return refuse("'" + std::string(host) + "' is not HOST:PORT");
+    if (split(host).host.empty()) return refuse("'" + shown(host) + "' is not HOST:PORT");
     join.brokers.emplace_back(host);
   } while (!hosts.empty());
   bool has_cluster = false;
@@ -144,6 +148,8 @@ Status keep_join_string(const std::filesystem::path& file, JoinString join) {
 Result<JoinString> find_join_string(const std::string& flag, std::vector<std::filesystem::path> files,
                                     const std::filesystem::path& state) {
   if (!flag.empty() && flag[0] != '@') return parse_join_string(flag);
+  if (flag.substr(std::min<std::size_t>(flag.size(), 1)).starts_with(scheme))
+    return refuse("behind '@' stands the name of a file that holds one; leave the '@' away");
   if (!flag.empty()) files = {flag.substr(1)};
   for (const std::filesystem::path& file : files) {
     Result<std::string> text = read_private_file(file);

@@ -74,14 +74,15 @@ std::string fingerprint(const ClusterKey& key) { return base32(bytes_of(key)); }
 Result<ClusterKey> parse_fingerprint(std::string_view text) {
   auto bytes = parse_base32(text);
   if (!bytes || bytes->size() != 32) {
-    return fail(Code::invalid_argument, "not a cluster fingerprint: '" + std::string(text) +
-                                            "' (52 characters a-z and 2-7, as the broker printed them)");
+    return fail(Code::invalid_argument, "not a cluster fingerprint: " + std::to_string(text.size()) +
+                                            " characters where 52 of a-z and 2-7 stood when the broker "
+                                            "printed it; was it copied whole?");
   }
   ClusterKey key;
   std::ranges::copy(*bytes, key.bytes.begin());
   if (broker_curve_key(key).empty()) {
-    return fail(Code::invalid_argument, "not a cluster fingerprint: '" + std::string(text) +
-                                            "' is no Ed25519 key; was it copied whole?");
+    return fail(Code::invalid_argument,
+                "not a cluster fingerprint: its 52 characters are no Ed25519 key; was one of them changed?");
   }
   return key;
 }

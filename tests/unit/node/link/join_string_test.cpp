@@ -48,7 +48,7 @@ TEST(JoinString, SaysWhatIsWrongAndHowItShouldLook) {
       {"cobus://a b:1" + cluster_part(), "'a b:1' is not HOST:PORT"},
       {"cobus://h:1", "fingerprint is missing"},
       {"cobus://h:1?token=x", "fingerprint is missing"},
-      {"cobus://h:1" + cluster_part() + "&toke=x", "no parameter 'toke'"},
+      {"cobus://h:1" + cluster_part() + "&toke=x", "a parameter that is neither cluster nor token"},
       {"cobus://h:1" + cluster_part() + "&token=x&token=y", "'token' is given twice"},
       {"cobus://h:1" + cluster_part() + "&token=", "token is malformed"},
   };
@@ -62,10 +62,25 @@ TEST(JoinString, SaysWhatIsWrongAndHowItShouldLook) {
   EXPECT_EQ(parse_join_string("cobus://h:1?cluster=abc").error().code(), Code::invalid_argument);
 }
 
-TEST(JoinString, KeepsItsTokenOutOfMessages) {
-  const auto parsed = parse_join_string("cobus://h:1" + cluster_part() + "&token=sec ret");
-  ASSERT_FALSE(parsed);
-  EXPECT_EQ(parsed.error().message().find("sec"), std::string::npos) << parsed.error().message();
+TEST(JoinString, KeepsItsTokenOutOfMessagesWhereverItStands) {
+  const std::string wrong[] = {
+      "cobus://h:1" + cluster_part() + "&token=sek rit",
+      "cobus://127.0.0.1:1&token=sekrit",
+      "cobus://h:1;token=sekrit" + cluster_part(),
+      "cobus://h,token=sekrit:1" + cluster_part(),
+      "cobus://h:1" + cluster_part() + "&sekrit",
+      "cobus://h:1" + cluster_part() + "&sekrit=token",
+      "cobus://h:1?token=a&token=sekrit",
+      "cobus://h:1?cluster=sekrit",
+      "cobus://h:1" + cluster_part() + ";token=sekrit",
+      "@cobus://h:1" + cluster_part() + "&token=sekrit",
+  };
+  for (const std::string& text : wrong) {
+    const auto found = find_join_string(text, "/no/such/state", {});
+    ASSERT_FALSE(found) << text;
+    EXPECT_EQ(found.error().code(), Code::invalid_argument) << text;
+    EXPECT_EQ(found.error().message().find("sek"), std::string::npos) << found.error().message();
+  }
 }
 
 class JoinStringFiles : public testing::Test {
