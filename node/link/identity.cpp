@@ -41,7 +41,8 @@ class Descriptor {
   int value_;
 };
 
-// Whether only this user (and root) can get at what `facts` are about.
+// Whether only this user (and root) can get at what `facts` are about. What root finds in the hands of
+// another user is not private either: that user chose the keys in it, and can change them at any time.
 Status check_private(const fs::path& path, const struct stat& facts) {
   const bool folder = S_ISDIR(facts.st_mode);
   if ((facts.st_mode & 077) != 0) {
@@ -49,10 +50,13 @@ Status check_private(const fs::path& path, const struct stat& facts) {
                                          "; if its secrets are still yours, type: chmod " +
                                          (folder ? "700 " : "600 ") + path.string()};
   }
-  if (facts.st_uid != ::geteuid() && facts.st_uid != 0 && ::geteuid() != 0) {
-    return {Code::permission_denied, path.string() + " belongs to another user (uid " +
-                                         std::to_string(facts.st_uid) +
-                                         "); run as that user or choose another folder with --state"};
+  if (facts.st_uid != ::geteuid() && facts.st_uid != 0) {
+    const std::string owner = std::to_string(facts.st_uid);
+    return {
+        Code::permission_denied,
+        path.string() + " belongs to another user (uid " + owner + "); run as that user (sudo -u '#" + owner +
+            "' ...), choose another folder with --state, or, if you trust what it holds, type: sudo chown " +
+            std::to_string(::geteuid()) + ' ' + path.string()};
   }
   return {};
 }

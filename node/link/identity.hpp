@@ -20,8 +20,8 @@ struct Identity {
 
 // Reads `folder`/curve.key, cluster.pub and certificate, making the folder and a key pair when absent.
 // A certificate of another cluster than `cluster` or of another key is ignored.
-// PERMISSION_DENIED naming the file and the chmod to type when others can read it; FAILED_PRECONDITION when
-// it is damaged; RESOURCE_EXHAUSTED for a full disk; UNAVAILABLE for other I/O errors with errno's text.
+// PERMISSION_DENIED naming the file and what to type when others can read it or own it; FAILED_PRECONDITION
+// when it is damaged; RESOURCE_EXHAUSTED for a full disk; UNAVAILABLE for other I/O errors with errno's text.
 [[nodiscard]] Result<Identity> load_identity(const std::filesystem::path& folder, const ClusterKey& cluster);
 // Keeps a certificate that was issued. Atomic (write, sync, rename).
 [[nodiscard]] Status save_certificate(const std::filesystem::path& folder,
@@ -30,7 +30,8 @@ struct Identity {
 // Reads the cluster secret of a broker from `folder`/cluster.key, making one at first start.
 [[nodiscard]] Result<ClusterSecret> load_cluster_secret(const std::filesystem::path& folder);
 
-// Private files: written 0600 atomically; read only when nobody else can read them or their folder.
+// Private files: written 0600 atomically; read only when nobody else can read them or their folder, and both
+// belong to this user or to root. PERMISSION_DENIED names the owner or the mode, and what to type.
 // A folder that is not there yet is as good as a private one.
 [[nodiscard]] Status check_private_folder(const std::filesystem::path& folder);
 [[nodiscard]] Status make_private_folder(const std::filesystem::path& folder);

@@ -124,6 +124,27 @@ TEST_F(IdentityFiles, AFolderIsCheckedWithoutMakingIt) {
   EXPECT_TRUE(check_private_folder(root_).ok());
 }
 
+TEST_F(IdentityFiles, AreRefusedWhenAnotherUserOwnsThemAlsoByRoot) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files away";
+  constexpr uid_t other = 12345;
+  const ClusterKey cluster = ClusterSecret::make().key();
+  const fs::path folder = root_ / "n1";
+  const fs::path key = folder / "curve.key";
+  ASSERT_TRUE(load_identity(folder, cluster));
+  for (const fs::path& given : {key, folder}) {
+    ASSERT_EQ(::chown(given.c_str(), other, static_cast<gid_t>(-1)), 0);
+    const auto refused = load_identity(folder, cluster);
+    ASSERT_FALSE(refused) << given;
+    EXPECT_EQ(refused.error().code(), Code::permission_denied);
+    for (const std::string& part : {given.string() + " belongs to another user (uid 12345)",
+                                    std::string("sudo -u '#12345'"), "chown 0 " + given.string()}) {
+      EXPECT_NE(refused.error().message().find(part), std::string::npos) << refused.error().message();
+    }
+    ASSERT_EQ(::chown(given.c_str(), 0, static_cast<gid_t>(-1)), 0);
+  }
+  EXPECT_TRUE(load_identity(folder, cluster));
+}
+
 TEST_F(IdentityFiles, GiveBrokersOneClusterSecretForLife) {
   const auto made = load_cluster_secret(root_ / "broker");
   ASSERT_TRUE(made) << message_of(made.error());
