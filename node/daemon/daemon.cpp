@@ -96,6 +96,7 @@ class Daemon::Watch final : public PeerListener {
   }
   void tell(const Status& reason) {
     const std::scoped_lock lock(mutex_);
+    if (final(failure_)) return;  // wait() has yet to see it
     failure_ = reason;
     if (reminder_.due(reason.message(), system_clock().now())) {
       spdlog::warn("{}: {}", registered_ ? "no connection to a broker" : "not joined yet",

@@ -38,7 +38,9 @@ int main(int argc, char** argv) {
 
   // Joining may take for ever while no broker answers; a signal ends it.
   signals.on_stop([&daemon] { (*daemon)->give_up(); });
-  if (const cobus::Status started = (*daemon)->start(cobus::Duration(-1)); !started.ok()) {
+  const cobus::Status started = (*daemon)->start(cobus::Duration(-1));
+  signals.on_stop({});  // the gate outlives the daemon, and more signals may come while that ends
+  if (!started.ok()) {
     (*daemon)->stop();
     return started.code() == cobus::Code::cancelled ? 0 : complain(started);
   }

@@ -36,7 +36,7 @@ SignalGate::~SignalGate() {
 void SignalGate::on_stop(std::function<void()> function) {
   const std::scoped_lock lock(mutex_);
   on_stop_ = std::move(function);
-  if (stop_ != 0) on_stop_();
+  if (stop_ != 0 && on_stop_) on_stop_();
 }
 
 int SignalGate::wait() {

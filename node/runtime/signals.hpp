@@ -19,7 +19,9 @@ class SignalGate {
   SignalGate(const SignalGate&) = delete;
   SignalGate& operator=(const SignalGate&) = delete;
 
-  // Called by the gate's thread at each SIGINT and SIGTERM, at once if one has come already.
+  // Called by the gate's thread at each SIGINT and SIGTERM, by this one at once if one has come already. It
+  // must not call the gate. An empty function takes the last one back: it does not run any more, and does not
+  // begin, once this returns.
   void on_stop(std::function<void()> function);
   // Waits for SIGINT or SIGTERM; gives its number.
   int wait();
