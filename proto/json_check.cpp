@@ -23,7 +23,7 @@ namespace pb = google::protobuf;
 using Json = nlohmann::json;
 using Field = pb::FieldDescriptor;
 
-constexpr int depth_max = 100;  // protobuf's own
+constexpr int depth_max = 100;  // arrays and objects within one another; protobuf's own
 constexpr std::size_t shown_bytes_max = 40;
 constexpr std::size_t listed_names_max = 12;
 // U+FDD0, which Unicode promises never to assign: stands where a byte was not UTF-8.
@@ -35,13 +35,13 @@ std::string in_quotes(std::string_view text) { return "'" + std::string(text) + 
 
 // "a string \"abc\"", "a number 5", "an object".
 std::string described(const Json& value) {
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return "an array";
   std::string text = value.dump(-1, ' ', false, Json::error_handler_t::replace);
   if (text.size() > shown_bytes_max) {
     text.resize(utf8_valid_bytes(std::string_view(text).substr(0, shown_bytes_max)));
     text += "...";
   }
-  if (value.is_object()) return "an object";
-  if (value.is_array()) return "an array";
   if (value.is_string()) return "the string " + text;
   return value.is_number() ? "the number " + text : text;
 }
@@ -53,6 +53,28 @@ std::string place_of(std::string_view json, std::size_t offset) {
   const std::size_t start = before.rfind('\n');
   const std::size_t column = start == std::string_view::npos ? before.size() + 1 : before.size() - start;
   return "line " + std::to_string(line) + ", column " + std::to_string(column);
+}
+
+// Where the first array or object begins that stands in over `depth_max` others. Before anything is made of
+// the text: what is nested without bound would be taken apart by functions that call themselves for each
+// level.
+std::optional<std::size_t> too_deep_at(std::string_view json) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > depth_max) return i;
+    } else if (c == ']' || c == '}') {
+      --depth;
+    }
+  }
+  return std::nullopt;
 }
 
 // protobuf converts these by rules of their own.
@@ -176,9 +198,8 @@ bool fits_scalar(const Field& field, const Json& value) {
 
 class Checker {
  public:
-  Status message(const pb::Descriptor* type, const Json& value, const std::string& path, int depth) {
-    if (depth > depth_max)
-      return wrong(in_quotes(path) + " is nested over " + std::to_string(depth_max) + " deep");
+  // `value` is nested at most depth_max levels deep, so this ends.
+  Status message(const pb::Descriptor* type, const Json& value, const std::string& path) {
     if (is_well_known(type)) return Status();
     if (!value.is_object()) {
       return wrong((path.empty() ? type->full_name() : "field " + in_quotes(path)) +
@@ -199,7 +220,7 @@ class Checker {
                        "); give one");
         }
       }
-      if (Status status = field_value(*field, member, here, depth); !status.ok()) return status;
+      if (Status status = field_value(*field, member, here); !status.ok()) return status;
     }
     return Status();
   }
@@ -212,19 +233,19 @@ class Checker {
                  " has no field " + in_quotes(name) + suggestion(name, names, "fields"));
   }
 
-  Status field_value(const Field& field, const Json& value, const std::string& path, int depth) {
-    if (field.is_map()) return map_value(field, value, path, depth);
-    if (!field.is_repeated()) return single_value(field, value, path, depth);
+  Status field_value(const Field& field, const Json& value, const std::string& path) {
+    if (field.is_map()) return map_value(field, value, path);
+    if (!field.is_repeated()) return single_value(field, value, path);
     if (!value.is_array())
       return wrong_type(field, path, "an array [...], each of it " + taken(field), value);
     for (std::size_t i = 0; i < value.size(); ++i) {
       const std::string here = path + "[" + std::to_string(i) + "]";
-      if (Status status = single_value(field, value[i], here, depth); !status.ok()) return status;
+      if (Status status = single_value(field, value[i], here); !status.ok()) return status;
     }
     return Status();
   }
 
-  Status map_value(const Field& field, const Json& value, const std::string& path, int depth) {
+  Status map_value(const Field& field, const Json& value, const std::string& path) {
     const Field& key_field = *field.message_type()->map_key();
     const Field& value_field = *field.message_type()->map_value();
     if (!value.is_object()) return wrong_type(field, path, "an object {\"key\": value, ...}", value);
@@ -233,14 +254,13 @@ class Checker {
       if (!fits_scalar(key_field, Json(key))) {
         return wrong_type(field, here, "keys that are " + taken(key_field) + " in quotes", Json(key));
       }
-      if (Status status = single_value(value_field, member, here, depth); !status.ok()) return status;
+      if (Status status = single_value(value_field, member, here); !status.ok()) return status;
     }
     return Status();
   }
 
-  Status single_value(const Field& field, const Json& value, const std::string& path, int depth) {
-    if (field.cpp_type() == Field::CPPTYPE_MESSAGE)
-      return message(field.message_type(), value, path, depth + 1);
+  Status single_value(const Field& field, const Json& value, const std::string& path) {
+    if (field.cpp_type() == Field::CPPTYPE_MESSAGE) return message(field.message_type(), value, path);
     if (field.cpp_type() == Field::CPPTYPE_ENUM) return enum_value(field, value, path);
     return fits_scalar(field, value) ? Status() : wrong_type(field, path, taken(field), value);
   }
@@ -267,17 +287,16 @@ class Checker {
 };
 
 // Where `mark` is: the path of the first string value or key that holds it.
-std::optional<std::string> find_mark(const Json& value, std::string_view mark, const std::string& path,
-                                     int depth) {
+std::optional<std::string> find_mark(const Json& value, std::string_view mark, const std::string& path) {
   if (value.is_string() && value.get_ref<const std::string&>().find(mark) != std::string::npos) return path;
-  if (!value.is_structured() || depth > depth_max) return std::nullopt;
+  if (!value.is_structured()) return std::nullopt;
   for (const auto& [key, member] : value.items()) {
     if (value.is_object() && key.find(mark) != std::string::npos)
       return path.empty() ? "(a name)" : path + " (a name in it)";
     const std::string here = value.is_array() ? path + "[" + key + "]"
                              : path.empty()   ? key
                                               : path + "." + key;
-    if (auto found = find_mark(member, mark, here, depth + 1)) return found;
+    if (auto found = find_mark(member, mark, here)) return found;
   }
   return std::nullopt;
 }
@@ -287,7 +306,7 @@ Status not_utf8(const pb::Descriptor* type, std::string_view json, std::size_t o
                              utf8_repaired(json.substr(offset + 1));
   const Json value = Json::parse(marked, nullptr, false);
   const std::optional<std::string> path =
-      value.is_discarded() ? std::nullopt : find_mark(value, bad_byte_mark, "", 0);
+      value.is_discarded() ? std::nullopt : find_mark(value, bad_byte_mark, "");
   static constexpr std::string_view digits = "0123456789abcdef";
   const auto byte = static_cast<unsigned char>(json[offset]);
   return wrong((path ? "field " + in_quotes(*path) + " of " + type->full_name() : "the JSON") +
@@ -311,10 +330,14 @@ Status check_json(const pb::Descriptor* type, std::string_view json) {
   if (json.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return wrong("the JSON for " + type->full_name() + " is empty; an empty message is written {}");
   }
+  if (const auto offset = too_deep_at(json)) {
+    return wrong("the JSON for " + type->full_name() + " is nested over " + std::to_string(depth_max) +
+                 " levels deep at " + place_of(json, *offset));
+  }
   if (const std::size_t valid = utf8_valid_bytes(json); valid != json.size())
     return not_utf8(type, json, valid);
   try {
-    return Checker().message(type, Json::parse(json), "", 0);
+    return Checker().message(type, Json::parse(json), "");
   } catch (const Json::parse_error& error) {
     return malformed(json, error);
   } catch (const Json::exception& error) {  // a number out of the range of double

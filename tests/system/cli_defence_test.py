@@ -2,6 +2,7 @@
 #
 # What must hold when somebody is careless or hostile: signals that come again, secrets and roles.
 # Run as: cli_defence_test.py BIN_FOLDER [TEST...]
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import time
 import unittest
 
 import processes
+from cli_cluster import SharedCluster
 
 
 class Stopping(processes.ClusterTest):
@@ -40,6 +42,23 @@ class Stopping(processes.ClusterTest):
                 node.send_signal(signal.SIGTERM)
                 time.sleep(0.0001)
             self.assertEqual(node.returncode, 0, node.stderr.read())
+
+
+class Input(SharedCluster):
+    NODES = ("alpha",)
+    DEEP = "[" * 300_000 + "]" * 300_000
+
+    def test_what_is_nested_without_bound_is_wrong_usage(self):
+        for request in (self.DEEP, '{"text":' + self.DEEP + "}"):
+            self.fails(2, "call", "Echo", "@" + self.file(request), says="nested over 100 levels deep")
+            self.fails(2, "submit", "Echo", "@" + self.file(request), says="nested over 100 levels deep")
+
+    def test_a_line_that_is_nested_without_bound_fails_alone(self):
+        lines = self.DEEP + '\n{"text":"a"}\n{"text":' + self.DEEP + "}\n"
+        for ledger in ((), ("--no-ledger",)):
+            out, err = self.cobus("map", "Echo", "-", "-k", "-o", "jsonl", *ledger, stdin=lines, code=1)
+            self.assertEqual([json.loads(line)["state"] for line in out.splitlines()], ["failed", "succeeded", "failed"])
+            self.assertIn("nested over 100 levels deep", err)
 
 
 if __name__ == "__main__":

@@ -150,11 +150,25 @@ TEST_F(JsonCheck, SaysWhichFieldIsNotUtf8) {
 }
 
 TEST_F(JsonCheck, BoundsTheDepth) {
-  std::string json;
-  for (int i = 0; i < 200; ++i) json += "{\"self\": ";
-  json += "{}" + std::string(200, '}');
-  EXPECT_NE(said(json).find("nested over 100 deep"), std::string::npos);
-  EXPECT_NE(said(std::string(100'000, '[')), "");
+  const auto nested = [](int levels) {
+    std::string json;
+    for (int i = 1; i < levels; ++i) json += "{\"self\": ";
+    return json + "{}" + std::string(static_cast<std::size_t>(levels - 1), '}');
+  };
+  EXPECT_EQ(said(nested(100)), "");
+  EXPECT_EQ(said(nested(101)), "the JSON for all.All is nested over 100 levels deep at line 1, column 901");
+  EXPECT_EQ(said("{\"text\": \"" + std::string(1000, '[') + "\\\"" + std::string(1000, '{') + "\"}"), "");
+}
+
+TEST_F(JsonCheck, SurvivesWhatIsNestedWithoutBound) {
+  const std::string open(300'000, '[');
+  const std::string closed(300'000, ']');
+  for (const std::string& json :
+       {open, open + closed, "{\"self\": " + open + closed + "}", "{\"parts\": [" + open + closed + "]}",
+        "{\"named\": {\"a\": " + open + closed + "}}", "{\"at\": " + open + closed + "}",
+        "{\"text\": \"\xff\", \"numbers\": " + open + closed + "}"}) {
+    EXPECT_NE(said(json).find("nested over 100 levels deep at line 1"), std::string::npos);
+  }
 }
 
 }  // namespace
