@@ -11,6 +11,7 @@
 #include <map>
 #include <thread>
 
+#include "client/own_identity.hpp"
 #include "node/link/zmq_transport.hpp"
 
 namespace cobus::client {
@@ -69,7 +70,8 @@ Result<link::JoinString> find_join(const SessionOptions& options, const std::fil
 // Hears how joining goes.
 class Session::Watch final : public PeerListener {
  public:
-  explicit Watch(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  Watch(std::filesystem::path folder, link::JoinString join)
+      : folder_(std::move(folder)), join_(std::move(join)) {}
 
   void on_peer_up(const link::PeerInfo& /*peer*/, link::TargetId /*target*/) override {}
   void on_peer_down(const link::PeerInfo& /*peer*/, const Status& /*reason*/) override {}
@@ -81,7 +83,7 @@ class Session::Watch final : public PeerListener {
   }
   void on_enrolled(const v1::Certificate& certificate) override {
     // One that cannot be kept only means that the next start enrols again.
-    static_cast<void>(link::save_certificate(folder_, certificate));
+    static_cast<void>(keep_certificate(folder_, join_, certificate));
   }
   // Whether each of `targets` brokers failed so that more patience would not help; why the last one did.
   [[nodiscard]] bool hopeless(std::size_t targets) {
@@ -107,6 +109,7 @@ class Session::Watch final : public PeerListener {
     Status reason;
   };
   const std::filesystem::path folder_;
+  const link::JoinString join_;
   std::mutex mutex_;
   std::map<link::TargetId, Failure> failures_;  // guarded by mutex_
 };
@@ -142,8 +145,7 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   const auto join = find_join(options, state);
   if (!join) return fail(join.error());
   const std::filesystem::path folder = state / "client";
-  if (Status made = link::make_private_folder(folder); !made.ok()) return fail(std::move(made));
-  auto identity = link::load_identity(folder, join->cluster);
+  auto identity = own_identity(folder, *join);
   if (!identity) return fail(std::move(identity).error());
 
   link::ZmqTransportOptions transport;
@@ -158,7 +160,7 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   node.token = join->token;
   session->node_ = std::make_unique<Node>(std::move(node), *session->transport_, std::move(*identity));
   session->view_ = std::make_unique<View>(system_clock());
-  session->watch_ = std::make_unique<Watch>(folder);
+  session->watch_ = std::make_unique<Watch>(folder, *join);
   session->node_->add_peer_listener(session->watch_.get());
   session->membership_ = std::make_unique<Membership>(*session->node_, *session->view_);
   if (Status joined = session->dial(*join, options.connect_timeout); !joined.ok()) {

@@ -38,6 +38,11 @@ Task<> leave(Self self, Membership* membership, std::shared_ptr<std::promise<voi
   left->set_value();
 }
 
+v1::Role role_of(const v1::Certificate& certificate) {
+  v1::CertificateBody body;
+  return body.ParseFromString(certificate.body()) ? body.role() : v1::ROLE_UNSPECIFIED;
+}
+
 }  // namespace
 
 // Hears how joining goes, for start() to wait on, and keeps the certificate.
@@ -121,6 +126,8 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
   if (const Status made = link::make_private_folder(with.state); !made.ok()) return fail(made);
   auto identity = link::load_identity(with.state, with.join.cluster);
   if (!identity) return fail(std::move(identity).error());
+  // One that a token of another role brought is of no use to a node: with the right token it enrols again.
+  if (identity->certificate && role_of(*identity->certificate) != v1::NODE) identity->certificate.reset();
   if (with.ledger) {
     job::SqliteLedger::Options options;
     options.file = with.state / "ledger.db";

@@ -137,22 +137,6 @@ Result<SecretKey> load_secret(const fs::path& file, const SecretKey& fresh) {
   return parse_secret(file, *text);
 }
 
-// The stored certificate if it is this cluster's for this key and has not expired; who has none enrols.
-Result<std::optional<v1::Certificate>> load_certificate(const fs::path& file, const ClusterKey& cluster,
-                                                        const CurveKey& key) {
-  auto bytes = read_private_file(file);
-  if (!bytes && bytes.error().code() == Code::not_found) return std::nullopt;
-  if (!bytes) return fail(std::move(bytes).error());
-  v1::Certificate certificate;
-  v1::CertificateBody body;
-  if (!certificate.ParseFromString(*bytes) || !body.ParseFromString(certificate.body()) ||
-      !check_certificate(certificate, cluster, key, body.not_before()) ||
-      body.not_after() <= system_clock().unix_us() / 1'000'000) {
-    return std::nullopt;
-  }
-  return certificate;
-}
-
 }  // namespace
 
 Result<Identity> load_identity(const fs::path& folder, const ClusterKey& cluster) {
@@ -172,10 +156,25 @@ Result<Identity> load_identity(const fs::path& folder, const ClusterKey& cluster
       return fail(std::move(written));
     }
   }
-  auto certificate = load_certificate(folder / "certificate", cluster, identity.pair.key);
+  auto certificate = load_certificate(folder, cluster, identity.pair.key);
   if (!certificate) return fail(std::move(certificate).error());
   identity.certificate = std::move(*certificate);
   return identity;
+}
+
+Result<std::optional<v1::Certificate>> load_certificate(const fs::path& folder, const ClusterKey& cluster,
+                                                        const CurveKey& key) {
+  auto bytes = read_private_file(folder / "certificate");
+  if (!bytes && bytes.error().code() == Code::not_found) return std::nullopt;
+  if (!bytes) return fail(std::move(bytes).error());
+  v1::Certificate certificate;
+  v1::CertificateBody body;
+  if (!certificate.ParseFromString(*bytes) || !body.ParseFromString(certificate.body()) ||
+      !check_certificate(certificate, cluster, key, body.not_before()) ||
+      body.not_after() <= system_clock().unix_us() / 1'000'000) {
+    return std::nullopt;
+  }
+  return certificate;
 }
 
 Status save_certificate(const fs::path& folder, const v1::Certificate& certificate) {

@@ -23,6 +23,11 @@ struct Identity {
 // PERMISSION_DENIED naming the file and what to type when others can read it or own it; FAILED_PRECONDITION
 // when it is damaged; RESOURCE_EXHAUSTED for a full disk; UNAVAILABLE for other I/O errors with errno's text.
 [[nodiscard]] Result<Identity> load_identity(const std::filesystem::path& folder, const ClusterKey& cluster);
+// The certificate in `folder` if it is of `cluster`, for `key`, and has not expired; who has none enrols.
+// Errors as above; a folder that is not there has none.
+[[nodiscard]] Result<std::optional<v1::Certificate>> load_certificate(const std::filesystem::path& folder,
+                                                                      const ClusterKey& cluster,
+                                                                      const CurveKey& key);
 // Keeps a certificate that was issued. Atomic (write, sync, rename).
 [[nodiscard]] Status save_certificate(const std::filesystem::path& folder,
                                       const v1::Certificate& certificate);

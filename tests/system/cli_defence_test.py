@@ -44,6 +44,36 @@ class Stopping(processes.ClusterTest):
             self.assertEqual(node.returncode, 0, node.stderr.read())
 
 
+class Roles(SharedCluster):
+    NODES = ("alpha",)
+
+    def test_the_join_string_says_with_which_rights_the_client_acts(self):
+        me = os.path.join(self.state, "me")
+        acts = {"submit": (0, 77), "observe": (77, 0), "admin": (0, 0)}
+        for role in ("submit", "admin", "observe", "submit"):
+            flags = ("--join", "@" + os.path.join(self.state, "join", role))
+            call, tap = acts[role]
+            self.cobus("call", "Echo", *flags, state=me, code=call)
+            self.cobus("tap", "--for", "100ms", *flags, state=me, code=tap)
+        with open(os.path.join(self.state, "join", "submit"), encoding="utf-8") as file:
+            token = file.read().strip().split("token=")[1]
+        for folder, _, files in os.walk(os.path.join(me, "client")):
+            for name in files:
+                self.assertNotIn(token, os.path.join(folder, name))
+                with open(os.path.join(folder, name), "rb") as file:
+                    self.assertNotIn(token.encode(), file.read())
+
+    def test_a_node_that_was_given_the_wrong_join_string_can_be_given_the_right_one(self):
+        command = [os.path.join(processes.BIN, "cobus-node"), "--state", os.path.join(self.state, "wrong"), "--name", "late", "--join"]
+        wrong = subprocess.run(command + ["@" + os.path.join(self.state, "join", "submit")], capture_output=True, text=True,
+                               timeout=60, check=False)
+        self.assertEqual(wrong.returncode, 77, wrong.stderr)
+        node = self.cluster.start("late", "cobus-node", "--name", "late", "--join", "@" + os.path.join(self.state, "join", "node"),
+                                  state=os.path.join(self.state, "wrong"))
+        node.terminate()
+        self.assertEqual(node.wait(timeout=30), 0)
+
+
 class Input(SharedCluster):
     NODES = ("alpha",)
     DEEP = "[" * 300_000 + "]" * 300_000
