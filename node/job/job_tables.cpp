@@ -176,7 +176,7 @@ Result<std::vector<ClaimedJob>> JobTables::claim(const ClaimRequest& request) {
     job.method = row.job.method();
     job.attempt = row.attempt;
     job.attempts_max = row.job.attempts_max();
-    job.timeout_us = static_cast<std::uint64_t>(update.integer(column_count));
+    job.timeout_us = std::min(static_cast<std::uint64_t>(update.integer(column_count)), timeout_us_max);
     Execution payload(payload_of_, seq);
     if (payload.step()) job.payload = payload.text(0);
     claimed.push_back(std::move(job));

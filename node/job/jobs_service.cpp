@@ -43,6 +43,11 @@ Task<Result<v1::SubmitReply>> JobsService::Submit(Call /*call*/, v1::SubmitReque
     co_return fail(Code::invalid_argument,
                    "method: '" + request.method() + "' is not of the form package.Service/Method");
   }
+  if (request.timeout_us() > timeout_us_max) {
+    co_return fail(Code::invalid_argument, "timeout_us: an attempt may take a year (" +
+                                               std::to_string(timeout_us_max) +
+                                               " us) at most; 0 sets no limit");
+  }
   const Result<std::string> waits_for = obstacle(view_, request.method());
   if (!waits_for) co_return fail(waits_for.error());
   NewJob job;

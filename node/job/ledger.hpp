@@ -33,6 +33,8 @@ using Observer = std::function<void(const v1::Job& job)>;
 
 // Attempts of a job whose submitter named no number.
 inline constexpr std::uint32_t attempts_max_default = 5;
+// The longest time that an attempt may be given: a year, which every clock and sum of times can hold.
+inline constexpr std::uint64_t timeout_us_max = 31'557'600'000'000;
 // Jobs that `list` gives when no limit is asked for, and at most; `get` gives at most the former.
 inline constexpr std::uint32_t list_limit_default = 100;
 inline constexpr std::uint32_t list_limit_max = 10'000;
@@ -63,7 +65,7 @@ struct ClaimedJob {
   std::string payload;
   std::uint32_t attempt = 0;  // fences progress and outcome: larger with each claim of this job
   std::uint32_t attempts_max = 0;
-  std::uint64_t timeout_us = 0;
+  std::uint64_t timeout_us = 0;  // at most timeout_us_max, whatever was written down
 };
 
 struct Succeeded {

@@ -90,6 +90,15 @@ class Input(SharedCluster):
             self.assertEqual([json.loads(line)["state"] for line in out.splitlines()], ["failed", "succeeded", "failed"])
             self.assertIn("nested over 100 levels deep", err)
 
+    def test_a_job_gets_a_year_for_an_attempt_at_most(self):
+        year = 31_557_600_000_000
+        for timeout, code in ((year, 0), (year + 1, 1), (9_223_372_036_854_776, 1), (2**64 - 1, 1)):
+            request = json.dumps({"method": "echo.Echo/Echo", "timeout_us": str(timeout)})
+            err = self.cobus("call", "cobus.v1.Jobs/Submit", request, code=code)[1]
+            if code:
+                self.assertIn("INVALID_ARGUMENT: timeout_us: an attempt may take a year", err)
+        self.cobus("submit", "Echo", "--attempt-timeout", "31557600s", "--wait")
+
 
 if __name__ == "__main__":
     processes.BIN = sys.argv.pop(1)

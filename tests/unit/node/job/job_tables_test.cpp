@@ -73,6 +73,19 @@ TEST_F(JobTablesTest, JobWithoutMethodIsRefused) {
   EXPECT_EQ(count(v1::READY), 0U);
 }
 
+TEST_F(JobTablesTest, ATimeoutThatNoClockCanHoldIsCutToAYear) {
+  for (const std::uint64_t written : {UINT64_MAX, std::uint64_t{9'223'372'036'854'776}, timeout_us_max + 1}) {
+    NewJob job = echo();
+    job.timeout_us = written;
+    ASSERT_TRUE(submit(job));
+    EXPECT_EQ(claim(1).at(0).timeout_us, timeout_us_max) << written;
+  }
+  NewJob job = echo();
+  job.timeout_us = timeout_us_max - 1;
+  ASSERT_TRUE(submit(job));
+  EXPECT_EQ(claim(1).at(0).timeout_us, timeout_us_max - 1);
+}
+
 TEST_F(JobTablesTest, J7_TheSameKeyAndRequestIsTheSameJob) {
   const auto first = submit(echo("hello", "order-1"));
   const auto second = submit(echo("hello", "order-1"));
