@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -208,10 +210,15 @@ class Checker {
                    "}, but got " + described(value));
     }
     std::map<const pb::OneofDescriptor*, const Field*> chosen;
+    std::map<const Field*, std::string> given;
     for (const auto& [key, member] : value.items()) {
       const std::string here = path.empty() ? key : path + "." + key;
       const Field* const field = field_named(type, key);
       if (field == nullptr) return unknown_field(type, key, path);
+      if (const auto [other, first] = given.emplace(field, key); !first) {
+        return wrong("field " + in_quotes(field->name()) + " of " + type->full_name() +
+                     " is given twice, as " + in_quotes(other->second) + " and " + in_quotes(key));
+      }
       if (member.is_null()) continue;
       if (const pb::OneofDescriptor* oneof = field->real_containing_oneof(); oneof != nullptr) {
         if (const auto [other, first] = chosen.emplace(oneof, field); !first) {
@@ -286,6 +293,24 @@ class Checker {
   }
 };
 
+// Sees the names as they are parsed, since the value that comes of it has each name once.
+class RepeatedName {
+ public:
+  bool operator()(int /*depth*/, Json::parse_event_t event, const Json& parsed) {
+    if (event == Json::parse_event_t::object_start) objects_.emplace_back();
+    if (event == Json::parse_event_t::object_end) objects_.pop_back();
+    if (event != Json::parse_event_t::key || name_) return true;
+    if (!objects_.back().insert(parsed.get<std::string>()).second) name_ = parsed.get<std::string>();
+    return true;
+  }
+  // The first one that stands twice in one object.
+  [[nodiscard]] const std::optional<std::string>& name() const noexcept { return name_; }
+
+ private:
+  std::vector<std::set<std::string>> objects_;
+  std::optional<std::string> name_;
+};
+
 // Where `mark` is: the path of the first string value or key that holds it.
 std::optional<std::string> find_mark(const Json& value, std::string_view mark, const std::string& path) {
   if (value.is_string() && value.get_ref<const std::string&>().find(mark) != std::string::npos) return path;
@@ -327,6 +352,13 @@ Status malformed(std::string_view json, const Json::parse_error& error) {
 }  // namespace
 
 Status check_json(const pb::Descriptor* type, std::string_view json) {
+  if (json.starts_with("\xef\xbb\xbf")) {
+    return wrong(
+        "the JSON begins with a byte order mark (the bytes EF BB BF), which JSON has not; save it as UTF-8 "
+        "without one");
+  }
+  if (json.starts_with("\xff\xfe") || json.starts_with("\xfe\xff"))
+    return wrong("the JSON is UTF-16, says its byte order mark; convert it with: iconv -f UTF-16 -t UTF-8");
   if (json.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     return wrong("the JSON for " + type->full_name() + " is empty; an empty message is written {}");
   }
@@ -337,7 +369,11 @@ Status check_json(const pb::Descriptor* type, std::string_view json) {
   if (const std::size_t valid = utf8_valid_bytes(json); valid != json.size())
     return not_utf8(type, json, valid);
   try {
-    return Checker().message(type, Json::parse(json), "");
+    RepeatedName repeated;
+    const Json value = Json::parse(json, std::ref(repeated));
+    if (const auto& name = repeated.name())
+      return wrong("the JSON has the name " + in_quotes(*name) + " twice in one object; give it once");
+    return Checker().message(type, value, "");
   } catch (const Json::parse_error& error) {
     return malformed(json, error);
   } catch (const Json::exception& error) {  // a number out of the range of double

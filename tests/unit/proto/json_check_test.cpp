@@ -149,6 +149,20 @@ TEST_F(JsonCheck, SaysWhichFieldIsNotUtf8) {
   EXPECT_TRUE(said("{\xff}").starts_with("the JSON is not UTF-8"));
 }
 
+TEST_F(JsonCheck, RefusesANameGivenTwice) {
+  EXPECT_EQ(said(R"({"small":1,"small":2})"),
+            "the JSON has the name 'small' twice in one object; give it once");
+  EXPECT_NE(said(R"({"part":{"size":1,"size":1}})"), "");
+  EXPECT_EQ(said(R"({"part":{"partName":"a","part_name":"b"}})"),
+            "field 'part_name' of all.Part is given twice, as 'partName' and 'part_name'");
+  EXPECT_EQ(said(R"({"parts":[{"size":1},{"size":1}],"self":{"small":1},"small":1})"), "");
+}
+
+TEST_F(JsonCheck, NamesAByteOrderMark) {
+  EXPECT_NE(said("\xef\xbb\xbf{}").find("byte order mark (the bytes EF BB BF)"), std::string::npos);
+  EXPECT_NE(said(std::string_view("\xff\xfe{\0}\0", 6)).find("iconv -f UTF-16"), std::string::npos);
+}
+
 TEST_F(JsonCheck, BoundsTheDepth) {
   const auto nested = [](int levels) {
     std::string json;

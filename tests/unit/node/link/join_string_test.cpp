@@ -76,7 +76,7 @@ TEST(JoinString, KeepsItsTokenOutOfMessagesWhereverItStands) {
       "@cobus://h:1" + cluster_part() + "&token=sekrit",
   };
   for (const std::string& text : wrong) {
-    const auto found = find_join_string(text, "/no/such/state", {});
+    const auto found = find_join_string(text, {}, "/no/such/state");
     ASSERT_FALSE(found) << text;
     EXPECT_EQ(found.error().code(), Code::invalid_argument) << text;
     EXPECT_EQ(found.error().message().find("sek"), std::string::npos) << found.error().message();
