@@ -15,6 +15,8 @@ namespace {
 
 constexpr Duration grace = std::chrono::milliseconds(200);  // for the callee to say itself that it is late
 
+constexpr int exit_of_signals = 128;
+
 struct CallVerb {
   Context* context;
   View* view;
@@ -36,6 +38,7 @@ Task<int> call_stream(Self self, Context* context, Catalog* catalog,
   while (EnvelopePtr item = co_await stream.next()) {
     context->console.print(one_line(catalog->decoded(method->output_type(), "", item->encoded())));
   }
+  if (self.stop_requested()) co_return 0;  // said where the signal is known
   if (!stream.status().ok()) co_return fail_call(*context, name, stream.status());
   co_return 0;
 }
@@ -54,6 +57,7 @@ Task<int> call_once(Self self, Context* context, Catalog* catalog,
   auto reply = co_await call_envelope(self, node, name,
                                       std::make_unique<EncodedEnvelope>(type, std::move(bytes)), options);
   line.end();
+  if (self.stop_requested()) co_return 0;
   if (!reply) co_return fail_call(*context, name, reply.error());
   print_value(context->console, format_of(*context),
               catalog->decoded(method->output_type(), "", (*reply)->encoded()));
@@ -82,7 +86,7 @@ Task<int> call(Self self, CallVerb* verb) {
 }
 
 int run(Context& context) {
-  auto json = read_request(context.arguments.text("JSON"));
+  auto json = read_request(context.arguments);
   if (!json) return fail_setup(context, json.error());
   CallVerb verb{&context, nullptr, std::move(*json)};
   auto session = connect(context);
@@ -90,7 +94,10 @@ int run(Context& context) {
   verb.view = &(*session)->view();
   // The callee is told as well; this bounds a stream that goes on.
   const auto timeout = context.arguments.duration("timeout");
-  return run_verb(context, **session, timeout ? Patience(*timeout + grace) : Patience(), &call, &verb);
+  const int code =
+      run_verb(context, **session, timeout ? Patience(*timeout + grace) : Patience(), &call, &verb);
+  if (code > exit_of_signals) context.console.error("interrupted; the call was cancelled");
+  return code;
 }
 
 }  // namespace

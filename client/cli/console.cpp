@@ -22,9 +22,13 @@ void Console::put(std::FILE* stream, std::string_view text) {
       std::fwrite(text.data(), 1, text.size(), stream) == text.size() && std::fflush(stream) == 0;
   if (written || stream != out_) return;
   const int error = errno;
-  if (error == EPIPE) ::_exit(exit_of_sigpipe);
+  if (error == EPIPE && loss_.empty()) ::_exit(exit_of_sigpipe);
   erase_status();
-  std::fputs(fmt::format("cobus: cannot write to stdout: {}\n", std::strerror(error)).c_str(), err_);
+  std::fputs(fmt::format("cobus: cannot write to stdout: {}{}{}\n", std::strerror(error),
+                         loss_.empty() ? "" : "; ", loss_)
+                 .c_str(),
+             err_);
+  if (error == EPIPE) ::_exit(exit_of_sigpipe);
   ::_exit(1);
 }
 
@@ -42,6 +46,11 @@ void Console::write(std::string_view text) {
   if (disturbs) put(err_, erase_line);
   put(out_, text);
   if (disturbs) put(err_, status_);
+}
+
+void Console::set_loss(std::string text) {
+  const std::scoped_lock lock(mutex_);
+  loss_ = std::move(text);
 }
 
 void Console::error(std::string_view text) { note("cobus: " + std::string(text)); }

@@ -35,6 +35,9 @@ class Console {
   // Text that has its own line ends.
   void write(std::string_view text);
 
+  // Added to the error from now on when stdout cannot be written: what its reader would miss.
+  void set_loss(std::string text);
+
   // "cobus: text" on stderr.
   void error(std::string_view text);
   // A plain line on stderr: hints and progress.
@@ -57,6 +60,7 @@ class Console {
   StreamTraits out_traits_;
   StreamTraits err_traits_;
   std::mutex mutex_;
+  std::string loss_;    // guarded by mutex_
   std::string status_;  // guarded by mutex_: what stands on the last line now
 };
 

@@ -165,6 +165,19 @@ std::unexpected<Status> unknown_verb(const std::string& word) {
   return usage(fmt::format("there is no verb '{}'{}", word, hint.empty() ? "; see: cobus help" : hint));
 }
 
+// CLI11 says "--output: 1 required  missing" when the words end where a value should be.
+std::unexpected<Status> refused_by_cli11(const std::string& what) {
+  const std::string name = what.substr(0, what.find(':'));
+  std::vector<const std::vector<Flag>*> tables = {&global_flags()};
+  for (const Command& command : commands()) tables.push_back(&command.flags);
+  for (const auto* flags : tables) {
+    for (const Flag& flag : *flags) {
+      if (name == "--" + flag.name) return usage(fmt::format("{} needs a value: {}", name, flag.value));
+    }
+  }
+  return usage(fmt::format("cannot make sense of these words ({}); see: cobus help", what));
+}
+
 // Answers --help, help and --version; nothing when the verb is to be run.
 std::optional<Result<ParsedCommand>> answer(const Command* command, const Arguments& arguments,
                                             const Arguments& globals) {
@@ -206,7 +219,7 @@ Result<ParsedCommand> parse_command(std::vector<std::string> words) {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
-    return usage(std::string(error.what()) + "; see: cobus help");
+    return refused_by_cli11(error.what());
   }
   const auto used = std::find_if(subcommands.begin(), subcommands.end(),
                                  [](const auto& sub) { return sub.second->parsed(); });

@@ -50,10 +50,21 @@ Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_m
 }
 
 Result<std::string> read_request(const std::string& argument) {
-  if (argument.empty()) return "{}";
+  if (argument.empty()) {
+    return fail(Code::invalid_argument,
+                "the request is an empty text (a variable that is not set?); leave it out, or write {}");
+  }
+  if (argument == "@") {
+    return fail(Code::invalid_argument, "'@' names no file; write @request.json, or - for stdin");
+  }
   if (argument == "-") return read_whole_file(argument, json_bytes_max);
   if (argument[0] == '@') return read_whole_file(argument.substr(1), json_bytes_max);
   return argument;
+}
+
+Result<std::string> read_request(const Arguments& arguments) {
+  if (!arguments.has("JSON")) return "{}";
+  return read_request(arguments.text("JSON"));
 }
 
 }  // namespace cobus::client

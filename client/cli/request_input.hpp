@@ -6,11 +6,16 @@
 
 #include <string>
 
+#include "client/cli/arguments.hpp"
 #include "proto/status.hpp"
 
 namespace cobus::client {
 
-// "{}" for an empty text. INVALID_ARGUMENT naming the file and the system's reason.
+// Of the place JSON; "{}" if it was left out. INVALID_ARGUMENT as below.
+[[nodiscard]] Result<std::string> read_request(const Arguments& arguments);
+
+// INVALID_ARGUMENT for an empty text, which is not what was meant, and for a file that cannot be read, with
+// its name and the system's reason.
 [[nodiscard]] Result<std::string> read_request(const std::string& argument);
 
 // The whole file ("-" is stdin), at most `bytes_max` bytes. INVALID_ARGUMENT as above.

@@ -69,6 +69,7 @@ Task<int> submit(Self self, SubmitVerb* verb) {
   JobClient jobs(*verb->view, context.console);
   const auto submitted = co_await jobs.submit(self, request_of(context.arguments, name, std::move(*bytes)));
   if (!submitted) co_return fail_call(context, "submitting " + name, submitted.error());
+  context.console.set_loss(fmt::format("job {} is submitted: cobus wait {}", submitted->id, submitted->id));
   if (!verb->wait) {
     print_id(context, *submitted, name);
     co_return 0;
@@ -92,7 +93,7 @@ int run(Context& context) {
                                 "--timeout says how long to wait: give it with --wait; what bounds "
                                 "each attempt of the job is --attempt-timeout"});
   }
-  auto json = read_request(arguments.text("JSON"));
+  auto json = read_request(arguments);
   if (!json) return fail_setup(context, json.error());
   SubmitVerb verb{&context, nullptr, std::move(*json), wait};
   auto session = connect(context);

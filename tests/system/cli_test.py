@@ -89,6 +89,12 @@ class Calls(SharedCluster):
         self.fails(2, "call", "echo.Echo/Eco", says="did you mean echo.Echo/Echo?")
         self.fails(2, "call", "Echo", "@/no/such/file", says="/no/such/file: No such file or directory")
         self.fails(2, "call", "Echo", "@/", says="Is a directory")
+        self.fails(2, "call", "Echo", "@", says="@request.json")
+        for verb in ("call", "submit"):
+            self.fails(2, verb, "Echo", "", says="a variable that is not set?")
+        self.fails(2, "call", "Echo", "-", stdin="", says="empty")
+        self.fails(2, "call", "Echo", '{"text":"a","text":"b"}', says="'text' twice")
+        self.fails(2, "call", "Echo", "@" + self.file(b'\xef\xbb\xbf{"text":"a"}'), says="byte order mark")
 
     def test_a_failure_of_the_handler_is_no_wrong_usage(self):
         self.fails(1, "call", "Primes/Count", '{"from":10,"to":1}', says=["math.Primes/Count failed", "INVALID_ARGUMENT"])
@@ -102,6 +108,7 @@ class Calls(SharedCluster):
         self.wait_until(lambda: running() > 0, "the call to run")
         call.send_signal(signal.SIGINT)
         self.assertEqual(call.wait(timeout=20), 130)
+        self.assertEqual(call.stderr.read(), "cobus: interrupted; the call was cancelled\n")
         self.wait_until(lambda: running() == 0, "the call to end at its node")
 
 
@@ -281,6 +288,11 @@ class Everywhere(SharedCluster):
             done = subprocess.run(self.command("nodes"), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
         self.assertEqual(done.returncode, 1)
         self.assertIn("No space left", done.stderr)
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run(self.command("submit", "Echo"), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        job = re.search(r"No space left on device; job (\w{26}) is submitted", done.stderr).group(1)
+        self.assertEqual(self.json("job", job)["method"], "echo.Echo/Echo")
 
 
 class HomeAway(processes.ClusterTest):

@@ -33,6 +33,11 @@ TEST(Parser, SortsWordsByFlagAndPlace) {
   EXPECT_EQ(command.arguments.text("node"), "n1");
 }
 
+TEST(Parser, AFlagWithoutItsValueSaysWhichItTakes) {
+  EXPECT_EQ(complaint({"nodes", "-o"}), "--output needs a value: table|wide|json|jsonl|yaml|id");
+  EXPECT_EQ(complaint({"map", "Echo", "--jobs"}), "--jobs needs a value: N");
+}
+
 TEST(Parser, GlobalFlagsStandBeforeOrAfterTheVerb) {
   EXPECT_EQ(parsed({"-o", "json", "nodes"}).globals.text("output"), "json");
   EXPECT_EQ(parsed({"nodes", "-o", "json"}).globals.text("output"), "json");

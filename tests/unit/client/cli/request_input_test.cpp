@@ -8,9 +8,11 @@
 namespace cobus::client {
 namespace {
 
-TEST(RequestInput, IsTheTextItselfOrAnEmptyRequest) {
+TEST(RequestInput, IsTheTextItselfOrAnEmptyRequestIfLeftOut) {
   EXPECT_EQ(read_request("{\"a\":1}"), "{\"a\":1}");
-  EXPECT_EQ(read_request(""), "{}");
+  EXPECT_EQ(read_request(Arguments()), "{}");
+  EXPECT_NE(read_request("").error().message().find("a variable that is not set?"), std::string::npos);
+  EXPECT_NE(read_request("@").error().message().find("@request.json"), std::string::npos);
 }
 
 TEST(RequestInput, AnAtSignNamesAFile) {
