@@ -135,8 +135,7 @@ Command jobs_command() {
           "see cobus result ID.",
           {},
           {{"state", "", Kind::text, "STATE[,STATE]|DIR",
-            "only those in one of these states; may be repeated; a folder is the state folder, as before the "
-            "verb"},
+            "only those in one of these states; or the folder, as before the verb"},
            {"method", "", Kind::text, "METHOD", "only those of this method"},
            {"label", "", Kind::pair, "KEY=VALUE", "only those with this label; may be repeated"},
            {"since", "", Kind::duration, "DURATION", "only those submitted since then, 10m ago say"},

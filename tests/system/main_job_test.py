@@ -62,7 +62,7 @@ class MainJob(ClusterTest):
             self.assertEqual(shown()["attempt"], 2)
             self.start_node(first["node"])
         self.kill(first["home"])
-        self.cobus("result", job["id"][:20], code=1)
+        self.cobus("result", job["id"][:20], code=69)
         self.start_node(first["home"])
         self.wait_until(lambda: shown()["state"] == "running", "the job to run again")
         self.assertGreater(shown()["attempt"], first["attempt"])

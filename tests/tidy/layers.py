@@ -13,7 +13,7 @@ MAY_INCLUDE = {
     "proto": [],
     "proto/plugin": BASE,
     "node/runtime": BASE,
-    "node/link": BASE + ["node/runtime/check", "node/runtime/clock", "node/runtime/random"],
+    "node/link": BASE + ["node/runtime/check", "node/runtime/clock", "node/runtime/io_status", "node/runtime/random"],
     "node/worker": BASE + ["node/runtime", "node/link"],
     "node/include": BASE + ["node/runtime", "node/link", "node/worker"],
     "node/cluster": CORE,
