@@ -186,6 +186,22 @@ class Readmes(Check):
         self.assert_says("readmes", {"README.md": self.PAGE, "proto/README.md": "[a](docs/gone.md)\n"}, "docs/gone.md")
 
 
+class Guarantees(Check):
+    PAGE = "proto/docs/guarantees.md"
+    TEST = {"tests/unit/a_test.cpp": SOURCE + "TEST_F(Bonds, W2_OneDown) {}\n"}
+
+    def test_a_test_that_is_not_there_is_named_with_its_line(self):
+        page = {self.PAGE: "**W2** One Down.\n- `Bonds.W2_OneDown`, `Bonds.Gone`\n"}
+        self.assert_says("guarantees", {**self.TEST, **page}, self.PAGE + ":2", "Bonds.Gone, which is no test")
+
+    def test_a_test_of_a_guarantee_that_does_not_name_it_is_named(self):
+        page = {self.PAGE: "**W3** Links.\n- `Bonds.W2_OneDown`\n"}
+        self.assert_says("guarantees", {**self.TEST, **page}, "tests/unit/a_test.cpp:2", "shows W2")
+
+    def test_a_page_that_agrees_is_fine(self):
+        self.assert_content("guarantees", {**self.TEST, self.PAGE: "**W2** One Down.\n- `Bonds.W2_OneDown`\n"})
+
+
 class Tools(Check):
     def test_unformatted_code_is_named(self):
         style = {".clang-format": "BasedOnStyle: Google\n"}

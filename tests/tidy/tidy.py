@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import dead_files
+import guarantees
 import layers
 import readmes
 import sizes
@@ -21,6 +22,7 @@ CHECKS = {
     "text": text.check,
     "dead_files": dead_files.check,
     "readmes": readmes.check,
+    "guarantees": guarantees.check,
     "format": tools.check_format,
     "scripts": tools.check_scripts,
 }
