@@ -4,6 +4,7 @@
 // yield. Each resumes on the shard of the worker that waits, in a later turn of its queue.
 #pragma once
 
+#include <algorithm>
 #include <coroutine>
 
 #include "node/runtime/shard.hpp"
@@ -40,7 +41,18 @@ class Waiting {
   }
   // The same with a time to wait at most; negative: none.
   bool park_for(std::coroutine_handle<> coroutine, Duration timeout) noexcept {
-    return park(coroutine, timeout < Duration(0) ? never : Shard::current()->clock().now() + timeout);
+    return park(coroutine, deadline_after(Shard::current()->clock().now(), timeout));
+  }
+  // Of an operation that need not wait: whether it may complete at once. When the budget of the turn is spent
+  // it may not, and has to step_aside().
+  [[nodiscard]] static bool may_go_on() noexcept { return Shard::current()->spend(); }
+  // Suspends the running strand behind all that is ready; a stop does not matter. The cause is then `event`.
+  void step_aside(std::coroutine_handle<> coroutine) noexcept {
+    Strand& strand = Shard::strand();
+    wakeup_.coroutine = coroutine;
+    wakeup_.strand = &strand;
+    cause_ = Cause::event;
+    strand.shard->ready_last(wakeup_);
   }
   // Ends the wait; later calls do nothing. The shard's thread.
   void wake(Cause cause) noexcept {
@@ -78,7 +90,7 @@ class [[nodiscard]] Sleep : Waiting {
   explicit Sleep(Duration duration) noexcept : duration_(duration) {}
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
-    return park(coroutine, Shard::current()->clock().now() + duration_);
+    return park(coroutine, deadline_after(Shard::current()->clock().now(), std::max(duration_, Duration(0))));
   }
   [[nodiscard]] Status await_resume() const {
     return cause() == Cause::stop ? Status(Code::cancelled, "stopped while it slept") : Status();

@@ -129,7 +129,7 @@ class [[nodiscard]] Branches::Run : Timer {
     wakeup_.strand = &Shard::strand();
     if (longest_ >= Duration(0)) {
       Shard& shard = *wakeup_.strand->shard;
-      shard.timers().start(*this, shard.clock().now() + longest_);
+      shard.timers().start(*this, deadline_after(shard.clock().now(), longest_));
     }
     return true;
   }

@@ -27,9 +27,13 @@ class Channel {
         : channel_(channel), item_(std::move(item)), timeout_(timeout) {}
     [[nodiscard]] bool await_ready() noexcept {
       sent_ = channel_.try_send(std::move(item_));
-      return sent_ || channel_.closed_;
+      return (sent_ || channel_.closed_) && may_go_on();
     }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
+      if (sent_ || channel_.closed_) {
+        step_aside(coroutine);
+        return true;
+      }
       if (!park_for(coroutine, timeout_)) return false;
       channel_.senders_.push_back(*this);
       return true;
@@ -57,8 +61,15 @@ class Channel {
     ~Receive() {
       if (claims()) channel_.give_up(*this);
     }
-    [[nodiscard]] bool await_ready() const noexcept { return channel_.unclaimed() > 0 || channel_.closed_; }
+    [[nodiscard]] bool await_ready() const noexcept {
+      return (channel_.unclaimed() > 0 || channel_.closed_) && may_go_on();
+    }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
+      if (channel_.unclaimed() > 0 || channel_.closed_) {
+        if (channel_.unclaimed() > 0) channel_.claim(*this);
+        step_aside(coroutine);
+        return true;
+      }
       if (!park_for(coroutine, timeout_)) return false;
       channel_.receivers_.push_back(*this);
       return true;
@@ -152,11 +163,14 @@ class Channel {
     while (unclaimed() > 0 && !receivers_.empty()) {
       Receive& receiver = *receivers_.pop_front();
       if (receiver.cause() != Receive::Cause::none) continue;  // as above
-      receiver.claiming_ = true;
-      claims_.push_back(receiver);
-      ++claimed_;
+      claim(receiver);
       receiver.wake(Receive::Cause::event);
     }
+  }
+  void claim(Receive& receiver) noexcept {
+    receiver.claiming_ = true;
+    claims_.push_back(receiver);
+    ++claimed_;
   }
   void unclaim(Receive& receiver) noexcept {
     receiver.unlink();

@@ -18,8 +18,12 @@ class Event {
   class [[nodiscard]] Wait : ListHook, Waiting {
    public:
     Wait(Event& event, Duration timeout) noexcept : event_(event), timeout_(timeout) {}
-    [[nodiscard]] bool await_ready() const noexcept { return event_.set_; }
+    [[nodiscard]] bool await_ready() const noexcept { return event_.set_ && may_go_on(); }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
+      if (event_.set_) {
+        step_aside(coroutine);
+        return true;
+      }
       if (!park_for(coroutine, timeout_)) return false;
       event_.waiting_.push_back(*this);
       return true;

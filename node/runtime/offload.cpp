@@ -46,7 +46,8 @@ void OffloadPool::work() {
     OffloadJob* job = queue_.front();
     queue_.pop_front();
     lock.unlock();
-    job->run();
+    // Nobody wants the result of a worker that is gone or to stop.
+    if (!job->stop.load(std::memory_order_relaxed)) job->run();
     job->home().post(job);
     lock.lock();
   }

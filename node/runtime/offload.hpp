@@ -70,7 +70,7 @@ class OffloadPool {
  public:
   // With 0 threads functions run at once on the calling thread: for the simulator.
   explicit OffloadPool(unsigned threads);
-  // Runs what is queued to its end, then joins.
+  // Lets what runs end and passes over what is queued, whose workers are gone; then joins.
   ~OffloadPool();
   OffloadPool(const OffloadPool&) = delete;
   OffloadPool& operator=(const OffloadPool&) = delete;
@@ -140,11 +140,13 @@ class [[nodiscard]] Offload {
     delete std::exchange(job_, nullptr);
     return false;
   }
-  // RESOURCE_EXHAUSTED when the pool's queue is full. Rethrows what the function threw.
+  // RESOURCE_EXHAUSTED when the pool's queue is full, CANCELLED when the worker was asked to stop before a
+  // thread came to it. Rethrows what the function threw.
   [[nodiscard]] Result<Value> await_resume() {
     if (job_ == nullptr)
       return fail(Code::resource_exhausted, "the node's pool for blocking code is full: try again");
     if (job_->exception) std::rethrow_exception(job_->exception);
+    if (!job_->value) return fail(Code::cancelled, "stopped before a thread of the pool came to it");
     return std::move(*job_->value);
   }
 

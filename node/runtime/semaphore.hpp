@@ -69,9 +69,13 @@ class Semaphore {
     ~Acquire() { leave(); }
     [[nodiscard]] bool await_ready() noexcept {
       if (semaphore_.has(count_)) permits_ = Permits(semaphore_, count_);
-      return static_cast<bool>(permits_);
+      return permits_ && may_go_on();
     }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
+      if (permits_) {
+        step_aside(coroutine);
+        return true;
+      }
       if (!park_for(coroutine, timeout_)) return false;
       semaphore_.waiting_.push_back(*this);
       return true;

@@ -10,9 +10,8 @@
 namespace cobus {
 namespace {
 
-constexpr int resumptions_per_turn = 128;
+constexpr int awaits_per_turn = 128;
 constexpr Duration turn_longest = std::chrono::microseconds(500);
-constexpr int resumptions_per_clock_reading = 16;
 constexpr int from_next_max = 3;
 
 }  // namespace
@@ -29,12 +28,12 @@ Shard::Shard(std::uint32_t index, const Clock& clock, Random& random, Waiter& wa
       timers_(now_) {}
 
 Shard::~Shard() {
-  InboxItem* item = inbox_.exchange(nullptr, std::memory_order_acquire);
-  while (item != nullptr) {
-    InboxItem* following = item->next_in_inbox_;
-    delete item;
-    item = following;
-  }
+  Chain rest;
+  rest.newest_ = inbox_.exchange(nullptr, std::memory_order_acquire);
+}
+
+void Shard::Chain::clear() noexcept {
+  while (newest_ != nullptr) delete std::exchange(newest_, newest_->next_in_inbox_);
 }
 
 Strand& Shard::strand() noexcept {
@@ -42,11 +41,24 @@ Strand& Shard::strand() noexcept {
   return *current_->running_;
 }
 
-void Shard::post(InboxItem* item) noexcept {
+void Shard::post(InboxItem* item) noexcept { post_chain(item, item); }
+
+void Shard::Chain::add(InboxItem* item) noexcept {
+  item->next_in_inbox_ = newest_;
+  newest_ = item;
+  if (oldest_ == nullptr) oldest_ = item;
+}
+
+void Shard::post(Chain& chain) noexcept {
+  if (chain.newest_ != nullptr)
+    post_chain(std::exchange(chain.newest_, nullptr), std::exchange(chain.oldest_, nullptr));
+}
+
+void Shard::post_chain(InboxItem* newest, InboxItem* oldest) noexcept {
   InboxItem* head = inbox_.load(std::memory_order_relaxed);
   do {
-    item->next_in_inbox_ = head;
-  } while (!inbox_.compare_exchange_weak(head, item, std::memory_order_seq_cst, std::memory_order_relaxed));
+    oldest->next_in_inbox_ = head;
+  } while (!inbox_.compare_exchange_weak(head, newest, std::memory_order_seq_cst, std::memory_order_relaxed));
   // Pairs with wait(): either it sees the item, or we see that it sleeps.
   if (asleep_.load(std::memory_order_seq_cst) && asleep_.exchange(false, std::memory_order_seq_cst))
     waiter_.wake();
@@ -78,7 +90,7 @@ Wakeup* Shard::next_ready() noexcept {
     }
   }
   if (!next_.empty() && (in_a_row_ < from_next_max || ready_.empty())) {
-    ++in_a_row_;
+    in_a_row_ = std::min(in_a_row_ + 1, from_next_max);
     return next_.pop_front();
   }
   in_a_row_ = 0;
@@ -102,15 +114,19 @@ void Shard::resume(Strand& strand, std::coroutine_handle<> coroutine) {
   running_ = outer;
 }
 
+bool Shard::in_time() noexcept {
+  now_ = clock_.now();
+  return now_ - turn_began_ <= turn_longest;
+}
+
 bool Shard::turn() {
   Shard* const outer_shard = std::exchange(current_, this);
-  now_ = clock_.now();
-  const TimePoint started = now_;
+  turn_began_ = now_ = clock_.now();
   drain_inbox();
   timers_.advance(now_);
   std::uint64_t resumed = 0;
   TimePoint before = clock_.coarse_now();
-  for (int left = resumptions_per_turn; left > 0; --left) {
+  for (left_ = awaits_per_turn; left_ > 0; --left_) {
     Wakeup* const wakeup = next_ready();
     if (wakeup == nullptr) break;
     running_ = wakeup->strand;
@@ -122,9 +138,8 @@ bool Shard::turn() {
       charge(id, kind, before - since);
     running_ = nullptr;
     ++resumed;
-    if (left % resumptions_per_clock_reading == 0 || (ready_.empty() && next_.empty())) {
-      now_ = clock_.now();
-      if (now_ - started > turn_longest) break;
+    if (left_ % awaits_per_clock_reading == 0 || (ready_.empty() && next_.empty())) {
+      if (!in_time()) break;
     }
   }
   resumptions_.store(resumptions_.load(std::memory_order_relaxed) + resumed, std::memory_order_relaxed);

@@ -10,6 +10,7 @@
 #include <coroutine>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "node/runtime/clock.hpp"
 #include "node/runtime/list.hpp"
@@ -115,10 +116,34 @@ class Shard {
   void ready_last(Wakeup& wakeup) noexcept { ready_.push_back(wakeup); }
   // Hands over an item; items of one thread are delivered in order. Any thread.
   void post(InboxItem* item) noexcept;
+  // Items that one thread collects for one shard, to hand them over at once and in order.
+  class Chain {
+   public:
+    Chain() noexcept = default;
+    Chain(Chain&& other) noexcept
+        : newest_(std::exchange(other.newest_, nullptr)), oldest_(std::exchange(other.oldest_, nullptr)) {}
+    Chain& operator=(Chain&&) = delete;
+    ~Chain() { clear(); }
+    void add(InboxItem* item) noexcept;
+    [[nodiscard]] bool empty() const noexcept { return newest_ == nullptr; }
 
-  // Runs until nothing is ready or the budget of a turn (128 resumptions or 500 us) is spent.
-  // True when there is more to do at once. The shard's thread.
+   private:
+    friend class Shard;
+    void clear() noexcept;
+    InboxItem* newest_ = nullptr;
+    InboxItem* oldest_ = nullptr;
+  };
+  // The chain is empty afterwards. Any thread.
+  void post(Chain& chain) noexcept;
+
+  // Runs until nothing is ready or the budget of a turn (128 resumptions and awaits that complete at once, or
+  // 500 us) is spent. True when there is more to do at once. The shard's thread.
   bool turn();
+  // Counts an await that could complete at once. False when the budget of the turn is spent: then it has to
+  // let others run first, or whoever finds everything ready would hold the shard for ever.
+  [[nodiscard]] bool spend() noexcept {
+    return --left_ > 0 && (left_ % awaits_per_clock_reading != 0 || in_time());
+  }
   // Whether a turn would find something to do at once. The shard's thread.
   [[nodiscard]] bool busy() const noexcept {
     return !ready_.empty() || !next_.empty() || inbox_.load(std::memory_order_relaxed) != nullptr;
@@ -145,7 +170,10 @@ class Shard {
 
  private:
   friend struct Strand;
+  static constexpr int awaits_per_clock_reading = 16;
+  void post_chain(InboxItem* newest, InboxItem* oldest) noexcept;
   bool drain_inbox() noexcept;
+  bool in_time() noexcept;
   void charge(WorkerId id, const char* kind, Duration held) noexcept;
   Wakeup* next_ready() noexcept;
 
@@ -160,6 +188,8 @@ class Shard {
 
   // the shard's thread only
   TimePoint now_;
+  TimePoint turn_began_;
+  int left_ = 0;  // of the budget of this turn
   TimerWheel timers_;
   List<Wakeup> ready_;
   List<Wakeup> next_;  // at most one: what goes before all of ready_
