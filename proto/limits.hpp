@@ -32,10 +32,16 @@ inline constexpr std::size_t payload_bytes_max = frame_bytes_max - envelope_over
 inline constexpr std::size_t hello_bytes_max = 4 * 1024;
 // Bytes that may wait for one peer before senders are told that it is full.
 inline constexpr std::size_t peer_window_bytes_max = 8 * 1024 * 1024;
+// With what may not be refused beyond that. A peer that is behind by more is taken for down.
+inline constexpr std::size_t peer_essential_bytes_max = 4 * peer_window_bytes_max;
 
 // Bounds of a mailbox: many small messages or a few large ones.
 inline constexpr std::size_t mailbox_messages_max = 10'000;
 inline constexpr std::size_t mailbox_bytes_max = 16 * 1024 * 1024;
+// What may wait for one shard of a node before senders from other shards wait and other nodes are refused.
+inline constexpr std::size_t shard_inbox_bytes_max = 64 * 1024 * 1024;
+// Monitors and links that one node may have with the workers of one shard of another.
+inline constexpr std::size_t bonds_of_peer_max = 250'000;
 
 // Names: services, methods, workers, nodes.
 inline constexpr std::size_t name_bytes_max = 255;
@@ -64,6 +70,7 @@ static_assert(frame_bytes_target + payload_bytes_max + envelope_overhead_bytes_m
 static_assert(payload_bytes_max + envelope_overhead_bytes_max <= frame_bytes_max);
 static_assert(status_bytes_max + 2 * name_bytes_max < envelope_overhead_bytes_max);
 static_assert(hello_bytes_max < frame_bytes_target);
+static_assert(peer_window_bytes_max < shard_inbox_bytes_max, "one peer alone never fills a shard");
 static_assert(frame_bytes_max <= peer_window_bytes_max, "one frame must fit into an empty window");
 static_assert(beat_interval * 3 <= suspect_after, "two lost beats alone make nobody suspect");
 static_assert(suspect_after < down_after);

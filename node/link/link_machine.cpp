@@ -77,10 +77,16 @@ void LinkMachine::submit(NodeId node, std::string chunk) {
   if (up != nullptr) flush_peer(peer);
   if (peer.outbox.push(chunk)) return;
   const std::string name = up != nullptr ? who(connections_.at(peer.up).peer) : "node " + to_string(node);
-  undeliverable(node, chunk,
-                {Code::resource_exhausted,
-                 fmt::format("peer {} takes no more: {} bytes wait for it already; send less at a time", name,
-                             peer.outbox.bytes())});
+  const std::string refused = peer.outbox.push_essential(chunk);
+  const Status full(Code::resource_exhausted,
+                    fmt::format("peer {} takes no more: {} bytes wait for it already; send less at a time",
+                                name, peer.outbox.bytes()));
+  if (peer.outbox.overrun() && up != nullptr) {
+    end_session(connections_.at(peer.up), {Code::unavailable, full.message()});
+  } else if (peer.outbox.overrun()) {
+    return_waiting(node, {Code::unavailable, full.message()});
+  }
+  if (!refused.empty()) undeliverable(node, refused, full);
 }
 
 bool LinkMachine::turn() {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "node/runtime/check.hpp"
+#include "proto/codec.hpp"
 #include "proto/limits.hpp"
 
 namespace cobus::link {
@@ -21,6 +22,20 @@ bool Outbox::push(std::string& chunk) {
   bytes_ += chunk.size();
   chunks_.push_back(std::move(chunk));
   return true;
+}
+
+std::string Outbox::push_essential(std::string_view chunk) {
+  std::string essential;
+  std::string rest;
+  static_cast<void>(read_frame(chunk, [&](const EnvelopeView& view) {
+    const bool may_be_refused = view.header.kind == v1::MESSAGE || view.header.kind == v1::REQUEST;
+    append_envelope(may_be_refused ? rest : essential, view.header, view.payload);
+  }));
+  if (!essential.empty()) {
+    bytes_ += essential.size();
+    chunks_.push_back(std::move(essential));
+  }
+  return rest;
 }
 
 std::size_t Outbox::fill(std::string& frame) const {

@@ -8,6 +8,9 @@
 #include <cstddef>
 #include <deque>
 #include <string>
+#include <string_view>
+
+#include "proto/limits.hpp"
 
 namespace cobus::link {
 
@@ -18,6 +21,12 @@ class Outbox {
  public:
   // False when the window is full; `chunk` is then unchanged.
   [[nodiscard]] bool push(std::string& chunk);
+  // Of a chunk that found no room: takes beyond the window what may not be lost while the session lasts,
+  // which is all but messages and requests: answers, and what workers are to know of one another. Its senders
+  // cannot choose how much of it there is. Gives the rest.
+  [[nodiscard]] std::string push_essential(std::string_view chunk);
+  // So much was taken beyond the window that the peer has to go.
+  [[nodiscard]] bool overrun() const noexcept { return bytes_ > limits::peer_essential_bytes_max; }
 
   // Appends chunks to `frame` (which holds its header) up to the target size, at least one. Gives how
   // many; they stay here until they are popped.
