@@ -163,10 +163,16 @@ Daemon::~Daemon() { stop(); }
 
 Status Daemon::load_modules() {
   for (const std::string& file : setup_.modules) {
-    Result<std::unique_ptr<Service>> service = host::load_module(file);
-    if (!service) return std::move(service).error();
-    spdlog::info("loaded {} from {}", (*service)->info().name, file);
-    node_->add_service(std::move(*service));
+    Result<host::Module> module = host::load_module(file);
+    if (!module) return std::move(module).error();
+    if (module->service != nullptr) {
+      spdlog::info("loaded {} from {}", module->service->info().name, file);
+      node_->add_service(std::move(module->service));
+    }
+    for (Kind& kind : module->kinds) {
+      spdlog::info("loaded workers of kind {} from {}", kind.name, file);
+      node_->add_kind(std::move(kind));
+    }
   }
   return {};
 }
@@ -193,7 +199,8 @@ void Daemon::add_services() {
   tap_ = std::make_unique<Tap>(*node_, name_of, type_names(*node_));
   node_->add_service(make_observe_service(*tap_));
   node_->add_service(make_schema_service(*node_));
-  for (const Service* service : node_->services()) offered_.push_back(describe_service(*service));
+  node_->add_service(make_workers_service(*node_));
+  offered_ = describe_offers(*node_);
 }
 
 v1::NodeRecord Daemon::describe() {

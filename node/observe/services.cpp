@@ -76,6 +76,18 @@ v1::ServiceRecord describe_service(const Service& service) {
   return record;
 }
 
+std::vector<v1::ServiceRecord> describe_offers(const Node& node) {
+  std::vector<v1::ServiceRecord> offers;
+  for (const Service* service : node.services()) offers.push_back(describe_service(*service));
+  for (std::string& kind : node.kinds()) {
+    v1::ServiceRecord& record = offers.emplace_back();
+    record.set_name(std::move(kind));
+    record.set_internal(true);
+    record.set_worker_kind(true);
+  }
+  return offers;
+}
+
 std::function<std::string(TypeId)> type_names(const Node& node) {
   auto names = std::make_shared<std::unordered_map<TypeId, std::string>>();
   for (const Service* service : node.services()) {

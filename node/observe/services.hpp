@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "node/observe/tap.hpp"
 #include "node/worker/service.hpp"
@@ -21,6 +22,8 @@ namespace cobus {
 
 // How a service stands in the directory: its methods and the digest of its schema.
 [[nodiscard]] v1::ServiceRecord describe_service(const Service& service);
+// All that `node` offers: its services, and the kinds of workers that it makes.
+[[nodiscard]] std::vector<v1::ServiceRecord> describe_offers(const Node& node);
 
 // Names the message types of the services of `node` as it is now; others by their id in hexadecimal. The
 // function may be called by any thread.

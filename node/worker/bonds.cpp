@@ -27,6 +27,10 @@ void write_reason(const Status& reason, v1::Status* into) {
   }
 }
 
+Status too_many_bonds() {
+  return {Code::resource_exhausted, "the node of the watcher has too many monitors and links here"};
+}
+
 template <class Message>
 EnvelopePtr news(Message message, Address from, Address to) {
   auto envelope = std::make_unique<TypedEnvelope<Message>>(std::move(message));
@@ -50,14 +54,34 @@ void Home::send_signal(v1::Kind kind, Address from, Address to, std::uint64_t ca
   send(to.node, std::move(envelope));
 }
 
-void Home::tied_to(NodeId other, const Worker& worker) {
-  if (other != node_.id()) tied_[other].insert(worker.id);
+void Home::tie(NodeId other, WorkerId worker) {
+  if (other == node_.id()) return;
+  Ties& ties = tied_[other];
+  ++ties.workers[worker];
+  ++ties.bonds;
+}
+
+// Of a node that is lost already there is nothing to untie.
+void Home::untie(NodeId other, WorkerId worker) noexcept {
+  if (other == node_.id()) return;
+  const auto ties = tied_.find(other);
+  if (ties == tied_.end()) return;
+  const auto count = ties->second.workers.find(worker);
+  if (count == ties->second.workers.end()) return;
+  --ties->second.bonds;
+  if (--count->second == 0) ties->second.workers.erase(count);
+  if (ties->second.workers.empty()) tied_.erase(ties);
+}
+
+bool Home::takes_bonds_of(NodeId other) const noexcept {
+  const auto ties = tied_.find(other);
+  return ties == tied_.end() || ties->second.bonds < limits::bonds_of_peer_max;
 }
 
 MonitorRef Home::monitor(Worker& worker, Address target) {
   const std::uint64_t ref = next_ref_++;
   worker.bonded().monitors.emplace(ref, target);
-  tied_to(target.node, worker);
+  tie(target.node, worker.id);
   send_signal(v1::MONITOR, {node_.id(), worker.id}, target, ref);
   return MonitorRef{ref};
 }
@@ -68,6 +92,7 @@ void Home::demonitor(Worker& worker, MonitorRef its_ref) noexcept {
   const auto found = bonds.monitors.find(ref);
   if (found != bonds.monitors.end()) {
     send_signal(v1::DEMONITOR, {node_.id(), worker.id}, found->second, ref);
+    untie(found->second.node, worker.id);
     bonds.monitors.erase(found);
     return;
   }
@@ -84,7 +109,7 @@ void Home::link(Worker& worker, Address peer) {
   const auto [found, made] = worker.bonded().links.try_emplace(peer);
   if (!made && found->second.active) return;
   found->second = Bonds::Link{};
-  tied_to(peer.node, worker);
+  if (made) tie(peer.node, worker.id);
   send_signal(v1::LINK, self, peer, 0);
 }
 
@@ -99,6 +124,7 @@ void Home::unlink(Worker& worker, Address peer) noexcept {
 void Home::monitor_node(Worker& worker, NodeId target) {
   if (target == node_.id()) return;
   node_watchers_[target].insert(worker.id);
+  worker.bonded().watched_nodes.insert(target);
   // To nobody there: it only makes the link dial, and comes back if that fails.
   if (!node_.peer(target)) send_signal(v1::MONITOR, {node_.id(), worker.id}, {target, WorkerId{}}, 0);
 }
@@ -107,10 +133,19 @@ void Home::exit(const Worker& from, Address to, Status reason) {
   send_signal(v1::EXIT, {node_.id(), from.id}, to, exit_explicit, std::move(reason));
 }
 
+void Home::kill(Address target, std::string why) {
+  send_signal(v1::EXIT, {node_.id(), WorkerId{}}, target, exit_explicit, exit_reason::kill(std::move(why)));
+}
+
 void Home::bind(Worker& worker, Address spawner, std::uint64_t monitor, bool link) {
-  if (monitor != 0) worker.bonded().watchers.emplace(Bonds::Watcher{spawner, monitor}, '\0');
-  if (link) worker.bonded().links.try_emplace(spawner);
-  if (monitor != 0 || link) tied_to(spawner.node, worker);
+  if (monitor != 0 && worker.bonded().watchers.emplace(Bonds::Watcher{spawner, monitor}, '\0').second)
+    tie(spawner.node, worker.id);
+  if (link && worker.bonded().links.try_emplace(spawner).second) tie(spawner.node, worker.id);
+}
+
+void Home::bound_to(Worker& worker, Address target, std::uint64_t monitor, bool link) {
+  if (monitor != 0 && worker.bonded().monitors.emplace(monitor, target).second) tie(target.node, worker.id);
+  if (link && worker.bonded().links.try_emplace(target).second) tie(target.node, worker.id);
 }
 
 void Home::receive_signal(EnvelopePtr envelope) noexcept {
@@ -133,10 +168,13 @@ void Home::receive_signal(EnvelopePtr envelope) noexcept {
   }
   switch (envelope->kind) {
     case v1::MONITOR:
-      worker->bonded().watchers.emplace(Bonds::Watcher{from, call}, '\0');
-      return tied_to(from.node, *worker);
+      if (!takes_bonds_of(from.node)) return send_signal(v1::DOWN, to, from, call, too_many_bonds());
+      if (worker->bonded().watchers.emplace(Bonds::Watcher{from, call}, '\0').second)
+        tie(from.node, worker->id);
+      return;
     case v1::DEMONITOR:
-      if (worker->bonds != nullptr) worker->bonds->watchers.erase(Bonds::Watcher{from, call});
+      if (worker->bonds != nullptr && worker->bonds->watchers.erase(Bonds::Watcher{from, call}) != 0)
+        untie(from.node, worker->id);
       return;
     case v1::DOWN:
       if (!from.worker) return node_down_arrived(*worker, from.node, envelope->extra().status);
@@ -148,20 +186,26 @@ void Home::receive_signal(EnvelopePtr envelope) noexcept {
       }
       return;
     case v1::LINK:
-      worker->bonded().links.try_emplace(from);
-      return tied_to(from.node, *worker);
+      if (!takes_bonds_of(from.node)) return send_signal(v1::EXIT, to, from, 0, too_many_bonds());
+      if (worker->bonded().links.try_emplace(from).second) tie(from.node, worker->id);
+      return;
     case v1::UNLINK: {
       if (worker->bonds != nullptr) {
         const auto found = worker->bonds->links.find(from);
-        if (found != worker->bonds->links.end() && found->second.active) worker->bonds->links.erase(found);
+        if (found != worker->bonds->links.end() && found->second.active) {
+          worker->bonds->links.erase(found);
+          untie(from.node, worker->id);
+        }
       }
       return send_signal(v1::UNLINK_ACK, to, from, call);
     }
     case v1::UNLINK_ACK: {
       if (worker->bonds == nullptr) return;
       const auto found = worker->bonds->links.find(from);
-      if (found != worker->bonds->links.end() && !found->second.active && found->second.unlink == call)
+      if (found != worker->bonds->links.end() && !found->second.active && found->second.unlink == call) {
         worker->bonds->links.erase(found);
+        untie(from.node, worker->id);
+      }
       return;
     }
     case v1::EXIT:
@@ -175,6 +219,7 @@ void Home::down_arrived(Worker& worker, std::uint64_t ref, const Status& reason)
   const auto found = worker.bonds->monitors.find(ref);
   const Address target = found->second;
   worker.bonds->monitors.erase(found);
+  untie(target.node, worker.id);
   v1::Down down;
   down.set_monitor(ref);
   down.set_node(static_cast<std::uint64_t>(target.node));
@@ -190,6 +235,7 @@ void Home::exit_arrived(Worker& worker, Address from, Status reason, bool by_lin
     const auto found = worker.bonds->links.find(from);
     if (found == worker.bonds->links.end() || !found->second.active) return;
     worker.bonds->links.erase(found);
+    untie(from.node, worker.id);
   } else if (reason.code() == Code::aborted) {
     return end(worker, std::move(reason));
   }
@@ -208,20 +254,31 @@ void Home::dissolve(Worker& worker, const Status& reason) noexcept {
   const std::unique_ptr<Bonds> bonds = std::move(worker.bonds);
   const Address self{node_.id(), worker.id};
   if (!bonds->name.empty()) node_.forget_name(bonds->name, self);
-  for (const auto& [ref, target] : bonds->monitors) send_signal(v1::DEMONITOR, self, target, ref);
-  for (const auto& [watcher, nothing] : bonds->watchers)
+  for (const auto& [ref, target] : bonds->monitors) {
+    untie(target.node, worker.id);
+    send_signal(v1::DEMONITOR, self, target, ref);
+  }
+  for (const auto& [watcher, nothing] : bonds->watchers) {
+    untie(watcher.address.node, worker.id);
     send_signal(v1::DOWN, self, watcher.address, watcher.ref, reason);
+  }
   for (const auto& [peer, link] : bonds->links) {
+    untie(peer.node, worker.id);
     if (link.active) send_signal(v1::EXIT, self, peer, 0, reason);
+  }
+  for (const NodeId watched : bonds->watched_nodes) {
+    const auto found = node_watchers_.find(watched);
+    if (found != node_watchers_.end() && found->second.erase(worker.id) != 0 && found->second.empty())
+      node_watchers_.erase(found);
   }
 }
 
-// First everything that is tied to a worker of the lost node, then the news of the node itself.
+// Everything that is tied to a worker of the lost node.
 void Home::bonds_lost(NodeId lost, const Status& reason) noexcept {
   if (const auto found = tied_.find(lost); found != tied_.end()) {
-    const std::unordered_set<WorkerId> tied = std::move(found->second);
+    const std::unordered_map<WorkerId, std::uint32_t> tied = std::move(found->second.workers);
     tied_.erase(found);
-    for (const WorkerId id : tied) {
+    for (const auto& [id, count] : tied) {
       Worker* worker = find(id);
       if (worker == nullptr || worker->bonds == nullptr) continue;
       Bonds& bonds = *worker->bonds;
@@ -243,6 +300,9 @@ void Home::bonds_lost(NodeId lost, const Status& reason) noexcept {
         std::erase_if(worker->bonds->links, [lost](const auto& entry) { return entry.first.node == lost; });
     }
   }
+}
+
+void Home::tell_node_watchers(NodeId lost, const Status& reason) noexcept {
   if (const auto found = node_watchers_.find(lost); found != node_watchers_.end()) {
     const std::unordered_set<WorkerId> watchers = std::move(found->second);
     node_watchers_.erase(found);
@@ -260,6 +320,7 @@ void Home::node_down_arrived(Worker& worker, NodeId lost, const Status& reason) 
 }
 
 void Home::tell_node_down(Worker& worker, NodeId lost, const Status& reason) noexcept {
+  worker.bonds->watched_nodes.erase(lost);
   v1::NodeDown down;
   down.set_node(static_cast<std::uint64_t>(lost));
   write_reason(reason, down.mutable_reason());

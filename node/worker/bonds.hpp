@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
+#include <vector>
 
 #include "node/runtime/list.hpp"
 #include "node/worker/mailbox.hpp"
@@ -41,9 +43,11 @@ struct Bonds {
   std::unordered_map<Watcher, char, WatcherHash> watchers;  // a set; the value says nothing
   std::unordered_map<std::uint64_t, Address> monitors;      // by ref
   std::unordered_map<Address, Link> links;
+  std::unordered_set<NodeId> watched_nodes;
   std::string name;
-  MailboxLimits mailbox;  // when they are not the usual ones
-  Status end_reason;      // what it ends with when it returns
+  MailboxLimits mailbox;               // when they are not the usual ones
+  Status end_reason;                   // what it ends with when it returns
+  std::vector<EnvelopePtr> abandoned;  // requests that an exception took along; answered when it is clear why
   bool trap_exits = false;
 };
 

@@ -10,13 +10,22 @@
 namespace cobus {
 namespace {
 
-void send_cancel(Home& home, Address from, NodeId callee, std::uint64_t call, std::uint32_t flags) {
+// To the handler of a call, or, with `to`, to a worker that was asked.
+void send_cancel(Home& home, Address from, Address to, std::uint64_t call, std::uint32_t flags) {
   auto cancel = std::make_unique<SignalEnvelope>();
   cancel->kind = v1::CANCEL;
   cancel->flags = flags & v1::HIDDEN;
   cancel->from = from;
+  cancel->to = to.worker;
   cancel->call = call;
-  home.send(callee, std::move(cancel));
+  home.send(to.node, std::move(cancel));
+}
+
+// When a call that begins now ends at the latest.
+TimePoint deadline_of(Self self, const CallOptions& options) {
+  const Worker& worker = self.worker();
+  const TimePoint own = deadline_after(worker.shard->clock().now(), options.timeout);
+  return worker.handled == nullptr ? own : std::min(own, worker.handled->caller_gives_up());
 }
 
 // Fills in what every request has and sends it.
@@ -28,8 +37,8 @@ void send_request(Self self, PendingCall& call, std::string method, EnvelopePtr 
   request->flags = options.flags | (options.on_progress ? v1::WANTS_PROGRESS : 0U);
   request->from = self.address();
   request->call = call.id;
-  request->deadline = deadline_after(home.shard().clock().now(), options.timeout);
-  request->extra().to_name = std::move(method);
+  request->deadline = deadline_of(self, options);
+  if (!request->to) request->extra().to_name = std::move(method);
   request->extra().credit = options.credit;
   request->extra().trace = options.trace;
   home.send(call.callee, std::move(request));
@@ -59,13 +68,14 @@ class Reply final : Waiting, PendingCall {
   Reply(Self self, NodeId node, std::string method, EnvelopePtr request, CallOptions options)
       : self_(self), method_(std::move(method)), request_(std::move(request)), options_(std::move(options)) {
     callee = node;
+    to_ = request_->to;
   }
   ~Reply() { give_up(); }
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> coroutine) {
-    if (!park(coroutine, deadline_after(self_.worker().shard->clock().now(), options_.timeout))) return false;
+    if (!park(coroutine, deadline_of(self_, options_))) return false;
     open_ = true;
     send_request(self_, *this, method_, std::move(request_), options_);
     return true;
@@ -102,10 +112,11 @@ class Reply final : Waiting, PendingCall {
     open_ = false;
     Home& home = self_.worker().home();
     home.remove_call(*this);
-    send_cancel(home, self_.address(), callee, id, options_.flags);
+    send_cancel(home, self_.address(), {callee, to_}, id, options_.flags);
   }
 
   Self self_;
+  WorkerId to_;  // none: the callee is a method
   std::string method_;
   EnvelopePtr request_;
   CallOptions options_;
@@ -194,6 +205,13 @@ Task<Result<EnvelopePtr>> call_envelope(Self self, NodeId node, std::string meth
   co_return co_await Reply(self, node, std::move(method), std::move(request), std::move(options));
 }
 
+Task<Result<EnvelopePtr>> call_worker_envelope(Self self, NodeId node, EnvelopePtr request,
+                                               CallOptions options) {
+  if (!request->to) co_return fail(Code::invalid_argument, "an empty address: nobody to ask");
+  std::string whom = "worker " + to_string(Address{node, request->to});
+  co_return co_await Reply(self, node, std::move(whom), std::move(request), std::move(options));
+}
+
 // The consumer's end: items that came and were not taken yet.
 class EnvelopeStream::State final : PendingCall {
  public:
@@ -210,7 +228,7 @@ class EnvelopeStream::State final : PendingCall {
     callee = node;
     open_ = true;
     method_ = method;
-    deadline_ = deadline_after(self.worker().shard->clock().now(), options_.timeout);
+    deadline_ = deadline_of(self, options_);
     send_request(self, *this, std::move(method), std::move(request), options_);
   }
   ~State() { give_up({}); }
@@ -223,8 +241,12 @@ class EnvelopeStream::State final : PendingCall {
     Next(const Next&) = delete;
     Next& operator=(const Next&) = delete;
     ~Next() { state_.next_ = nullptr; }
-    [[nodiscard]] bool await_ready() const noexcept { return !state_.items_.empty() || !state_.open_; }
+    [[nodiscard]] bool await_ready() const noexcept { return has_come() && may_go_on(); }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
+      if (has_come()) {
+        step_aside(coroutine);
+        return true;
+      }
       state_.next_ = this;
       return park(coroutine, state_.deadline_);
     }
@@ -236,6 +258,7 @@ class EnvelopeStream::State final : PendingCall {
     void came() noexcept { wake(Cause::event); }
 
    private:
+    [[nodiscard]] bool has_come() const noexcept { return !state_.items_.empty() || !state_.open_; }
     State& state_;
   };
   [[nodiscard]] Next next() noexcept { return Next(*this); }
@@ -266,7 +289,7 @@ class EnvelopeStream::State final : PendingCall {
     open_ = false;
     status_ = std::move(why);
     self_.worker().home().remove_call(*this);
-    send_cancel(self_.worker().home(), self_.address(), callee, id, options_.flags);
+    send_cancel(self_.worker().home(), self_.address(), {callee, WorkerId{}}, id, options_.flags);
   }
   EnvelopePtr pop() {
     if (items_.empty()) return nullptr;

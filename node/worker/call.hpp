@@ -42,8 +42,14 @@ class CallState final : HandledCall {
     ~Room() {
       if (state_.room_ == this) state_.room_ = nullptr;
     }
-    [[nodiscard]] bool await_ready() const noexcept { return state_.credit_ > 0 && !stop_requested(); }
+    [[nodiscard]] bool await_ready() const noexcept {
+      return state_.credit_ > 0 && !stop_requested() && may_go_on();
+    }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
+      if (state_.credit_ > 0 && !stop_requested()) {
+        step_aside(coroutine);
+        return true;
+      }
       state_.room_ = this;
       return park(coroutine, never);
     }
@@ -69,6 +75,7 @@ class CallState final : HandledCall {
   static constexpr std::uint32_t credit_max = 0xffff;
   void credited(const Address& from, std::uint64_t its_call, std::uint32_t more) noexcept override;
   [[nodiscard]] bool streaming() const noexcept override;
+  [[nodiscard]] TimePoint caller_gives_up() const noexcept override { return deadline; }
   void send(EnvelopePtr envelope, v1::Kind kind);
 
   std::uint32_t credit_;
@@ -95,8 +102,9 @@ class Call {
 };
 
 struct CallOptions {
-  Duration timeout = std::chrono::seconds(30);  // negative: none
-  std::uint32_t flags = 0;                      // v1::EnvelopeFlag
+  // Negative: none. A handler's calls also end when the caller of the handler gives up.
+  Duration timeout = std::chrono::seconds(30);
+  std::uint32_t flags = 0;  // v1::EnvelopeFlag
   TraceContext trace;
   std::function<void(const v1::Progress&)> on_progress;  // runs on the shard; asks the callee for progress
   std::uint32_t credit = limits::stream_credit;
@@ -115,6 +123,25 @@ template <class Reply, class Request>
   EnvelopePtr envelope = std::make_unique<TypedEnvelope<Request>>(std::move(request));
   Result<EnvelopePtr> reply =
       co_await call_envelope(self, node, std::move(method), std::move(envelope), std::move(options));
+  if (!reply) co_return fail(std::move(reply).error());
+  co_return take<Reply>(**reply);
+}
+
+// The same to one worker, here or elsewhere, as it is: `request->to` says which. NOT_FOUND when there is no
+// such worker, RESOURCE_EXHAUSTED when its mailbox is full, the reason that it ended with when it ended
+// before it answered (UNAVAILABLE for an orderly one), with the detail cause=down.
+[[nodiscard]] Task<Result<EnvelopePtr>> call_worker_envelope(Self self, NodeId node, EnvelopePtr request,
+                                                             CallOptions options);
+
+// Asks the worker at `to`: the request goes into its mailbox, in order with all else that is sent there, and
+// Received::reply() answers it. Needs no monitor: when the worker or its node is gone, the call says so.
+template <class Reply, class Request>
+[[nodiscard]] Task<Result<Reply>> call_worker(Self self, Address to, Request request,
+                                              CallOptions options = {}) {
+  EnvelopePtr envelope = std::make_unique<TypedEnvelope<Request>>(std::move(request));
+  envelope->to = to.worker;
+  Result<EnvelopePtr> reply =
+      co_await call_worker_envelope(self, to.node, std::move(envelope), std::move(options));
   if (!reply) co_return fail(std::move(reply).error());
   co_return take<Reply>(**reply);
 }

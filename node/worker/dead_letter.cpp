@@ -32,6 +32,8 @@ std::string_view dead_letter_name(DeadLetter why) noexcept {
       return "unknown kind";
     case DeadLetter::not_allowed:
       return "not allowed";
+    case DeadLetter::unread:
+      return "unread";
   }
   return "";
 }

@@ -27,8 +27,9 @@ enum class DeadLetter : std::uint8_t {
   late,            // the answer to a call that has ended
   unknown_kind,    // from a newer release
   not_allowed,     // its sender's role may not address workers
+  unread,          // its receiver ended before it came to it
 };
-inline constexpr std::size_t dead_letter_reasons = 7;
+inline constexpr std::size_t dead_letter_reasons = 8;
 // "no such worker"
 [[nodiscard]] std::string_view dead_letter_name(DeadLetter why) noexcept;
 

@@ -22,7 +22,7 @@ const EnvelopeExtra& Envelope::extra() const noexcept {
   return extra_ != nullptr ? *extra_ : none;
 }
 
-void Envelope::deliver(Shard& shard) noexcept { Home::of(shard).receive(EnvelopePtr(this)); }
+void Envelope::deliver(Shard& shard) noexcept { Home::of(shard).receive_posted(EnvelopePtr(this)); }
 
 void EncodedEnvelope::write_payload(std::uint8_t* into) const {
   std::memcpy(into, bytes.data(), bytes.size());

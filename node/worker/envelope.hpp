@@ -57,7 +57,8 @@ class Envelope : public InboxItem {
   TypeId type = TypeId::none;
   std::uint64_t call = 0;
   TimePoint deadline = never;
-  bool of_runtime = false;  // no mailbox refuses or drops it
+  std::uint32_t arrival = 0;  // at its worker, counted there
+  bool of_runtime = false;    // no mailbox refuses or drops it
 
   Envelope() = default;
   Envelope(const Envelope&) = delete;
@@ -82,6 +83,11 @@ class Envelope : public InboxItem {
     return held_bytes_;
   }
   [[nodiscard]] std::uint32_t held_bytes() const noexcept { return held_bytes_; }
+  // What it takes in the inbox of a shard.
+  [[nodiscard]] std::uint64_t inbox_cost() noexcept { return sizeof(Envelope) + weigh(); }
+
+  // Frees the payload; what it was is not known afterwards.
+  virtual void drop_payload() noexcept {}
 
   void deliver(Shard& shard) noexcept final;
 
@@ -136,6 +142,10 @@ class EncodedEnvelope final : public Envelope {
   [[nodiscard]] std::size_t payload_size() const override { return bytes.size(); }
   void write_payload(std::uint8_t* into) const override;
   [[nodiscard]] std::string_view encoded() const noexcept override { return bytes; }
+  void drop_payload() noexcept override {
+    std::string().swap(bytes);
+    held_bytes_ = 0;
+  }
   std::string bytes;
 };
 
@@ -171,6 +181,7 @@ template <class Message>
   typed->from = envelope->from;
   typed->to = envelope->to;
   typed->call = envelope->call;
+  typed->deadline = envelope->deadline;
   envelope = std::move(typed);
   return {};
 }

@@ -55,7 +55,18 @@ struct Home::Ender {
 };
 
 Home::Home(Node& node, Shard& shard) noexcept : node_(node), shard_(shard) {}
-Home::~Home() { end_all(); }
+Home::~Home() {
+  end_all();
+  // What is left waits for nobody's sake, and owns itself.
+  for (std::size_t i = 0; i < calls_.size(); ++i) {
+    if (PendingCall* const call = calls_[i].call) {
+      remove_call(*call);
+      auto error = std::make_unique<SignalEnvelope>();
+      error->kind = v1::ERROR;
+      call->answered(std::move(error));
+    }
+  }
+}
 
 Home::Ender& Home::ender() {
   if (ender_ == nullptr) ender_ = std::make_unique<Ender>(Ender::run(this));
@@ -100,7 +111,7 @@ void Home::start(Worker& worker, Task<> body) {
 }
 
 Worker* Home::find(WorkerId id) noexcept {
-  if (id.index() >= slots_) return nullptr;
+  if (id.index() >= slots_ || id.shard() != shard_.index()) return nullptr;
   const Slot& its = slot(id.index());
   return its.generation == id.generation() ? its.worker : nullptr;
 }
@@ -117,27 +128,56 @@ void Home::finish(Worker& worker) noexcept {
 }
 
 void Home::release(Worker& worker, const Status& reason) noexcept {
+  release_alone(worker, reason);
+  if (ending_ != nullptr || taking_along_) return;
+  taking_along_ = true;
+  while (!ends_.empty()) {
+    auto [id, why] = std::move(ends_.front());
+    ends_.pop_front();
+    if (Worker* next = find(id)) release_alone(*next, why);
+  }
+  taking_along_ = false;
+}
+
+void Home::release_alone(Worker& worker, const Status& reason) noexcept {
   Slot& its = slot(worker.id.index());
   its.worker = nullptr;
   free_slots_.push_back(worker.id.index());
   live_.store(live_.load(std::memory_order_relaxed) - 1, std::memory_order_relaxed);
   // From here on it is gone for everybody. What it still says while its frames are destroyed comes before
   // the news of its end.
+  const Worker* const outer = std::exchange(ending_, &worker);
+  const Status* const outer_reason = std::exchange(ending_reason_, &reason);
   if (worker.body) worker.destroy_body();
   if (worker.handles_call) forget_unstarted_call(worker);
   while (EnvelopePtr unread = worker.mailbox.take_any()) {
-    if (unread->kind == v1::REQUEST) refuse(*unread, Status(Code::unavailable, "the worker ended"));
+    if (unread->kind == v1::REQUEST) {
+      unanswered(worker, std::move(unread));
+    } else if (!unread->of_runtime) {
+      node_.dead_letter(DeadLetter::unread, *unread);
+    }
   }
+  if (worker.owes_answers) answer_abandoned(worker, &reason);
   if (!senders_.empty()) let_senders_in(worker);
   if (worker.bonds != nullptr) dissolve(worker, reason);
+  ending_ = outer;
+  ending_reason_ = outer_reason;
   worker.destroy();
 }
 
 void Home::end(Worker& worker, Status reason) noexcept {
-  if (Shard::current() != &shard_ || !shard_.runs(worker)) return release(worker, reason);
-  node_.run_on(shard_.index(), [id = worker.id, reason = std::move(reason)](Home& home) {
-    if (Worker* still = home.find(id)) home.release(*still, reason);
-  });
+  if (Shard::current() == &shard_ && shard_.runs(worker)) {
+    // As soon as it waits; if it returns before that, with this reason all the same.
+    if (worker.ending) return;
+    worker.ending = true;
+    worker.bonded().end_reason = std::move(reason);
+    return node_.run_on(shard_.index(), [id = worker.id](Home& home) {
+      if (Worker* still = home.find(id)) home.release(*still, Status(still->bonds->end_reason));
+    });
+  }
+  if (ending_ == nullptr) return release(worker, reason);
+  // Those that an end takes along wait until it is done: a chain of links would be as deep on the stack.
+  ends_.emplace_back(worker.id, std::move(reason));
 }
 
 template <class Visit>
@@ -153,7 +193,9 @@ void Home::stop_all() noexcept {
 
 void Home::stop_idle() noexcept {
   each_worker([](Worker& worker) {
-    if (worker.handled == nullptr || worker.handled->streaming()) worker.stop.request();
+    const bool ends_by_itself =
+        worker.handled != nullptr ? !worker.handled->streaming() : worker.handles_call;
+    if (!ends_by_itself) worker.stop.request();
   });
 }
 
@@ -163,7 +205,18 @@ void Home::end_all() noexcept {
   }
 }
 
+// Memory that cannot be had costs the message, not the node.
 void Home::receive(EnvelopePtr envelope) noexcept {
+  const v1::Kind kind = envelope->kind;
+  try {
+    take_in(std::move(envelope));
+  } catch (const std::bad_alloc&) {
+    spdlog::error("node {}: no memory for an envelope of kind {}; it is lost", node_.name(),
+                  static_cast<int>(kind));
+  }
+}
+
+void Home::take_in(EnvelopePtr envelope) {
   switch (envelope->kind) {
     case v1::REPLY:
     case v1::ITEM:
@@ -171,6 +224,7 @@ void Home::receive(EnvelopePtr envelope) noexcept {
     case v1::ERROR:
       return answer(std::move(envelope));
     case v1::CANCEL: {
+      if (envelope->to) return forget_request(*envelope);
       const auto found = handled_.find(CallKey{envelope->from, envelope->call});
       if (found != handled_.end()) found->second->stop.request();
       return;
@@ -182,7 +236,11 @@ void Home::receive(EnvelopePtr envelope) noexcept {
       return;
     }
     case v1::REQUEST:
-      if (!envelope->to) return begin_call(std::move(envelope));
+      if (!envelope->to) {
+        arrived();
+        if (!envelope->extra().status.ok()) return refuse(*envelope, envelope->extra().status);
+        return begin_call(std::move(envelope));
+      }
       if (const v1::Role role = envelope->extra().caller.role; role != v1::NODE && role != v1::ADMIN) {
         return refuse(*envelope,
                       Status(Code::permission_denied, "the role '" + std::string(link::role_name(role)) +
@@ -204,7 +262,7 @@ void Home::receive(EnvelopePtr envelope) noexcept {
   }
 }
 
-void Home::receive_message(EnvelopePtr envelope) noexcept {
+void Home::receive_message(EnvelopePtr envelope) {
   Worker* const worker = find(envelope->to);
   if (worker == nullptr) {
     node_.dead_letter(DeadLetter::no_such_worker, *envelope);
@@ -217,7 +275,7 @@ void Home::receive_message(EnvelopePtr envelope) noexcept {
 }
 
 void Home::reach(Worker& worker, EnvelopePtr envelope) noexcept {
-  ++worker.received;
+  envelope->arrival = static_cast<std::uint32_t>(++worker.received);
   if (worker.wants != nullptr && worker.wants(*envelope)) {
     worker.hand_over(std::move(envelope));
   } else {
@@ -225,7 +283,7 @@ void Home::reach(Worker& worker, EnvelopePtr envelope) noexcept {
   }
 }
 
-void Home::find_no_room(Worker& worker, EnvelopePtr envelope) noexcept {
+void Home::find_no_room(Worker& worker, EnvelopePtr envelope) {
   switch (worker.mailbox.limits().overflow) {
     case Overflow::drop_oldest: {
       // Whatever it takes: one large message may need the room of many small ones.
@@ -250,100 +308,6 @@ void Home::find_no_room(Worker& worker, EnvelopePtr envelope) noexcept {
         refuse(*envelope, Status(Code::resource_exhausted, "the worker's mailbox is full"));
       return;
   }
-}
-
-Status Home::try_send(NodeId to_node, EnvelopePtr& envelope) {
-  if (to_node == node_.id() && envelope->to.shard() == shard_.index() && envelope->to) {
-    Worker* const worker = find(envelope->to);
-    if (worker == nullptr) {
-      node_.dead_letter(DeadLetter::no_such_worker, *envelope);
-      return exit_reason::noproc();
-    }
-    if (worker->mailbox.limits().overflow == Overflow::reject && !worker->takes(*envelope)) {
-      return {Code::resource_exhausted, "the worker's mailbox is full"};
-    }
-  }
-  send(to_node, std::move(envelope));
-  return {};
-}
-
-void Home::send_when_there_is_room(WorkerId to, SendInWaiting& waiting) {
-  senders_[to].push_back(waiting);
-  if (Worker* worker = find(to)) worker->senders_wait = true;
-}
-
-// Of a worker that took a message, or that is gone.
-void Home::let_senders_in(Worker& worker) noexcept {
-  const auto found = senders_.find(worker.id);
-  if (found == senders_.end()) return;
-  const bool gone = find(worker.id) == nullptr;
-  while (!found->second.empty()) {
-    SendInWaiting& first = found->second.front();
-    if (!gone && !worker.mailbox.has_room_for(*first.envelope)) return;
-    first.unlink();
-    if (gone) {
-      node_.dead_letter(DeadLetter::no_such_worker, *first.envelope);
-      first.sent(exit_reason::noproc());
-    } else {
-      reach(worker, std::move(first.envelope));
-      first.sent({});
-    }
-  }
-  worker.senders_wait = false;
-  senders_.erase(found);
-}
-
-void Home::send(NodeId to_node, EnvelopePtr envelope) {
-  if (node_.observer() != nullptr) node_.show(*envelope, to_node);
-  if (to_node == node_.id()) {
-    unsigned to_shard = envelope->to.shard();
-    if (!envelope->to) {
-      if (envelope->kind == v1::CANCEL || envelope->kind == v1::MESSAGE)
-        return node_.deliver(std::move(envelope));
-      if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{node_.name(), node_.role()};
-      to_shard = envelope->kind == v1::REQUEST ? node_.least_loaded() : shard_.index();
-    }
-    if (to_shard == shard_.index()) return receive(std::move(envelope));
-    if (to_shard < node_.shards()) {
-      node_.home(to_shard).shard().post(envelope.release());
-    } else {
-      node_.dead_letter(DeadLetter::no_such_worker, *envelope);
-      if (envelope->kind == v1::MONITOR)
-        send_signal(v1::DOWN, {node_.id(), envelope->to}, envelope->from, envelope->call,
-                    exit_reason::noproc());
-    }
-    return;
-  }
-  const std::size_t size = envelope->payload_size();
-  std::string status;
-  if (size > limits::payload_bytes_max) {
-    const Status too_large(Code::out_of_range, "a message of " + std::to_string(size) +
-                                                   " bytes is above the limit of " +
-                                                   std::to_string(limits::payload_bytes_max));
-    if (envelope->kind == v1::REQUEST) return refuse(*envelope, too_large, to_node);
-    auto error = std::make_unique<SignalEnvelope>();
-    error->kind = v1::ERROR;
-    error->from = envelope->from;
-    error->to = envelope->to;
-    error->call = envelope->call;
-    error->extra().status = too_large;
-    return send(to_node, std::move(error));
-  }
-  std::string& chunk = outgoing_[to_node];
-  const EnvelopeHeader header = wire_header(*envelope, shard_.clock().now(), status);
-  if (!chunk.empty() && chunk.size() + envelope_size(header, size) > limits::frame_bytes_target) {
-    node_.links().submit(to_node, std::exchange(chunk, {}));
-  }
-  append_envelope(chunk, header, size, [&envelope](std::uint8_t* into) { envelope->write_payload(into); });
-}
-
-void Home::flush() {
-  if (outgoing_.empty()) return;
-  for (auto& [to_node, chunk] : outgoing_) {
-    if (!chunk.empty()) node_.links().submit(to_node, std::move(chunk));
-  }
-  outgoing_.clear();
-  if (shard_.index() != 0) node_.links().wake();
 }
 
 }  // namespace cobus

@@ -5,7 +5,9 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -40,6 +42,8 @@ struct SendInWaiting : ListHook {
   EnvelopePtr envelope;
   // It is in the mailbox, or lost with the worker that it was for.
   virtual void sent(Status status) noexcept = 0;
+  // Its worker was asked to stop, and is told that nothing was sent.
+  [[nodiscard]] virtual bool gave_up() const noexcept = 0;
 
  protected:
   ~SendInWaiting() = default;
@@ -86,15 +90,50 @@ class Home {
 
   // An envelope for a worker of this shard, or a request for a method of this node.
   void receive(EnvelopePtr envelope) noexcept;
+  // The same of one that came through the shard's inbox.
+  void receive_posted(EnvelopePtr envelope) noexcept {
+    taken_in_bytes_ += envelope->inbox_cost();
+    receive(std::move(envelope));
+  }
+  // Brings an envelope to the shard. Any thread.
+  void post(EnvelopePtr envelope) noexcept {
+    expect_bytes(envelope->inbox_cost());
+    shard_.post(envelope.release());
+  }
+  // Bytes of envelopes in the shard's inbox. Any thread.
+  [[nodiscard]] std::uint64_t inbound_bytes() const noexcept {
+    return inbound_bytes_.load(std::memory_order_relaxed);
+  }
+  void expect_bytes(std::uint64_t more) noexcept {
+    inbound_bytes_.fetch_add(more, std::memory_order_relaxed);
+  }
 
-  // Sends from this shard, to a worker, method or name at `node` (this one too).
+  // For placing new work: workers, and what was placed here and has not arrived. Any thread.
+  [[nodiscard]] std::size_t load() const noexcept {
+    return workers() + coming_.load(std::memory_order_relaxed);
+  }
+  void expect() noexcept { coming_.fetch_add(1, std::memory_order_relaxed); }
+  void arrived() noexcept { coming_.fetch_sub(1, std::memory_order_relaxed); }
+
+  // Sends from this shard, to a worker, method or name at `node` (this one too). (home_send.cpp)
   void send(NodeId node, EnvelopePtr envelope);
-  // A message to a worker. RESOURCE_EXHAUSTED when its mailbox is known to be full: `envelope` is then
-  // still the caller's. NOT_FOUND when it is known to be gone.
+  // A message to a worker. RESOURCE_EXHAUSTED when its mailbox, or the inbox of its shard, is known to be
+  // full: `envelope` is then still the caller's. NOT_FOUND when it is known to be gone.
   [[nodiscard]] Status try_send(NodeId node, EnvelopePtr& envelope);
   // A message that try_send() found no room for: sent when there is some, then `wakeup` is resumed.
   void send_when_there_is_room(WorkerId to, SendInWaiting& waiting);
   void let_senders_in(Worker& worker) noexcept;
+  // The first message wanted of those whose senders wait for room; null when there is none.
+  [[nodiscard]] EnvelopePtr take_from_senders(Worker& worker, Worker::Wants wants) noexcept;
+
+  // The answer of `worker` to a request that it received.
+  void answer_from(const Worker& worker, NodeId caller, EnvelopePtr answer);
+  // Requests to workers (home_calls.cpp). One that its receiver destroyed without an answer, those that an
+  // exception took along, with the reason that the worker ends with (null: it goes on), and one whose caller
+  // has given up already.
+  void unanswered(Worker& worker, EnvelopePtr request) noexcept;
+  void answer_abandoned(Worker& worker, const Status* reason) noexcept;
+  void refuse_expired(const Envelope& request) noexcept;
 
   // Bonds (bonds.cpp). `worker` is one of this shard; the other may be anywhere, or gone.
   // It gets one v1::Down, at once when there is no such worker.
@@ -107,8 +146,15 @@ class Home {
   void monitor_node(Worker& worker, NodeId target);
   // The explicit exit signal.
   void exit(const Worker& from, Address to, Status reason);
-  // Watches or links `worker`, which was not started yet, on behalf of who spawns it.
+  // The same from nobody in particular, and it cannot be trapped.
+  void kill(Address target, std::string why);
+  // Watches or links `worker`, which was not started yet, on behalf of who spawns it: the other end's half of
+  // bound_to().
   void bind(Worker& worker, Address spawner, std::uint64_t monitor, bool link);
+  // A number for a monitor that begins with bind(), and its own half once the worker's address is known. 0:
+  // no monitor.
+  [[nodiscard]] std::uint64_t new_monitor() noexcept { return next_ref_++; }
+  void bound_to(Worker& worker, Address target, std::uint64_t monitor, bool link);
   // Hands what was sent to other nodes to the link. After each turn.
   void flush();
 
@@ -118,6 +164,8 @@ class Home {
   void remove_call(PendingCall& call) noexcept;
   // A peer is gone: its calls to us end, ours to it fail.
   void peer_lost(NodeId node, const Status& reason) noexcept;
+  // After peer_lost() of every shard: those who watch the node hear of it.
+  void tell_node_watchers(NodeId node, const Status& reason) noexcept;
 
   // The handler that was registered under its caller's address and call id, so that CANCEL finds it, is done.
   void handled(Worker& worker, const Address& caller, std::uint64_t call) noexcept;
@@ -150,7 +198,9 @@ class Home {
   struct Ender;  // the coroutine that every worker's body continues with when it ends
 
   void finish(Worker& worker) noexcept;
+  // The worker, and those that its end takes along.
   void release(Worker& worker, const Status& reason) noexcept;
+  void release_alone(Worker& worker, const Status& reason) noexcept;
   [[nodiscard]] Slot& slot(std::uint32_t index) noexcept {
     return (*chunks_[index / slots_per_chunk])[index % slots_per_chunk];
   }
@@ -158,15 +208,26 @@ class Home {
   void each_worker(Visit&& visit);
   [[nodiscard]] FrameSize& frame_size_of(const char* kind) noexcept;
   void forget_unstarted_call(Worker& worker) noexcept;
-  void receive_message(EnvelopePtr envelope) noexcept;
+  void take_in(EnvelopePtr envelope);
+  void receive_message(EnvelopePtr envelope);
+  void forget_request(const Envelope& cancel) noexcept;
   void reach(Worker& worker, EnvelopePtr envelope) noexcept;
-  void find_no_room(Worker& worker, EnvelopePtr envelope) noexcept;
+  void find_no_room(Worker& worker, EnvelopePtr envelope);
+  [[nodiscard]] bool other_shard_has_room(const Envelope& envelope) const noexcept;
+  void let_far_senders_go();
+  void send_to_shard(unsigned shard, EnvelopePtr envelope);
+  void send_away(NodeId to_node, EnvelopePtr envelope);
+  void hand_over(unsigned shard) noexcept;
+  void answer_for_nobody(const Envelope& envelope);
+  void cancel_everywhere(const Envelope& cancel);
   void receive_signal(EnvelopePtr envelope) noexcept;
   void exit_arrived(Worker& worker, Address from, Status reason, bool by_link) noexcept;
   void down_arrived(Worker& worker, std::uint64_t ref, const Status& reason) noexcept;
   void send_signal(v1::Kind kind, Address from, Address to, std::uint64_t call, Status reason = {},
                    std::uint32_t flags = 0) noexcept;
-  void tied_to(NodeId node, const Worker& worker);
+  void tie(NodeId node, WorkerId worker);
+  void untie(NodeId node, WorkerId worker) noexcept;
+  [[nodiscard]] bool takes_bonds_of(NodeId node) const noexcept;
   void dissolve(Worker& worker, const Status& reason) noexcept;
   void bonds_lost(NodeId node, const Status& reason) noexcept;
   void node_down_arrived(Worker& worker, NodeId node, const Status& reason) noexcept;
@@ -184,17 +245,44 @@ class Home {
   std::vector<std::uint32_t> free_slots_;
   std::atomic<std::size_t> live_{0};  // written by the shard
   std::array<FrameSize, 64> frame_sizes_{};
-  // Workers with bonds to workers of another node, for the day that it is lost. May name some without.
-  std::unordered_map<NodeId, std::unordered_set<WorkerId>> tied_;
+  // Workers with bonds to workers of another node, and how many each has, for the day that it is lost.
+  struct Ties {
+    std::unordered_map<WorkerId, std::uint32_t> workers;
+    std::size_t bonds = 0;
+  };
+  std::unordered_map<NodeId, Ties> tied_;
   std::unordered_map<NodeId, std::unordered_set<WorkerId>> node_watchers_;
   std::unordered_map<WorkerId, List<SendInWaiting>> senders_;  // by the worker whose mailbox is full
+  List<SendInWaiting> far_senders_;                            // to shards whose inbox is full
+  struct LookForRoom : Timer {
+    explicit LookForRoom(Home& of) noexcept
+        : Timer([](Timer& timer) { static_cast<LookForRoom&>(timer).home.let_far_senders_go(); }), home(of) {}
+    Home& home;
+  } look_for_room_{*this};
   std::uint64_t next_ref_ = 1;
   std::vector<CallSlot> calls_;
   std::vector<std::uint32_t> free_calls_;
   std::unordered_map<CallKey, Worker*, CallKeyHash> handled_;
   std::unordered_map<NodeId, std::uint32_t> handled_of_;  // how many of each caller's node
   std::unordered_map<NodeId, std::string> outgoing_;
+  // What is collected for each other shard of the node.
+  struct Outward {
+    Shard::Chain chain;
+    std::uint32_t count = 0;
+    std::uint64_t bytes = 0;
+  };
+  std::vector<Outward> outward_;
+  std::uint64_t taken_in_bytes_ = 0;              // out of the inbox, and not yet taken off inbound_bytes_
+  std::deque<std::pair<WorkerId, Status>> ends_;  // of workers that another's end takes along
   std::unique_ptr<Ender> ender_;
+  bool taking_along_ = false;  // those in ends_
+  // The worker that is being ended, and why.
+  const Worker* ending_ = nullptr;
+  const Status* ending_reason_ = nullptr;
+
+  // any thread
+  alignas(64) std::atomic<std::uint64_t> inbound_bytes_{0};
+  std::atomic<std::size_t> coming_{0};
 };
 
 }  // namespace cobus

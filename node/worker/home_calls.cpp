@@ -2,8 +2,10 @@
 //
 // The calls of a shard: those its workers wait for, by number, and those they handle, by caller and number.
 #include <algorithm>
+#include <exception>
 
 #include "node/worker/dead_letter.hpp"
+#include "node/worker/exit_reason.hpp"
 #include "node/worker/home.hpp"
 #include "node/worker/node.hpp"
 #include "node/worker/service.hpp"
@@ -14,6 +16,15 @@ namespace {
 // Calls that one shard handles at once, of all callers and of one node; above it is a flood.
 constexpr std::size_t handled_calls_max = 100'000;
 constexpr std::uint32_t handled_calls_of_peer_max = 25'000;
+
+// What the caller of a worker hears that ended before it answered. `CANCELLED` would look like its own doing.
+Status ended_unanswered(const Status& reason) {
+  Status status(exit_reason::abnormal(reason) ? reason.code() : Code::unavailable,
+                "the worker ended before it answered (" + std::string(exit_reason::name(reason)) + ')' +
+                    (reason.message().empty() ? "" : ": " + reason.message()));
+  status.with("cause", "down");
+  return status;
+}
 
 }  // namespace
 
@@ -62,6 +73,45 @@ void Home::refuse(const Envelope& request, Status status, NodeId in_name_of) noe
   send(request.from.node, std::move(error));
 }
 
+// Its caller gave up: what waits in the mailbox is not even begun. What was taken is answered too late.
+void Home::forget_request(const Envelope& cancel) noexcept {
+  Worker* const worker = find(cancel.to);
+  if (worker == nullptr) return;
+  static_cast<void>(worker->mailbox.take_first([&cancel](const Envelope& at) {
+    return at.kind == v1::REQUEST && at.call == cancel.call && at.from == cancel.from;
+  }));
+  if (worker->senders_wait) let_senders_in(*worker);
+}
+
+void Home::answer_from(const Worker& worker, NodeId caller, EnvelopePtr answer) {
+  answer->from = Address{node_.id(), worker.id};
+  send(caller, std::move(answer));
+}
+
+void Home::refuse_expired(const Envelope& request) noexcept {
+  refuse(request, Status(Code::deadline_exceeded, "the worker came to the request too late to begin"));
+}
+
+void Home::unanswered(Worker& worker, EnvelopePtr request) noexcept {
+  if (ending_ == &worker) return refuse(*request, ended_unanswered(*ending_reason_));
+  if (std::uncaught_exceptions() > 0) {
+    worker.bonded().abandoned.push_back(std::move(request));
+    worker.owes_answers = true;
+    return;
+  }
+  refuse(*request, worker.stop.requested()
+                       ? ended_unanswered(exit_reason::shutdown())
+                       : Status(Code::internal, "the worker took the request and gave no answer"));
+}
+
+void Home::answer_abandoned(Worker& worker, const Status* reason) noexcept {
+  for (const EnvelopePtr& request : std::exchange(worker.bonds->abandoned, {})) {
+    refuse(*request, reason != nullptr ? ended_unanswered(*reason)
+                                       : Status(Code::internal, "the worker gave up the request: it threw"));
+  }
+  worker.owes_answers = false;
+}
+
 void Home::begin_call(EnvelopePtr request) noexcept {
   const std::string& name = request->extra().to_name;
   const Method* method = node_.find_method(name);
@@ -88,7 +138,8 @@ void Home::begin_call(EnvelopePtr request) noexcept {
                                                                  std::to_string(handled_calls_of_peer_max) +
                                                                  " calls running here: try again"));
   }
-  if (node_.draining()) {
+  // What runs here still may ask its own node for what it needs to end well.
+  if (node_.draining() && key.caller.node != node_.id()) {
     return refuse(*request, Status(Code::unavailable, "node " + node_.name() + " is stopping"));
   }
   if (request->deadline <= shard_.clock().now()) {

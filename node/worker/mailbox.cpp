@@ -17,11 +17,17 @@ void Mailbox::push(EnvelopePtr envelope) noexcept {
   bytes_ += cost(*added);
 }
 
-void Mailbox::push_front(EnvelopePtr envelope) noexcept {
+void Mailbox::put_back(EnvelopePtr envelope) noexcept {
+  static_cast<void>(envelope->weigh());
   Envelope* const added = envelope.release();
-  added->next_in_mailbox_ = first_;
-  first_ = added;
-  if (last_ == nullptr) last_ = added;
+  Envelope* before = nullptr;
+  Envelope* at = first_;
+  for (; at != nullptr && static_cast<std::int32_t>(at->arrival - added->arrival) < 0;
+       at = at->next_in_mailbox_)
+    before = at;
+  added->next_in_mailbox_ = at;
+  (before == nullptr ? first_ : before->next_in_mailbox_) = added;
+  if (at == nullptr) last_ = added;
   ++count_;
   bytes_ += cost(*added);
 }

@@ -41,8 +41,9 @@ class Mailbox {
   }
   // Whatever the bounds are: look at has_room_for() first, unless it is the runtime's own.
   void push(EnvelopePtr envelope) noexcept;
-  // For what was taken out and not used after all.
-  void push_front(EnvelopePtr envelope) noexcept;
+  // For what was taken out, or handed over past it, and not used after all: back to where it belongs by its
+  // arrival.
+  void put_back(EnvelopePtr envelope) noexcept;
   // Takes out the first envelope that `wanted` accepts; null when there is none.
   template <class Wanted>
   [[nodiscard]] EnvelopePtr take_first(Wanted&& wanted) noexcept {

@@ -63,7 +63,11 @@ class Posted final : public InboxItem {
  public:
   explicit Posted(std::move_only_function<void(Home&)> function) : function_(std::move(function)) {}
   void deliver(Shard& shard) noexcept override {
-    function_(Home::of(shard));
+    try {
+      function_(Home::of(shard));
+    } catch (const std::exception& error) {
+      spdlog::error("what was to run on shard {} threw: {}", shard.index(), error.what());
+    }
     delete this;
   }
 
@@ -140,20 +144,38 @@ Result<NodeId> Node::choose(std::string_view method) const {
   return fail(Code::not_found, "no node offers " + std::string(service));
 }
 
+const Kind* Node::find_kind(std::string_view name) const noexcept {
+  const auto found = kinds_.find(name);
+  return found == kinds_.end() ? nullptr : &found->second;
+}
+
+std::vector<std::string> Node::kinds() const {
+  std::vector<std::string> names;
+  for (const auto& [name, kind] : kinds_) names.push_back(name);
+  return names;
+}
+
+Result<NodeId> Node::choose_kind(std::string_view kind) const {
+  if (resolver_ != nullptr) return resolver_->choose(kind);
+  if (find_kind(kind) != nullptr) return id();
+  return fail(Code::not_found, "no node makes workers of kind " + std::string(kind));
+}
+
 void Node::run_on(unsigned shard, std::move_only_function<void(Home&)> function) {
   places_[shard]->shard.post(new Posted(std::move(function)));
 }
 
-unsigned Node::least_loaded() const noexcept {
+unsigned Node::place() noexcept {
   unsigned best = 0;
-  std::size_t fewest = places_[0]->home.workers();
+  std::size_t fewest = places_[0]->home.load();
   for (unsigned i = 1; i < places_.size(); ++i) {
-    const std::size_t count = places_[i]->home.workers();
+    const std::size_t count = places_[i]->home.load();
     if (count < fewest || (best == 0 && count == fewest)) {
       best = i;
       fewest = count;
     }
   }
+  places_[best]->home.expect();
   return best;
 }
 
@@ -282,23 +304,31 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
     const std::scoped_lock lock(peers_mutex_);
     peers_.erase(peer.node);
   }
+  Status status(Code::unavailable, "lost node " + peer.name + ": " + reason.message());
+  status.with("cause", "connection");
+  // Whoever watches the node hears of it when every monitor and link on its workers has fired, on all shards.
+  const auto left = std::make_shared<std::atomic<unsigned>>(shards());
   for (unsigned i = 0; i < shards(); ++i) {
-    Status status(Code::unavailable, "lost node " + peer.name + ": " + reason.message());
-    status.with("cause", "connection");
-    run_on(i, [lost = peer.node, status](Home& home) { home.peer_lost(lost, status); });
+    run_on(i, [this, left, lost = peer.node, status](Home& home) {
+      home.peer_lost(lost, status);
+      if (left->fetch_sub(1) != 1) return;
+      for (unsigned j = 0; j < shards(); ++j)
+        run_on(j, [lost, status](Home& other) { other.tell_node_watchers(lost, status); });
+    });
   }
   for (PeerListener* listener : listeners_) listener->on_peer_down(peer, reason);
 }
 
 void Node::deliver(EnvelopePtr envelope) {
-  if (envelope->kind == v1::CANCEL) {
+  if (envelope->kind == v1::CANCEL && !envelope->to) {
     // Only the shard that handles the call knows it.
     for (unsigned i = 0; i < shards(); ++i) {
       auto copy = std::make_unique<SignalEnvelope>();
       copy->kind = v1::CANCEL;
+      copy->flags = envelope->flags;
       copy->from = envelope->from;
       copy->call = envelope->call;
-      places_[i]->shard.post(copy.release());
+      places_[i]->home.post(std::move(copy));
     }
     return;
   }
@@ -307,14 +337,35 @@ void Node::deliver(EnvelopePtr envelope) {
     if (!named) return dead_letter(DeadLetter::no_such_name, *envelope);
     envelope->to = named.worker;
   }
-  const unsigned to = envelope->to ? envelope->to.shard() : least_loaded();
+  const bool places = !envelope->to && envelope->kind == v1::REQUEST;
+  const unsigned to = places ? place() : envelope->to.shard();
   if (to < shards()) {
-    places_[to]->shard.post(envelope.release());
-  } else if (envelope->kind == v1::MONITOR || envelope->kind == v1::LINK || envelope->kind == v1::UNLINK) {
-    places_[0]->shard.post(envelope.release());  // answers for the worker that never was
+    if (!fits(*envelope, places_[to]->home)) {
+      if (places) places_[to]->home.arrived();
+      return;
+    }
+    places_[to]->home.post(std::move(envelope));
+  } else if (envelope->kind == v1::MONITOR || envelope->kind == v1::LINK || envelope->kind == v1::UNLINK ||
+             envelope->kind == v1::REQUEST) {
+    places_[0]->home.post(std::move(envelope));  // answers for the worker that never was
   } else {
     dead_letter(DeadLetter::no_such_worker, *envelope);
   }
+}
+
+// Whether a shard that is behind takes it from another node: what others decide how much of there is has a
+// bound. A request is then answered without its payload, as long as there is room for that.
+bool Node::fits(Envelope& envelope, const Home& home) noexcept {
+  const std::uint64_t waiting = home.inbound_bytes();
+  if (waiting < limits::shard_inbox_bytes_max) return true;
+  if (envelope.kind != v1::MESSAGE && envelope.kind != v1::REQUEST) return true;
+  if (envelope.kind == v1::REQUEST && waiting < 2 * limits::shard_inbox_bytes_max) {
+    envelope.drop_payload();
+    envelope.extra().status = Status(Code::resource_exhausted, "node " + name() + " is behind: try again");
+    return true;
+  }
+  dead_letter(DeadLetter::mailbox_full, envelope);
+  return false;
 }
 
 void Node::dead_letter(DeadLetter why, const Envelope& envelope) noexcept {
@@ -379,8 +430,10 @@ void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Statu
     error->from = Address{node, kind == v1::REQUEST ? WorkerId{} : WorkerId{view.header.to}};
     error->to = WorkerId{view.header.from};
     error->call = kind == v1::LINK ? 0 : view.header.call;
-    error->extra().status = reason;
-    if (reason.code() == Code::unavailable) error->extra().status.with("cause", "connection");
+    // A worker that cannot be reached is `noconnection` to who watches it, whatever keeps us from it.
+    error->extra().status =
+        kind == v1::REQUEST ? reason : Status(Code::unavailable, std::string(reason.message()));
+    if (error->extra().status.code() == Code::unavailable) error->extra().status.with("cause", "connection");
     deliver(std::move(error));
   };
   static_cast<void>(read_frame(envelopes, fail_call));

@@ -22,6 +22,7 @@
 #include "node/runtime/shard.hpp"
 #include "node/worker/dead_letter.hpp"
 #include "node/worker/home.hpp"
+#include "node/worker/kind.hpp"
 #include "node/worker/service.hpp"
 
 namespace cobus {
@@ -30,7 +31,8 @@ namespace cobus {
 class Resolver {
  public:
   virtual ~Resolver() = default;
-  // NOT_FOUND when nobody is known to offer it, UNAVAILABLE when nobody could be asked yet.
+  // By its name; a kind of worker is offered as a service is. NOT_FOUND when nobody is known to offer it,
+  // UNAVAILABLE when nobody could be asked yet.
   [[nodiscard]] virtual Result<NodeId> choose(std::string_view service) = 0;
 };
 
@@ -109,19 +111,28 @@ class Node final : public link::LinkEvents {
     return observer_.load(std::memory_order_acquire);
   }
 
+  // Before start(): makes it one of those that others can have made here.
+  void add_kind(Kind kind) { kinds_.insert_or_assign(kind.name, kind); }
+  // Null when it does not make any. Any thread after start().
+  [[nodiscard]] const Kind* find_kind(std::string_view name) const noexcept;
+  [[nodiscard]] std::vector<std::string> kinds() const;
+  // A node that makes such workers. NOT_FOUND, UNAVAILABLE. Any thread.
+  [[nodiscard]] Result<NodeId> choose_kind(std::string_view kind) const;
+
   // Null when the node does not offer it. Any thread after start().
   [[nodiscard]] const Method* find_method(std::string_view name) const noexcept;
   [[nodiscard]] std::vector<const Service*> services() const;
   // A node that offers "package.Service/Method", this one first. NOT_FOUND, UNAVAILABLE. Any thread.
   [[nodiscard]] Result<NodeId> choose(std::string_view method) const;
 
-  // Runs `function(home)` on a shard, soon. Any thread.
+  // Runs `function(home)` on a shard, soon. What it throws is written to the log. Any thread.
   void run_on(unsigned shard, std::move_only_function<void(Home&)> function);
   // Spawns `function(Self, arguments...)` on the least loaded shard. Any thread.
   template <class Function, class... Arguments>
   void spawn(const char* kind, Function function, Arguments... arguments);
-  // The shard for something new: the one with the fewest workers, shard 0 last. Any thread.
-  [[nodiscard]] unsigned least_loaded() const noexcept;
+  // The shard for something new: the one with the fewest workers, those on their way there included, shard 0
+  // last. Whoever puts it there calls Home::arrived() when it has come. Any thread.
+  [[nodiscard]] unsigned place() noexcept;
 
   // Starts the threads.
   void start();
@@ -182,6 +193,7 @@ class Node final : public link::LinkEvents {
     Shard shard;
     Home home;
   };
+  [[nodiscard]] bool fits(Envelope& envelope, const Home& home) noexcept;
   void run_shard(unsigned index);
   void keep();  // the keeper's thread
   static NodeOptions complete(NodeOptions options);
@@ -194,6 +206,7 @@ class Node final : public link::LinkEvents {
   std::vector<std::unique_ptr<Service>> services_;
   OffloadPool pool_;  // behind what its functions come back to: it joins first
   std::unordered_map<std::string_view, Method> methods_;  // constant after start()
+  std::map<std::string, Kind, std::less<>> kinds_;        // the same
   Resolver* resolver_ = nullptr;
   std::vector<PeerListener*> listeners_;
   std::atomic<TrafficObserver*> observer_{nullptr};
@@ -215,7 +228,8 @@ class Node final : public link::LinkEvents {
 
 template <class Function, class... Arguments>
 void Node::spawn(const char* kind, Function function, Arguments... arguments) {
-  run_on(least_loaded(), [kind, function, ... arguments = std::move(arguments)](Home& home) mutable {
+  run_on(place(), [kind, function, ... arguments = std::move(arguments)](Home& home) mutable {
+    home.arrived();
     home.spawn(kind, function, std::move(arguments)...);
   });
 }

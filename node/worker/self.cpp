@@ -14,6 +14,12 @@ class Sent::ForRoom final : public Waiting, public SendInWaiting {
     home.send_when_there_is_room(to, *this);
     return true;
   }
+  // It is settled how it went, but others are to run first.
+  void step_aside(Status status, std::coroutine_handle<> coroutine) noexcept {
+    status_ = std::move(status);
+    Waiting::step_aside(coroutine);
+  }
+  [[nodiscard]] bool gave_up() const noexcept override { return cause() != Cause::none; }
   void sent(Status status) noexcept override {
     status_ = std::move(status);
     wake(Cause::event);
@@ -36,8 +42,12 @@ Sent::Sent(Worker& from, Address to, EnvelopePtr envelope) noexcept
 Sent::~Sent() = default;
 
 bool Sent::await_suspend(std::coroutine_handle<> coroutine) {
-  if (to_ == from_.id) return false;  // nobody else would make room
+  if (envelope_ != nullptr && to_ == from_.id) return false;  // nobody else would make room
   waiting_ = std::make_unique<ForRoom>();
+  if (envelope_ == nullptr) {
+    waiting_->step_aside(std::move(status_), coroutine);
+    return true;
+  }
   return waiting_->begin(from_.home(), to_, std::move(envelope_), coroutine);
 }
 
@@ -66,7 +76,9 @@ void Self::trap_exits(bool trap) const { worker().bonded().trap_exits = trap; }
 void Self::exit(Address target, Status reason) const {
   worker().home().exit(worker(), target, std::move(reason));
 }
-void Self::end_with(Status reason) const { worker().bonded().end_reason = std::move(reason); }
+void Self::end_with(Status reason) const {
+  if (!worker().ending) worker().bonded().end_reason = std::move(reason);
+}
 void Self::monitor_node(NodeId node) const { worker().home().monitor_node(worker(), node); }
 
 Status Self::register_name(std::string name) const {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -20,7 +21,9 @@
 
 namespace cobus {
 
-// A message that was received: who sent it, and which of the awaited types it is.
+// A message that was received: who sent it, and which of the awaited types it is. One that was sent with
+// call_worker() waits for an answer; destroyed without, it is answered with an error. Lives in the worker's
+// coroutines, and may be kept there to be answered later.
 template <class... Messages>
 class Received {
   template <class First, class...>
@@ -30,8 +33,36 @@ class Received {
   using Sole = typename Only<Messages...>::Type;
 
  public:
-  explicit Received(EnvelopePtr envelope) noexcept : envelope_(std::move(envelope)) {}
+  Received(Worker& worker, EnvelopePtr envelope) noexcept
+      : worker_(&worker), envelope_(std::move(envelope)) {}
+  Received(Received&&) noexcept = default;
+  Received& operator=(Received&& other) noexcept {
+    if (this != &other) {
+      drop();
+      worker_ = other.worker_;
+      envelope_ = std::move(other.envelope_);
+    }
+    return *this;
+  }
+  Received(const Received&) = delete;
+  Received& operator=(const Received&) = delete;
+  ~Received() { drop(); }
   [[nodiscard]] Address from() const noexcept { return envelope_->from; }
+  // Whether somebody waits for reply() or refuse().
+  [[nodiscard]] bool wants_reply() const noexcept { return envelope_->kind == v1::REQUEST; }
+  // When whoever waits gives up; `never` when nobody does.
+  [[nodiscard]] TimePoint deadline() const noexcept { return envelope_->deadline; }
+  // Answers it, once; afterwards, and when nobody waits, they do nothing.
+  template <class Message>
+  void reply(Message&& message) {
+    answer(std::make_unique<TypedEnvelope<std::remove_cvref_t<Message>>>(std::forward<Message>(message)),
+           v1::REPLY);
+  }
+  void refuse(Status status) {
+    auto error = std::make_unique<SignalEnvelope>();
+    error->extra().status = std::move(status);
+    answer(std::move(error), v1::ERROR);
+  }
   // The message when it is a `Message`, else null. Lives as long as *this.
   template <class Message>
   [[nodiscard]] Message* as() noexcept {
@@ -51,6 +82,20 @@ class Received {
   }
 
  private:
+  void answer(EnvelopePtr with, v1::Kind kind) {
+    if (!wants_reply()) return;
+    envelope_->kind = v1::MESSAGE;
+    with->kind = kind;
+    with->flags = envelope_->flags & v1::HIDDEN;
+    with->to = envelope_->from.worker;
+    with->call = envelope_->call;
+    worker_->home().answer_from(*worker_, envelope_->from.node, std::move(with));
+  }
+  void drop() noexcept {
+    if (envelope_ != nullptr && wants_reply()) worker_->unanswered(std::move(envelope_));
+  }
+
+  Worker* worker_;
   EnvelopePtr envelope_;
 };
 
@@ -67,16 +112,21 @@ class [[nodiscard]] Receive {
   }
   [[nodiscard]] bool await_ready() noexcept {
     COBUS_CHECK(worker_.wants == nullptr);
+    if (heeds_stop_ && worker_.stop.requested()) return true;
     worker_.handed = worker_.take(&wanted);
-    return worker_.handed != nullptr;
+    return worker_.handed != nullptr && worker_.shard->spend();
   }
   bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
     Strand& strand = Shard::strand();
-    if (heeds_stop_ && strand.stop.requested()) return false;
-    worker_.wants = &wanted;
     worker_.wakeup.coroutine = coroutine;
     worker_.wakeup.strand = &strand;
-    if (heeds_stop_) strand.stop.add(worker_.on_stop);
+    if (worker_.handed != nullptr) {
+      worker_.shard->ready_last(worker_.wakeup);
+    } else {
+      if (heeds_stop_ && strand.stop.requested()) return false;
+      worker_.wants = &wanted;
+      if (heeds_stop_) strand.stop.add(worker_.on_stop);
+    }
     waiting_ = true;
     return true;
   }
@@ -84,17 +134,23 @@ class [[nodiscard]] Receive {
     waiting_ = false;
     EnvelopePtr envelope = std::move(worker_.handed);
     if (envelope == nullptr) return fail(nothing_came());
-    Status unpacked;
-    static_cast<void>(
-        ((envelope->type == type_id_of<Messages>() ? (unpacked = unpack<Messages>(envelope), true) : false) ||
-         ...));
-    if (!unpacked.ok()) return fail(std::move(unpacked));
-    return Received<Messages...>(std::move(envelope));
+    return unpacked(worker_, std::move(envelope));
   }
 
  private:
+  friend class Self;
   static bool wanted(const Envelope& envelope) noexcept {
     return ((envelope.type == type_id_of<Messages>()) || ...);
+  }
+  static Result<Received<Messages...>> unpacked(Worker& worker, EnvelopePtr envelope) {
+    Status status;
+    static_cast<void>(
+        ((envelope->type == type_id_of<Messages>() ? (status = unpack<Messages>(envelope), true) : false) ||
+         ...));
+    Received<Messages...> received(worker, std::move(envelope));
+    if (status.ok()) return received;
+    received.refuse(status);
+    return fail(std::move(status));
   }
   [[nodiscard]] Status nothing_came() const {
     if (heeds_stop_ && Shard::strand().stop.requested())
@@ -106,7 +162,7 @@ class [[nodiscard]] Receive {
     worker_.wants = nullptr;
     worker_.wakeup.unlink();
     worker_.on_stop.unlink();
-    if (worker_.handed != nullptr) worker_.mailbox.push_front(std::move(worker_.handed));
+    if (worker_.handed != nullptr) worker_.mailbox.put_back(std::move(worker_.handed));
   }
 
   Worker& worker_;
@@ -123,7 +179,8 @@ class [[nodiscard]] TimedReceive : public Receive<Messages...> {
   bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
     if (!Receive<Messages...>::await_suspend(coroutine)) return false;
     Shard& shard = *timer_.worker.shard;
-    if (timeout_ >= Duration(0)) shard.timers().start(timer_, shard.clock().now() + timeout_);
+    if (timeout_ >= Duration(0) && timer_.worker.handed == nullptr)
+      shard.timers().start(timer_, deadline_after(shard.clock().now(), timeout_));
     return true;
   }
   [[nodiscard]] Result<Received<Messages...>> await_resume() {
@@ -148,7 +205,7 @@ class [[nodiscard]] Sent {
   Sent(const Sent&) = delete;
   Sent& operator=(const Sent&) = delete;
   ~Sent();
-  [[nodiscard]] bool await_ready() const noexcept { return envelope_ == nullptr; }
+  [[nodiscard]] bool await_ready() const noexcept { return envelope_ == nullptr && from_.shard->spend(); }
   bool await_suspend(std::coroutine_handle<> coroutine);
   [[nodiscard]] Status await_resume();
 
@@ -186,9 +243,9 @@ class Self {
   [[nodiscard]] Worker& worker() const noexcept { return *reinterpret_cast<Worker*>(worker_ & ~newborn_bit); }
   [[nodiscard]] bool stop_requested() const noexcept { return worker().stop.requested(); }
 
-  // The next message of one of the types; others stay queued in order. CANCELLED once the worker is asked
-  // to stop, INVALID_ARGUMENT for a message whose bytes are malformed (it is gone then). One receive at
-  // a time.
+  // The next message of one of the types; others stay queued in order. CANCELLED once the worker is asked to
+  // stop, also with messages waiting; INVALID_ARGUMENT for a message whose bytes are malformed (it is gone
+  // then). One receive at a time.
   template <class... Messages>
   [[nodiscard]] Receive<Messages...> receive() const noexcept {
     return Receive<Messages...>(worker());
@@ -197,6 +254,17 @@ class Self {
   template <class... Messages>
   [[nodiscard]] TimedReceive<Messages...> receive(Duration timeout) const noexcept {
     return TimedReceive<Messages...>(worker(), timeout);
+  }
+
+  // The same without waiting: nothing when none has come. One whose bytes are malformed is passed over.
+  template <class... Messages>
+  [[nodiscard]] std::optional<Received<Messages...>> try_receive() const {
+    while (EnvelopePtr envelope = worker().take(&Receive<Messages...>::wanted)) {
+      if (Result<Received<Messages...>> received =
+              Receive<Messages...>::unpacked(worker(), std::move(envelope)))
+        return std::move(*received);
+    }
+    return std::nullopt;
   }
 
   // The same, deaf to a stop: for what has to be waited for before this worker may end.

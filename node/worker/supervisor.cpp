@@ -12,6 +12,7 @@
 
 #include "node/worker/exit_reason.hpp"
 #include "node/worker/node.hpp"
+#include "node/worker/spawn.hpp"
 
 namespace cobus {
 namespace {
@@ -41,9 +42,9 @@ class Supervisor {
  private:
   [[nodiscard]] TimePoint now() const { return self_.worker().shard->clock().now(); }
   [[nodiscard]] bool dynamic() const noexcept { return spec_.strategy == Strategy::simple_one_for_one; }
-  [[nodiscard]] Status start(Child& child);
-  [[nodiscard]] bool start_all();
-  void start_due();
+  [[nodiscard]] Task<Status> start(std::size_t index);
+  Task<> start_all();
+  Task<> start_due();
   [[nodiscard]] TimePoint next_restart() const;
   // children_.size() when it is none of them.
   [[nodiscard]] std::size_t index_of(const Address& address) const;
@@ -51,9 +52,10 @@ class Supervisor {
   void plan_restart(std::size_t index, const Status& reason);
   [[nodiscard]] Duration backoff();
   void gone_for_good(Child& child);
+  Task<> stop_along(std::size_t index);
   Task<> stop_from(std::size_t first);
   Task<> stop(std::size_t index);
-  void start_dynamic(Address from, const v1::StartChild& request);
+  Task<> start_dynamic(Address from, v1::StartChild request);
   void exit_arrived(const v1::Exit& exit);
 
   Self self_;
@@ -64,29 +66,36 @@ class Supervisor {
   std::optional<Status> end_;                     // the reason to end with, once that is decided
 };
 
-Status Supervisor::start(Child& child) {
-  child.restart = never;
+Task<Status> Supervisor::start(std::size_t index) {
+  children_[index].restart = never;
+  Status failed;
   try {
-    child.address = child.spec->start(self_, child.argument);
-    return {};
+    Result<Address> started = co_await children_[index].spec->start(self_, children_[index].argument);
+    if (started) {
+      children_[index].address = *started;
+      co_return Status();
+    }
+    failed = std::move(started).error();
   } catch (const std::exception& error) {
-    return exit_reason::crash(error.what());
+    failed = exit_reason::crash(error.what());
   } catch (...) {
-    return exit_reason::crash("it threw something that is not a std::exception");
+    failed = exit_reason::crash("it threw something that is not a std::exception");
   }
+  if (self_.stop_requested()) end_ = exit_reason::shutdown();
+  co_return failed;
 }
 
-bool Supervisor::start_all() {
-  if (dynamic()) return true;
+Task<> Supervisor::start_all() {
+  if (dynamic()) co_return;
   for (const ChildSpec& spec : spec_.children) {
     children_.push_back(Child{.spec = &spec, .argument = {}, .address = {}});
-    if (Status started = start(children_.back()); !started.ok()) {
+    const Status started = co_await start(children_.size() - 1);
+    if (started.ok()) continue;
+    if (!end_)
       end_ =
           exit_reason::shutdown(fmt::format("child {} could not be started: {}", spec.id, started.message()));
-      return false;
-    }
+    co_return;
   }
-  return true;
 }
 
 std::size_t Supervisor::index_of(const Address& address) const {
@@ -131,7 +140,13 @@ void Supervisor::plan_restart(std::size_t index, const Status& reason) {
   for (std::size_t i = 0; i < children_.size(); ++i) {
     const bool goes_along =
         (spec_.strategy == Strategy::one_for_all) || (spec_.strategy == Strategy::rest_for_one && i > index);
-    if (goes_along && !children_[i].over) children_[i].restart = when;
+    if (i == index || !goes_along || children_[i].over) continue;
+    children_[i].restart = when;
+    // It was stopped along, and its kind never comes back.
+    if (children_[i].spec->restart == Restart::temporary) {
+      children_[i].restart = never;
+      children_[i].over = true;
+    }
   }
 }
 
@@ -153,9 +168,14 @@ Task<> Supervisor::child_ended(std::size_t index, Status reason) {
     if (dynamic()) children_.erase(children_.begin() + static_cast<std::ptrdiff_t>(index));
     co_return;
   }
+  co_await stop_along(index);
+  if (!end_) plan_restart(index, reason);
+}
+
+// Those that the strategy starts again with the child.
+Task<> Supervisor::stop_along(std::size_t index) {
   if (spec_.strategy == Strategy::one_for_all) co_await stop_from(0);
   if (spec_.strategy == Strategy::rest_for_one) co_await stop_from(index + 1);
-  plan_restart(index, reason);
 }
 
 // Ends the children from `first` on, the last one first, and waits until each has.
@@ -164,47 +184,56 @@ Task<> Supervisor::stop_from(std::size_t first) {
 }
 
 Task<> Supervisor::stop(std::size_t index) {
-  Child& child = children_[index];
-  child.restart = never;
-  if (!child.address) co_return;
-  const Address target = child.address;
-  const Duration grace = child.spec->shutdown;
+  children_[index].restart = never;
+  if (!children_[index].address) co_return;
+  const Address target = children_[index].address;
+  const Duration grace = children_[index].spec->shutdown;
   if (grace == Duration(0)) {
     self_.exit(target, exit_reason::kill("stopped by its supervisor"));
   } else {
     self_.exit(target, exit_reason::shutdown("stopped by its supervisor"));
   }
-  TimePoint kill_at = grace <= Duration(0) ? never : now() + grace;
-  for (;;) {
-    // Among those that were put aside, or that come now.
-    const auto found =
-        std::find_if(ended_.begin(), ended_.end(), [&](const auto& entry) { return entry.first == target; });
-    if (found != ended_.end()) {
-      ended_.erase(found);
-      child.address = {};
-      co_return;
-    }
-    auto exit = co_await self_.receive_uncancelled<v1::Exit>(
+  // Also one that is no longer linked to us tells when it has ended.
+  const MonitorRef monitor = self_.monitor(target);
+  TimePoint kill_at = grace <= Duration(0) ? never : deadline_after(now(), grace);
+  const auto has_ended = [this, &target] {
+    const auto its = [&](const auto& entry) { return entry.first == target; };
+    return std::erase_if(ended_, its) != 0;
+  };
+  while (!has_ended()) {
+    auto news = co_await self_.receive_uncancelled<v1::Exit, v1::Down>(
         kill_at == never ? Duration(-1) : std::max(kill_at - now(), Duration(0)));
-    if (exit) {
-      ended_.emplace_back(sender_of(**exit), reason_of(**exit));
-    } else {
+    if (!news) {
       self_.exit(target, exit_reason::kill("did not end in the time that its supervisor gave it"));
       kill_at = never;
+    } else if (const auto* exit = news->as<v1::Exit>()) {
+      exit_arrived(*exit);
+    } else if (news->as<v1::Down>()->monitor() == static_cast<std::uint64_t>(monitor)) {
+      self_.unlink(target);
+      break;
     }
   }
+  self_.demonitor(monitor);
+  // Its exit may be right behind its Down.
+  while (auto exit = self_.try_receive<v1::Exit>()) exit_arrived(**exit);
+  static_cast<void>(has_ended());
+  children_[index].address = {};
 }
 
-void Supervisor::start_due() {
+Task<> Supervisor::start_due() {
   const TimePoint present = now();
   for (std::size_t index = 0; index < children_.size() && !end_; ++index) {
-    Child& child = children_[index];
-    if (child.restart > present || child.restart == never) continue;
-    if (Status started = start(child); !started.ok()) plan_restart(index, started);
+    if (children_[index].restart > present || children_[index].restart == never) continue;
+    const Status started = co_await start(index);
+    if (started.ok()) continue;
+    // Those that run already come again with it, or there would be two of them.
+    if (!end_) co_await stop_along(index);
+    if (!end_) plan_restart(index, started);
+    co_return;
   }
 }
 
-void Supervisor::start_dynamic(Address from, const v1::StartChild& request) {
+Task<> Supervisor::start_dynamic(Address from, v1::StartChild request) {
   v1::ChildStarted answer;
   answer.set_request(request.request());
   Status started(Code::failed_precondition,
@@ -212,7 +241,7 @@ void Supervisor::start_dynamic(Address from, const v1::StartChild& request) {
   if (dynamic() && !spec_.children.empty()) {
     children_.push_back(
         Child{.spec = &spec_.children.front(), .argument = request.argument(), .address = {}});
-    started = start(children_.back());
+    started = co_await start(children_.size() - 1);
     if (started.ok()) {
       answer.set_node(static_cast<std::uint64_t>(children_.back().address.node));
       answer.set_worker(children_.back().address.worker.value);
@@ -238,7 +267,7 @@ void Supervisor::exit_arrived(const v1::Exit& exit) {
 
 Task<> Supervisor::run() {
   self_.trap_exits(true);
-  static_cast<void>(start_all());
+  co_await start_all();
   while (!end_) {
     while (!end_ && !ended_.empty()) {
       auto [address, reason] = std::move(ended_.front());
@@ -246,7 +275,7 @@ Task<> Supervisor::run() {
       if (const std::size_t index = index_of(address); index < children_.size())
         co_await child_ended(index, std::move(reason));
     }
-    start_due();
+    co_await start_due();
     if (end_) break;
     if (!ended_.empty()) continue;
     const TimePoint next = next_restart();
@@ -259,14 +288,31 @@ Task<> Supervisor::run() {
     if (const auto* exit = news->as<v1::Exit>()) {
       exit_arrived(*exit);
     } else {
-      start_dynamic(news->from(), *news->as<v1::StartChild>());
+      co_await start_dynamic(news->from(), std::move(*news->as<v1::StartChild>()));
     }
   }
   co_await stop_from(0);
   self_.end_with(*std::move(end_));
 }
 
+// A node that is lost may be chosen for a moment more; three are tried.
+Task<Result<Address>> start_at_some_node(Self supervisor, std::string kind, std::string argument) {
+  constexpr int tries = 3;
+  for (int left = tries;; --left) {
+    const Result<Spawned> spawned =
+        co_await spawn_encoded(supervisor, NodeId::none, kind, argument, SpawnOptions{.link = true});
+    if (spawned) co_return spawned->address;
+    if (left == 1 || spawned.error().code() != Code::unavailable) co_return fail(spawned.error());
+  }
+}
+
 }  // namespace
+
+ChildStart start_anywhere(std::string kind, std::string encoded_argument) {
+  return [kind, encoded_argument](Self supervisor, const std::string& argument) {
+    return start_at_some_node(supervisor, kind, argument.empty() ? encoded_argument : argument);
+  };
+}
 
 Task<> supervise(Self self, SupervisorSpec spec) {
   Supervisor supervisor(self, std::move(spec));

@@ -9,6 +9,8 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
 #include "node/runtime/task.hpp"
@@ -39,11 +41,46 @@ enum class AutoShutdown : std::uint8_t {
   all_significant,  // when the last of them has
 };
 
+// How a child is started and linked to its supervisor: a function of the supervisor's Self and the argument
+// that came with v1::StartChild (empty otherwise). It gives the child's address, as Self::spawn_link does, or
+// is a Task<Result<Address>> when that takes time. An error, or what it throws, is a failed start.
+class ChildStart {
+ public:
+  ChildStart() = default;
+  template <class Function>
+    requires std::is_invocable_r_v<Address, Function&, Self, const std::string&>
+  ChildStart(Function function)  // NOLINT(google-explicit-constructor): a spec is written with a lambda
+      : start_([function](Self supervisor, std::string argument) {
+          return at_once<Function>(function, supervisor, std::move(argument));
+        }) {}
+  template <class Function>
+    requires std::is_same_v<std::invoke_result_t<Function&, Self, std::string>, Task<Result<Address>>>
+  ChildStart(Function function)  // NOLINT(google-explicit-constructor): the same
+      : start_(std::move(function)) {}
+  [[nodiscard]] Task<Result<Address>> operator()(Self supervisor, std::string argument) const {
+    return start_(supervisor, std::move(argument));
+  }
+
+ private:
+  template <class Function>
+  static Task<Result<Address>> at_once(Function function, Self supervisor, std::string argument) {
+    co_return function(supervisor, argument);
+  }
+  std::function<Task<Result<Address>>(Self, std::string)> start_;
+};
+
+// Starts a worker of `kind` (kind.hpp) on a node that makes such workers, another one if the first cannot be
+// reached. Started again after its node was lost, it so comes back elsewhere.
+[[nodiscard]] ChildStart start_anywhere(std::string kind, std::string encoded_argument);
+template <class Argument>
+  requires requires(const Argument& of) { of.SerializeAsString(); }
+[[nodiscard]] ChildStart start_anywhere(std::string kind, const Argument& argument) {
+  return start_anywhere(std::move(kind), argument.SerializeAsString());
+}
+
 struct ChildSpec {
   std::string id;  // for reports
-  // Spawns the child and links it to the supervisor: Self::spawn_link. What it throws is a failed start.
-  // `argument` is that of v1::StartChild, and empty otherwise.
-  std::function<Address(Self supervisor, const std::string& argument)> start;
+  ChildStart start;
   Restart restart = Restart::permanent;
   // What it gets to end by itself when it is stopped; then it is killed. 0: killed at once. Negative: for
   // ever, for children that are supervisors.

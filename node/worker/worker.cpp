@@ -34,7 +34,20 @@ void Worker::destroy_body() noexcept {
   static_cast<void>(frame_is_guest(outer));
 }
 
-void Worker::let_senders_in() noexcept { home().let_senders_in(*this); }
+EnvelopePtr Worker::taken_with_care(EnvelopePtr taken, Wants its_wants) noexcept {
+  while (taken != nullptr && taken->kind == v1::REQUEST && taken->deadline <= shard->now()) {
+    home().refuse_expired(*taken);
+    taken = mailbox.take_first(its_wants);
+  }
+  if (!senders_wait) return taken;
+  // What it wants may be with a sender that waits for room, which nobody would make.
+  if (taken == nullptr) return home().take_from_senders(*this, its_wants);
+  home().let_senders_in(*this);
+  return taken;
+}
+
+void Worker::unanswered(EnvelopePtr request) noexcept { home().unanswered(*this, std::move(request)); }
+void Worker::answer_abandoned() noexcept { home().answer_abandoned(*this, nullptr); }
 
 void Worker::destroy() noexcept {
   const std::size_t bytes = frame_offset + frame_bytes_;

@@ -28,6 +28,8 @@ class HandledCall {
   virtual void credited(const Address& from, std::uint64_t call, std::uint32_t more) noexcept = 0;
   // It goes on until the consumer leaves, so a stop does not wait for it.
   [[nodiscard]] virtual bool streaming() const noexcept = 0;
+  // When its caller gives up; whatever the handler asks of others need not take longer.
+  [[nodiscard]] virtual TimePoint caller_gives_up() const noexcept = 0;
 
  protected:
   ~HandledCall() = default;
@@ -62,11 +64,15 @@ class Worker final : public Strand {
   }
   // The first message that `its_wants` accepts, out of the mailbox.
   [[nodiscard]] EnvelopePtr take(Wants its_wants) noexcept {
+    if (owes_answers) [[unlikely]]
+      answer_abandoned();
     EnvelopePtr taken = mailbox.take_first(its_wants);
-    if (senders_wait && taken != nullptr) [[unlikely]]
-      let_senders_in();
+    if (senders_wait || (taken != nullptr && taken->kind == v1::REQUEST)) [[unlikely]]
+      return taken_with_care(std::move(taken), its_wants);
     return taken;
   }
+  // A request that it received was destroyed without an answer.
+  void unanswered(EnvelopePtr request) noexcept;
   // The receive() that waits gets `envelope`.
   void hand_over(EnvelopePtr envelope) noexcept {
     wants = nullptr;
@@ -91,6 +97,8 @@ class Worker final : public Strand {
   std::unique_ptr<Bonds> bonds;    // null: it has none
   bool handles_call = false;       // and is registered under it
   bool senders_wait = false;       // for room in the mailbox
+  bool ending = false;             // with bonds->end_reason, whatever it returns with
+  bool owes_answers = false;       // to requests that an exception took along
   std::uint64_t received = 0;      // messages and requests that reached it
   struct OnStop : StopCallback {
     explicit OnStop(Worker& of) noexcept
@@ -100,7 +108,9 @@ class Worker final : public Strand {
   } on_stop{*this};
 
  private:
-  void let_senders_in() noexcept;
+  // Lets senders in, and passes over requests whose callers have given up.
+  [[nodiscard]] EnvelopePtr taken_with_care(EnvelopePtr taken, Wants its_wants) noexcept;
+  void answer_abandoned() noexcept;
   Worker(WorkerId its_id, Shard& its_shard, const char* its_kind, std::uint32_t frame_bytes) noexcept;
   ~Worker();
 

@@ -193,8 +193,8 @@ TEST(SimBonds, W3_LinksTakeWorkersOfOtherNodesAlong) {
     scene.seen.targets = {first, second, third};
     scene.cluster.run_for(seconds(1));
     ASSERT_EQ(scene.seen.monitors, 3U);
-    scene.node("alpha").run_on(0, [first, &scene](Home& home) {
-      if (Worker* watcher = home.find(scene.watcher.worker)) home.exit(*watcher, first, exit_reason::kill());
+    scene.node("alpha").run_on(scene.watcher.worker.shard(), [first, &scene](Home& home) {
+      home.exit(*home.find(scene.watcher.worker), first, exit_reason::kill());
     });
     ASSERT_TRUE(scene.cluster.run_until([&] { return scene.each_monitor_fired(); }, seconds(5)));
     scene.check();

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "node/cluster/workers_service.hpp"
 #include "node/observe/services.hpp"
 #include "node/services/shipped.hpp"
 
@@ -93,6 +94,8 @@ Process& SimCluster::start_node(const std::string& name) {
   node.add_service(services::make_echo());
   node.add_service(services::make_text());
   node.add_service(services::make_primes());
+  node.add_service(make_workers_service(node));
+  for (const Kind& kind : kinds_) node.add_kind(kind);
   process->view = std::make_unique<View>(network_.clock());
   const auto describe = [&node, name, endpoint, certificate = process->certificate] {
     v1::NodeRecord record;
@@ -102,7 +105,7 @@ Process& SimCluster::start_node(const std::string& name) {
     *record.mutable_certificate() = certificate;
     record.add_endpoints(endpoint);
     record.set_state(v1::UP);
-    for (const Service* service : node.services()) *record.add_services() = describe_service(*service);
+    for (v1::ServiceRecord& offer : describe_offers(node)) *record.add_services() = std::move(offer);
     return record;
   };
   process->membership = std::make_unique<Membership>(node, *process->view, Membership::Hooks{describe, {}});

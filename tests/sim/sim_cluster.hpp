@@ -33,6 +33,8 @@ class SimCluster {
   ~SimCluster();
 
   void start_broker();
+  // What every node that is started from now on makes.
+  void offer(Kind kind) { kinds_.push_back(std::move(kind)); }
   // A node with the shipped services.
   Process& start_node(const std::string& name);
   // Ends a process without a goodbye.
@@ -59,6 +61,7 @@ class SimCluster {
   link::ClusterSecret cluster_;
   std::map<std::string, std::unique_ptr<Process>> processes_;
   std::unique_ptr<PeerListener> departures_;
+  std::vector<Kind> kinds_;
   int hosts_ = 0;
   std::uint64_t history_ = 0xcbf29ce484222325ULL;
 };

@@ -6,5 +6,7 @@
 #include <cobus/status.hpp>
 #include <cobus/task.hpp>
 
-#include "node/worker/call.hpp"  // IWYU pragma: export
-#include "node/worker/self.hpp"  // IWYU pragma: export
+#include "node/worker/call.hpp"        // IWYU pragma: export
+#include "node/worker/self.hpp"        // IWYU pragma: export
+#include "node/worker/spawn.hpp"       // IWYU pragma: export
+#include "node/worker/supervisor.hpp"  // IWYU pragma: export

@@ -365,11 +365,11 @@ TEST_P(BondsTest, AChildOfAScopeThatKillsItsWorkerRunsToItsNextWaitToo) {
   EXPECT_EQ(workers(), 0U);
 }
 
-TEST_P(BondsTest, NothingIsLeftOfAThousandWorkersLinkedInAChainOneOfWhichBreaks) {
+TEST_P(BondsTest, NothingIsLeftOfAHundredThousandWorkersLinkedInAChainOneOfWhichBreaks) {
   start(+[](Self self) -> Task<> {
     Address previous = self.spawn("first", &crash);
     const Address first = previous;
-    for (int i = 0; i < 1000; ++i) {
+    for (int i = 0; i < 100'000; ++i) {
       previous = self.spawn(
           "next",
           +[](Self next, Address before) -> Task<> {
@@ -382,6 +382,36 @@ TEST_P(BondsTest, NothingIsLeftOfAThousandWorkersLinkedInAChainOneOfWhichBreaks)
     EXPECT_TRUE(self.try_send(first, say("break")).ok());
   });
   EXPECT_EQ(workers(), 0U);
+}
+
+TEST_P(BondsTest, W3_AWorkerThatKillsItselfAndReturnsWasKilled) {
+  bool heard = false;
+  start(
+      +[](Self self, bool* told) -> Task<> {
+        const Spawned made = self.spawn_monitor(
+            "ends", +[](Self its) -> Task<> {
+              its.exit(its.address(), exit_reason::kill());
+              co_return;
+            });
+        auto down = co_await self.receive<v1::Down>();
+        EXPECT_EQ((*down)->monitor(), static_cast<std::uint64_t>(made.monitor));
+        EXPECT_EQ((*down)->reason().code(), static_cast<int>(Code::aborted));
+        *told = true;
+      },
+      &heard);
+  EXPECT_TRUE(heard);
+}
+
+TEST_P(BondsTest, W3_LinkingToAShardThatThereIsNotIsAnExitWithNoproc) {
+  Heard heard;
+  const Address watcher = start(&listen, &heard);
+  const Address nobody{node_->id(), WorkerId::make(200, 3, 1)};
+  in(watcher, [=](Self self) {
+    self.trap_exits(true);
+    self.link(nobody);
+    static_cast<void>(self.monitor(nobody));
+  });
+  EXPECT_EQ(heard, (Heard{"exit noproc", "down noproc"}));
 }
 
 }  // namespace

@@ -9,12 +9,15 @@
 #include <vector>
 
 #include "echo.cobus.h"
+#include "node/runtime/event.hpp"
+#include "node/runtime/scope.hpp"
 #include "node/worker/self.hpp"
 #include "tests/support/test_node.hpp"
 
 namespace cobus {
 namespace {
 
+using echo::EchoReply;
 using echo::EchoRequest;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
@@ -220,6 +223,76 @@ TEST_F(MailboxTest, AMessageThatAnEndedReceiveWasGivenIsTheNextOnes) {
       },
       &heard);
   EXPECT_EQ(heard, (Words{"first", "second"}));
+}
+
+// What the receiver wants is with a sender that waits for room, and room is only made when it gets it.
+TEST_F(MailboxTest, ASelectiveReceiveLooksBehindAFullMailbox) {
+  std::vector<std::string> got;
+  Address to;
+  spawn(
+      [](Self self, Address* address, std::vector<std::string>* into) -> Task<> {
+        *address = self.address();
+        MailboxLimits limits;
+        limits.messages = 2;
+        self.limit_mailbox(limits);
+        static_cast<void>(co_await sleep(seconds(1)));
+        auto reply = co_await self.receive<EchoReply>();
+        if (reply) into->push_back("reply " + (*reply)->text());
+        for (int i = 0; i < 2; ++i) {
+          auto request = co_await self.receive<EchoRequest>();
+          if (request) into->push_back((*request)->text());
+        }
+      },
+      &to, &got);
+  spawn(
+      [](Self self, Address receiver) -> Task<> {
+        EXPECT_TRUE((co_await self.send(receiver, say("1"))).ok());
+        EXPECT_TRUE((co_await self.send(receiver, say("2"))).ok());
+        EchoReply reply;
+        reply.set_text("wanted");
+        EXPECT_TRUE((co_await self.send(receiver, std::move(reply))).ok());
+      },
+      to);
+  advance(seconds(2));
+  EXPECT_EQ(got, (Words{"reply wanted", "1", "2"}));
+  EXPECT_EQ(workers(), 0U);
+}
+
+// An older message of another type stays older than one that was handed over and not read.
+TEST_F(MailboxTest, M1_WhatAnAbandonedReceiveWasGivenGoesBackToItsPlace) {
+  Event give_up;
+  std::vector<std::string> got;
+  Address to;
+  spawn(
+      [](Self self, Address* address, Event* abandon, std::vector<std::string>* into) -> Task<> {
+        *address = self.address();
+        {
+          Scope scope;
+          scope.spawn([](Self whole) -> Task<> {
+            static_cast<void>(co_await whole.receive<EchoRequest>());
+            ADD_FAILURE() << "it is destroyed in the turn in which its message came";
+          }(self));
+          static_cast<void>(co_await abandon->wait());
+        }
+        for (int i = 0; i < 2; ++i) {
+          auto message = co_await self.receive<EchoRequest, EchoReply>();
+          if (!message) co_return;
+          into->push_back(message->as<EchoRequest>() != nullptr ? message->as<EchoRequest>()->text()
+                                                                : message->as<EchoReply>()->text());
+        }
+      },
+      &to, &give_up, &got);
+  spawn(
+      [](Self self, Address receiver, Event* abandon) -> Task<> {
+        EchoReply older;
+        older.set_text("older, of another type");
+        EXPECT_TRUE(self.try_send(receiver, older).ok());
+        abandon->set();  // resumes first
+        EXPECT_TRUE(self.try_send(receiver, say("newer")).ok());
+        co_return;
+      },
+      to, &give_up);
+  EXPECT_EQ(got, (Words{"older, of another type", "newer"}));
 }
 
 }  // namespace

@@ -290,5 +290,68 @@ TEST_F(SupervisorTest, AnExitFromItsOwnSupervisorEndsItAndItsChildren) {
   EXPECT_EQ(workers(), 0U);
 }
 
+// While it waits for a child to end, its own supervisor asks it to end too.
+TEST_F(SupervisorTest, AnExitThatComesWhileItStopsChildrenIsHeard) {
+  ChildSpec slow = spec("slow");
+  slow.start = [this](Self parent, const std::string&) {
+    return parent.spawn_link("stubborn", &stubborn, &stage, std::string("slow"));
+  };
+  start(of(Strategy::one_for_all, {spec("a"), slow}));
+  stage.take();
+  tell("a", "break");  // stops `slow`, which takes its five seconds
+  node_->run_on(0, [this](Home& home) {
+    home.exit(*home.find(supervisor.worker), supervisor, exit_reason::shutdown("from above"));
+  });
+  step();
+  for (int i = 0; i < 8; ++i) advance(seconds(1));
+  EXPECT_TRUE(ended.starts_with("shutdown")) << ended;
+  EXPECT_EQ(workers(), 0U);
+}
+
+TEST_F(SupervisorTest, W6_AChildThatCannotComeBackTakesItsSiblingsAlongAndDoublesNobody) {
+  SupervisorSpec made = of(Strategy::one_for_all, {spec("a"), spec("b")});
+  made.intensity = 5;
+  start(std::move(made));
+  stage.take();
+  refuses = "b";
+  tell("a", "break");
+  for (int i = 0; i < 3; ++i) advance(milliseconds(1));
+  refuses.clear();
+  for (int i = 0; i < 3; ++i) advance(milliseconds(1));
+  const std::string events = stage.take();
+  int running = 0;
+  for (std::size_t at = 0; at + 1 < events.size(); at += 3) {
+    if (events[at + 1] == 'a') running += events[at] == '+' ? 1 : -1;
+    EXPECT_LE(running, 1) << events;
+  }
+}
+
+TEST_F(SupervisorTest, W6_ATemporaryChildThatIsStoppedAlongNeverComesBack) {
+  start(of(Strategy::one_for_all, {spec("a"), spec("b", Restart::temporary), spec("c")}));
+  stage.take();
+  tell("a", "break");
+  EXPECT_EQ(stage.take(), "-a -c -b +a +c");
+}
+
+TEST_F(SupervisorTest, AChildThatUnlinkedIsStoppedAllTheSame) {
+  ChildSpec loose = spec("loose");
+  loose.start = [this](Self parent, const std::string&) {
+    return parent.spawn_link(
+        "loose",
+        +[](Self self, Stage* on, Address above) -> Task<> {
+          on->now["loose"] = self.address();
+          self.unlink(above);
+          self.trap_exits(true);
+          for (;;) static_cast<void>(co_await self.receive_uncancelled<EchoRequest>(Duration(-1)));
+        },
+        &stage, parent.address());
+  };
+  start(of(Strategy::one_for_one, {spec("a"), loose}));
+  stop();
+  for (int i = 0; i < 8; ++i) advance(seconds(1));
+  EXPECT_TRUE(ended.starts_with("shutdown")) << ended;
+  EXPECT_EQ(workers(), 0U);
+}
+
 }  // namespace
 }  // namespace cobus

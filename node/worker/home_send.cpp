@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What leaves the workers of a shard: to a worker of the same shard at once, to other shards and other nodes
+// collected, and handed over at the end of the turn or when much has gathered.
+#include <algorithm>
+
+#include "node/worker/dead_letter.hpp"
+#include "node/worker/exit_reason.hpp"
+#include "node/worker/home.hpp"
+#include "node/worker/node.hpp"
+
+namespace cobus {
+namespace {
+
+constexpr std::uint32_t chain_length_max = 64;
+constexpr Duration look_for_room_every = std::chrono::milliseconds(1);
+
+}  // namespace
+
+Status Home::try_send(NodeId to_node, EnvelopePtr& envelope) {
+  if (to_node == node_.id() && envelope->to) {
+    if (envelope->to.shard() == shard_.index()) {
+      Worker* const worker = find(envelope->to);
+      if (worker == nullptr) {
+        node_.dead_letter(DeadLetter::no_such_worker, *envelope);
+        return exit_reason::noproc();
+      }
+      if (worker->mailbox.limits().overflow == Overflow::reject && !worker->takes(*envelope))
+        return {Code::resource_exhausted, "the worker's mailbox is full"};
+    } else if (!other_shard_has_room(*envelope)) {
+      return {Code::resource_exhausted, "the worker's shard has too much to take in"};
+    }
+  }
+  send(to_node, std::move(envelope));
+  return {};
+}
+
+bool Home::other_shard_has_room(const Envelope& envelope) const noexcept {
+  const std::uint32_t shard = envelope.to.shard();
+  if (shard >= node_.shards()) return true;  // nobody is there, which is not for want of room
+  const std::uint64_t collected = shard < outward_.size() ? outward_[shard].bytes : 0;
+  return node_.home(shard).inbound_bytes() + collected < limits::shard_inbox_bytes_max;
+}
+
+void Home::send_when_there_is_room(WorkerId to, SendInWaiting& waiting) {
+  if (to.shard() != shard_.index()) {
+    waiting.envelope->to = to;
+    far_senders_.push_back(waiting);
+    if (!look_for_room_.armed())
+      shard_.timers().start(look_for_room_, shard_.clock().now() + look_for_room_every);
+    return;
+  }
+  Worker* const worker = find(to);
+  if (worker == nullptr) return waiting.sent(exit_reason::noproc());
+  senders_[to].push_back(waiting);
+  worker->senders_wait = true;
+  if (worker->mailbox.has_room_for(*waiting.envelope)) let_senders_in(*worker);
+}
+
+// Other shards do not tell when they have room again.
+void Home::let_far_senders_go() {
+  far_senders_.each([this](SendInWaiting& waiting) {
+    if (waiting.gave_up()) return waiting.unlink();
+    if (!other_shard_has_room(*waiting.envelope)) return;
+    waiting.unlink();
+    send(node_.id(), std::move(waiting.envelope));
+    waiting.sent({});
+  });
+  if (!far_senders_.empty())
+    shard_.timers().start(look_for_room_, shard_.clock().now() + look_for_room_every);
+}
+
+// Of a worker that took a message, or that is gone.
+void Home::let_senders_in(Worker& worker) noexcept {
+  const auto found = senders_.find(worker.id);
+  if (found == senders_.end()) return;
+  const bool gone = find(worker.id) == nullptr;
+  while (!found->second.empty()) {
+    SendInWaiting& first = found->second.front();
+    if (first.gave_up()) {
+      first.unlink();
+      continue;
+    }
+    if (!gone && !worker.mailbox.has_room_for(*first.envelope)) return;
+    first.unlink();
+    if (gone) {
+      node_.dead_letter(DeadLetter::no_such_worker, *first.envelope);
+      first.sent(exit_reason::noproc());
+    } else {
+      reach(worker, std::move(first.envelope));
+      first.sent({});
+    }
+  }
+  worker.senders_wait = false;
+  senders_.erase(found);
+}
+
+EnvelopePtr Home::take_from_senders(Worker& worker, Worker::Wants wants) noexcept {
+  const auto found = senders_.find(worker.id);
+  if (found == senders_.end()) return nullptr;
+  EnvelopePtr taken;
+  found->second.each([&](SendInWaiting& waiting) {
+    if (taken != nullptr || waiting.gave_up() || !wants(*waiting.envelope)) return;
+    waiting.unlink();
+    taken = std::move(waiting.envelope);
+    waiting.sent({});
+  });
+  if (taken != nullptr) taken->arrival = static_cast<std::uint32_t>(++worker.received);
+  return taken;
+}
+
+void Home::send(NodeId to_node, EnvelopePtr envelope) {
+  if (node_.observer() != nullptr) node_.show(*envelope, to_node);
+  if (to_node != node_.id()) return send_away(to_node, std::move(envelope));
+  if (!envelope->to) {
+    switch (envelope->kind) {
+      case v1::CANCEL:
+        return cancel_everywhere(*envelope);
+      case v1::REQUEST:
+        envelope->extra().caller = Caller{node_.name(), node_.role()};
+        return send_to_shard(node_.place(), std::move(envelope));
+      case v1::MESSAGE: {
+        const Address named = node_.whereis(envelope->extra().to_name);
+        if (!named) return node_.dead_letter(DeadLetter::no_such_name, *envelope);
+        envelope->to = named.worker;
+        break;
+      }
+      default:
+        return receive(std::move(envelope));
+    }
+  }
+  send_to_shard(envelope->to.shard(), std::move(envelope));
+}
+
+void Home::send_to_shard(unsigned shard, EnvelopePtr envelope) {
+  if (shard == shard_.index()) return receive(std::move(envelope));
+  if (shard >= node_.shards()) return answer_for_nobody(*envelope);
+  if (outward_.size() <= shard) outward_.resize(node_.shards());
+  Outward& outward = outward_[shard];
+  outward.bytes += envelope->inbox_cost();
+  outward.chain.add(envelope.release());
+  if (++outward.count >= chain_length_max) hand_over(shard);
+}
+
+void Home::hand_over(unsigned shard) noexcept {
+  Outward& outward = outward_[shard];
+  node_.home(shard).expect_bytes(outward.bytes);
+  outward.bytes = 0;
+  outward.count = 0;
+  node_.home(shard).shard().post(outward.chain);
+}
+
+// An address of this node with a shard that it has not.
+void Home::answer_for_nobody(const Envelope& envelope) {
+  const Address nobody{node_.id(), envelope.to};
+  switch (envelope.kind) {
+    case v1::MONITOR:
+      return send_signal(v1::DOWN, nobody, envelope.from, envelope.call, exit_reason::noproc());
+    case v1::LINK:
+      return send_signal(v1::EXIT, nobody, envelope.from, 0, exit_reason::noproc());
+    case v1::UNLINK:
+      return send_signal(v1::UNLINK_ACK, nobody, envelope.from, envelope.call);
+    case v1::REQUEST:
+      return refuse(envelope, exit_reason::noproc());
+    default:
+      node_.dead_letter(DeadLetter::no_such_worker, envelope);
+  }
+}
+
+// Only the shard that handles the call knows it. In order with the request, which may be on its way still.
+void Home::cancel_everywhere(const Envelope& cancel) {
+  for (unsigned shard = 0; shard < node_.shards(); ++shard) {
+    auto copy = std::make_unique<SignalEnvelope>();
+    copy->kind = v1::CANCEL;
+    copy->flags = cancel.flags;
+    copy->from = cancel.from;
+    copy->call = cancel.call;
+    send_to_shard(shard, std::move(copy));
+  }
+}
+
+void Home::send_away(NodeId to_node, EnvelopePtr envelope) {
+  const std::size_t size = envelope->payload_size();
+  if (size > limits::payload_bytes_max) {
+    const Status too_large(Code::out_of_range, "a message of " + std::to_string(size) +
+                                                   " bytes is above the limit of " +
+                                                   std::to_string(limits::payload_bytes_max));
+    if (envelope->kind == v1::REQUEST) return refuse(*envelope, too_large, to_node);
+    auto error = std::make_unique<SignalEnvelope>();
+    error->kind = v1::ERROR;
+    error->from = envelope->from;
+    error->to = envelope->to;
+    error->call = envelope->call;
+    error->extra().status = too_large;
+    return send_away(to_node, std::move(error));
+  }
+  std::string status;
+  std::string& chunk = outgoing_[to_node];
+  const EnvelopeHeader header = wire_header(*envelope, shard_.clock().now(), status);
+  if (!chunk.empty() && chunk.size() + envelope_size(header, size) > limits::frame_bytes_target)
+    node_.links().submit(to_node, std::exchange(chunk, {}));
+  append_envelope(chunk, header, size, [&envelope](std::uint8_t* into) { envelope->write_payload(into); });
+}
+
+void Home::flush() {
+  for (unsigned shard = 0; shard < outward_.size(); ++shard) {
+    if (!outward_[shard].chain.empty()) hand_over(shard);
+  }
+  if (taken_in_bytes_ != 0) {
+    inbound_bytes_.fetch_sub(std::exchange(taken_in_bytes_, 0), std::memory_order_relaxed);
+  }
+  if (outgoing_.empty()) return;
+  for (auto& [to_node, chunk] : outgoing_) {
+    if (!chunk.empty()) node_.links().submit(to_node, std::move(chunk));
+  }
+  outgoing_.clear();
+  if (shard_.index() != 0) node_.links().wake();
+}
+
+}  // namespace cobus
