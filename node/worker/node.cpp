@@ -135,9 +135,8 @@ std::vector<const Service*> Node::services() const {
 
 Result<NodeId> Node::choose(std::string_view method) const {
   if (find_method(method) != nullptr) return id();
-  const std::string_view service = method.substr(0, method.find('/'));
-  if (resolver_ != nullptr) return resolver_->choose(service);
-  return fail(Code::not_found, "no node offers " + std::string(service));
+  if (resolver_ != nullptr) return resolver_->choose(method);
+  return fail(Code::not_found, "no node offers " + std::string(method));
 }
 
 void Node::run_on(unsigned shard, std::move_only_function<void(Home&)> function) {
