@@ -142,8 +142,11 @@ class [[nodiscard]] Offload {
   }
   // RESOURCE_EXHAUSTED when the pool's queue is full. Rethrows what the function threw.
   [[nodiscard]] Result<Value> await_resume() {
-    if (job_ == nullptr)
-      return fail(Code::resource_exhausted, "the node's pool for blocking code is full: try again");
+    if (job_ == nullptr) {
+      Status full(Code::resource_exhausted, "the node's pool for blocking code is full: try again");
+      full.with("full", "pool");
+      return fail(std::move(full));
+    }
     if (job_->exception) std::rethrow_exception(job_->exception);
     return std::move(*job_->value);
   }

@@ -15,6 +15,12 @@ namespace {
 constexpr std::size_t handled_calls_max = 100'000;
 constexpr std::uint32_t handled_calls_of_peer_max = 25'000;
 
+Status unstarted(Code code, std::string message) {
+  Status refusal(code, std::move(message));
+  refusal.with("started", "no");
+  return refusal;
+}
+
 }  // namespace
 
 void Home::answer(EnvelopePtr envelope) noexcept {
@@ -66,7 +72,8 @@ void Home::begin_call(EnvelopePtr request) noexcept {
   const std::string& name = request->extra().to_name;
   const Method* method = node_.find_method(name);
   if (method == nullptr) {
-    return refuse(*request, Status(Code::unimplemented, "node " + node_.name() + " does not offer " + name));
+    return refuse(*request,
+                  unstarted(Code::unimplemented, "node " + node_.name() + " does not offer " + name));
   }
   const Caller& caller = request->extra().caller;
   if (!method->admits(caller.role)) {
@@ -75,8 +82,9 @@ void Home::begin_call(EnvelopePtr request) noexcept {
                                                       "' may not call " + name));
   }
   if (handled_.size() >= handled_calls_max) {
-    return refuse(*request, Status(Code::resource_exhausted,
-                                   "node " + node_.name() + " handles as many calls as it can: try again"));
+    return refuse(*request,
+                  unstarted(Code::resource_exhausted,
+                            "node " + node_.name() + " handles as many calls as it can: try again"));
   }
   const CallKey key{request->from, request->call};
   if (request->from && handled_.contains(key)) {
@@ -84,12 +92,12 @@ void Home::begin_call(EnvelopePtr request) noexcept {
   }
   if (const auto peer = handled_of_.find(key.caller.node);
       peer != handled_of_.end() && peer->second >= handled_calls_of_peer_max) {
-    return refuse(*request, Status(Code::resource_exhausted, "the caller's node has " +
-                                                                 std::to_string(handled_calls_of_peer_max) +
-                                                                 " calls running here: try again"));
+    return refuse(*request, unstarted(Code::resource_exhausted,
+                                      "the caller's node has " + std::to_string(handled_calls_of_peer_max) +
+                                          " calls running here: try again"));
   }
   if (node_.draining()) {
-    return refuse(*request, Status(Code::unavailable, "node " + node_.name() + " is stopping"));
+    return refuse(*request, unstarted(Code::unavailable, "node " + node_.name() + " is stopping"));
   }
   if (request->deadline <= shard_.clock().now()) {
     return refuse(*request, Status(Code::deadline_exceeded, name + " was asked for too late to start"));
@@ -139,7 +147,7 @@ void Home::forget_unstarted_call(Worker& worker) noexcept {
   SignalEnvelope request;
   request.from = key.caller;
   request.call = key.call;
-  refuse(request, Status(Code::cancelled, "the handler was ended before it began"));
+  refuse(request, unstarted(Code::cancelled, "the handler was ended before it began"));
   handled(worker, key.caller, key.call);
 }
 

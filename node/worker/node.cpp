@@ -379,6 +379,7 @@ void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Statu
     error->to = WorkerId{view.header.from};
     error->call = kind == v1::LINK ? 0 : view.header.call;
     error->extra().status = reason;
+    error->extra().status.with("started", "no");  // it never left
     if (reason.code() == Code::unavailable) error->extra().status.with("cause", "connection");
     deliver(std::move(error));
   };
