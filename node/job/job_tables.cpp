@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "node/job/record.hpp"
 #include "node/job/statement.hpp"
@@ -18,6 +19,9 @@ const std::string columns =
     " seq, attempt, id, method, state, attempt - unstarted, attempts_max, node, wait_reason, submitted_us,"
     " started_us, finished_us, error, labels ";
 constexpr int column_count = 14;
+
+// A page of a list looks at so many jobs at most, so that others get their turn.
+constexpr int scanned_max = 10'000;
 
 std::size_t index_of(v1::JobState state) { return static_cast<std::size_t>(state); }
 
@@ -60,10 +64,9 @@ JobTables::JobTables(SQLite::Database& sql, std::string home, const Clock& clock
                   "UPDATE job SET wait_reason = ?2 WHERE id = ?1 AND state = 3 AND wait_reason <> ?2"
                   " RETURNING" +
                       columns),
-      get_(sql, "SELECT" + columns +
-                    ", result FROM job LEFT JOIN job_result USING (seq)"
-                    " WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3"),
-      list_(sql, "SELECT" + columns + "FROM job WHERE submitted_us >= ?1 ORDER BY seq DESC") {
+      get_(sql, "SELECT" + columns + "FROM job WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3"),
+      result_of_(sql, "SELECT result FROM job_result WHERE seq = ?1"),
+      list_(sql, "SELECT" + columns + "FROM job WHERE submitted_us >= ?1 AND seq < ?2 ORDER BY seq DESC") {
   SQLite::Statement states(sql, "SELECT state, count(*) FROM job GROUP BY state");
   while (states.executeStep()) {
     const auto state = static_cast<std::size_t>(states.getColumn(0).getInt64());
@@ -292,24 +295,39 @@ Result<std::vector<v1::Job>> JobTables::get(const std::string& prefix) {
   if (from.empty()) return fail(Code::invalid_argument, "name the job: its id or the beginning of it");
   std::vector<v1::Job> jobs;
   const std::string past = from + '~';  // larger than every character of an id
+  std::int64_t seq = 0;
+  std::size_t bytes = 0;
   Execution found(get_, from, past, list_limit_default);
-  while (found.step()) {
-    jobs.push_back(read_row(found.statement()).job);
-    jobs.back().set_result(found.text(column_count));
+  while (bytes < page_bytes_max && found.step()) {
+    Row row = read_row(found.statement());
+    seq = row.seq;
+    bytes += row.job.ByteSizeLong();
+    jobs.push_back(std::move(row.job));
+  }
+  if (jobs.size() == 1) {
+    Execution result(result_of_, seq);
+    if (result.step()) jobs.front().set_result(result.text(0));
   }
   return jobs;
 }
 
-std::vector<v1::Job> JobTables::list(const v1::ListJobsRequest& request) {
+JobPage JobTables::list(const v1::ListJobsRequest& request, std::int64_t from) {
   const std::uint32_t limit =
       request.limit() == 0 ? list_limit_default : std::min(request.limit(), list_limit_max);
-  std::vector<v1::Job> jobs;
-  Execution found(list_, request.since_us());
-  while (jobs.size() < limit && found.step()) {
-    v1::Job job = read_row(found.statement()).job;
-    if (matches(job, request)) jobs.push_back(std::move(job));
+  JobPage page;
+  std::size_t bytes = 0;
+  Execution found(list_, request.since_us(), from == 0 ? std::numeric_limits<std::int64_t>::max() : from);
+  for (int scanned = 0; found.step(); ++scanned) {
+    Row row = read_row(found.statement());
+    page.next = row.seq;
+    if (matches(row.job, request)) {
+      bytes += row.job.ByteSizeLong();
+      page.jobs.push_back(std::move(row.job));
+    }
+    if (page.jobs.size() == limit || bytes >= page_bytes_max || scanned == scanned_max) return page;
   }
-  return jobs;
+  page.next = 0;
+  return page;
 }
 
 JobTables::Row JobTables::read_row(SQLite::Statement& statement) const {

@@ -1,11 +1,42 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/job/jobs_service.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "node/job/record.hpp"
 #include "node/runtime/completion.hpp"
 
 namespace cobus::job {
 namespace {
+
+// INVALID_ARGUMENT for what a job cannot hold.
+Status check(const v1::SubmitRequest& request) {
+  const std::string& method = request.method();
+  if (method.size() > method_bytes_max) {
+    return {Code::invalid_argument,
+            fmt::format("method: {} bytes are too many for package.Service/Method: {} at most", method.size(),
+                        method_bytes_max)};
+  }
+  if (method.find('/') == std::string::npos) {
+    return {Code::invalid_argument, "method: '" + method + "' is not of the form package.Service/Method"};
+  }
+  if (request.timeout_us() > timeout_us_max) {
+    return {Code::invalid_argument, fmt::format("timeout_us: an attempt may take a year ({} us) at most; 0 "
+                                                "sets no limit",
+                                                timeout_us_max)};
+  }
+  v1::SubmitRequest written;
+  *written.mutable_labels() = request.labels();
+  written.set_key(request.key());
+  if (const std::size_t bytes = written.ByteSizeLong(); bytes > key_and_labels_bytes_max) {
+    return {Code::invalid_argument,
+            fmt::format("key and labels: {} bytes, and a job holds {} of them: put more into the request",
+                        bytes, key_and_labels_bytes_max)};
+  }
+  return {};
+}
 
 // Why a job of `method` cannot run now, or an empty text; INVALID_ARGUMENT when it never could.
 Result<std::string> obstacle(const View& view, const std::string& method) {
@@ -39,15 +70,7 @@ JobsService::JobsService(Node& node, View& view, Ledger& ledger, Dispatcher& dis
 JobsService::~JobsService() { ledger_.on_change({}); }
 
 Task<Result<v1::SubmitReply>> JobsService::Submit(Call /*call*/, v1::SubmitRequest request) {
-  if (request.method().find('/') == std::string::npos) {
-    co_return fail(Code::invalid_argument,
-                   "method: '" + request.method() + "' is not of the form package.Service/Method");
-  }
-  if (request.timeout_us() > timeout_us_max) {
-    co_return fail(Code::invalid_argument, "timeout_us: an attempt may take a year (" +
-                                               std::to_string(timeout_us_max) +
-                                               " us) at most; 0 sets no limit");
-  }
+  if (Status refused = check(request); !refused.ok()) co_return fail(std::move(refused));
   const Result<std::string> waits_for = obstacle(view_, request.method());
   if (!waits_for) co_return fail(waits_for.error());
   NewJob job;
@@ -113,14 +136,21 @@ Task<Result<v1::GetJobReply>> JobsService::Get(Call /*call*/, v1::GetJobRequest 
 }
 
 Stream<v1::Job> JobsService::List(Call /*call*/, v1::ListJobsRequest request) {
-  Completion<std::vector<v1::Job>> done;
-  ledger_.list(std::move(request), done.callback());
-  Result<std::vector<v1::Job>> jobs = co_await done;
-  if (!jobs) co_yield fail(std::move(jobs).error());
-  for (v1::Job& job : *jobs) {
-    job.set_home(node_.name());
-    co_yield std::move(job);
-  }
+  std::uint32_t left = request.limit() == 0 ? list_limit_default : std::min(request.limit(), list_limit_max);
+  std::int64_t from = 0;
+  do {
+    request.set_limit(left);
+    Completion<JobPage> done;
+    ledger_.list(request, from, done.callback());
+    Result<JobPage> page = co_await done;
+    if (!page) co_yield fail(std::move(page).error());
+    for (v1::Job& job : page->jobs) {
+      job.set_home(node_.name());
+      co_yield std::move(job);
+      --left;
+    }
+    from = page->next;
+  } while (left > 0 && from != 0);
 }
 
 }  // namespace cobus::job
