@@ -37,8 +37,8 @@ JobTables::JobTables(SQLite::Database& sql, std::string home, const Clock& clock
       rollback_(sql, "ROLLBACK"),
       find_key_(sql, "SELECT request, id FROM idempotency JOIN job USING (seq) WHERE key = ?1"),
       insert_job_(sql,
-                  "INSERT INTO job (id, method, state, attempts_max, timeout_us, submitted_us, labels)"
-                  " VALUES (?1, ?2, 3, ?3, ?4, ?5, ?6)"),
+                  "INSERT INTO job (id, method, state, attempts_max, timeout_us, submitted_us, labels, role)"
+                  " VALUES (?1, ?2, 3, ?3, ?4, ?5, ?6, ?7)"),
       insert_payload_(sql, "INSERT INTO job_payload (seq, payload) VALUES (?1, ?2)"),
       insert_key_(sql, "INSERT INTO idempotency (key, seq, request) VALUES (?1, ?2, ?3)"),
       next_ready_method_(sql,
@@ -47,7 +47,7 @@ JobTables::JobTables(SQLite::Database& sql, std::string home, const Clock& clock
       claim_(sql,
              "UPDATE job SET state = 4, attempt = attempt + 1, owner = ?2, started_us = ?3, node = '',"
              " wait_reason = '' WHERE seq = ?1 AND state = 3 RETURNING" +
-                 columns + ", timeout_us"),
+                 columns + ", timeout_us, role"),
       payload_of_(sql, "SELECT payload FROM job_payload WHERE seq = ?1"),
       attempts_of_(sql,
                    "SELECT attempt - unstarted, attempts_max, crashes FROM job"
@@ -134,7 +134,7 @@ Result<Submitted> JobTables::submit(const NewJob& job) {
   row.job.mutable_labels()->insert(job.labels.begin(), job.labels.end());
   const std::string labels = encode_labels(job.labels);
   Execution(insert_job_, row.job.id(), job.method, row.job.attempts_max(), job.timeout_us,
-            row.job.submitted_us(), Blob{labels})
+            row.job.submitted_us(), Blob{labels}, static_cast<int>(job.role))
       .step();
   row.seq = sql_.getLastInsertRowid();
   Execution(insert_payload_, row.seq, Blob{job.payload}).step();
@@ -180,6 +180,7 @@ Result<std::vector<ClaimedJob>> JobTables::claim(const ClaimRequest& request) {
     job.attempt = row.attempt;
     job.attempts_max = row.job.attempts_max();
     job.timeout_us = std::min(static_cast<std::uint64_t>(update.integer(column_count)), timeout_us_max);
+    job.role = static_cast<v1::Role>(update.integer(column_count + 1));
     Execution payload(payload_of_, seq);
     if (payload.step()) job.payload = payload.text(0);
     claimed.push_back(std::move(job));

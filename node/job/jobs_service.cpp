@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "node/job/record.hpp"
+#include "node/link/keys.hpp"
 #include "node/runtime/completion.hpp"
 
 namespace cobus::job {
@@ -38,23 +39,39 @@ Status check(const v1::SubmitRequest& request) {
   return {};
 }
 
-// Why a job of `method` cannot run now, or an empty text; INVALID_ARGUMENT when it never could.
-Result<std::string> obstacle(const View& view, const std::string& method) {
+// Why a job of `method` from somebody with `role` cannot run now, or an empty text. INVALID_ARGUMENT,
+// NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION when as things are it never could.
+Result<std::string> obstacle(const View& view, const std::string& method, v1::Role role) {
   const std::string service = method.substr(0, method.find('/'));
   bool service_known = false;
+  bool offered = false;
+  bool admitted = false;
   for (const v1::NodeRecord& record : view.nodes()) {
-    for (const v1::ServiceRecord& offered : record.services()) {
-      if (offered.name() != service) continue;
-      if (offered.internal())
+    for (const v1::ServiceRecord& candidate : record.services()) {
+      if (candidate.name() != service) continue;
+      if (candidate.internal())
         return fail(Code::invalid_argument, method + " is part of cobus itself and cannot be a job");
       service_known = true;
-      for (const v1::MethodRecord& candidate : offered.methods()) {
-        if (candidate.name() != method) continue;
-        if (!candidate.streaming()) return std::string();
-        return fail(Code::invalid_argument,
-                    method + " is a stream and cannot be a job; use: cobus call " + method);
+      for (const v1::MethodRecord& at : candidate.methods()) {
+        if (at.name() != method) continue;
+        if (at.streaming()) {
+          return fail(Code::invalid_argument,
+                      method + " is a stream and cannot be a job; use: cobus call " + method);
+        }
+        offered = true;
+        if (!admits(at.roles(), role)) continue;
+        admitted = true;
+        if (admits(at.roles(), v1::NODE)) return std::string();
       }
     }
+  }
+  if (admitted) {
+    return fail(Code::failed_precondition,
+                method + " may not be called by nodes, and so not as a job; use: cobus call " + method);
+  }
+  if (offered) {
+    return fail(Code::permission_denied,
+                "the role '" + std::string(link::role_name(role)) + "' may not call " + method);
   }
   if (service_known) return fail(Code::not_found, "no method " + method + "; see: cobus describe " + service);
   return "no node offers " + service;
@@ -69,9 +86,10 @@ JobsService::JobsService(Node& node, View& view, Ledger& ledger, Dispatcher& dis
 
 JobsService::~JobsService() { ledger_.on_change({}); }
 
-Task<Result<v1::SubmitReply>> JobsService::Submit(Call /*call*/, v1::SubmitRequest request) {
+Task<Result<v1::SubmitReply>> JobsService::Submit(Call call, v1::SubmitRequest request) {
   if (Status refused = check(request); !refused.ok()) co_return fail(std::move(refused));
-  const Result<std::string> waits_for = obstacle(view_, request.method());
+  const v1::Role role = call.caller().role;
+  const Result<std::string> waits_for = obstacle(view_, request.method(), role);
   if (!waits_for) co_return fail(waits_for.error());
   NewJob job;
   job.method = std::move(*request.mutable_method());
@@ -79,6 +97,7 @@ Task<Result<v1::SubmitReply>> JobsService::Submit(Call /*call*/, v1::SubmitReque
   job.key = std::move(*request.mutable_key());
   job.attempts_max = request.attempts_max();
   job.timeout_us = request.timeout_us();
+  job.role = role;
   for (const auto& [key, value] : request.labels()) job.labels.emplace(key, value);
   Completion<Submitted> done;
   ledger_.submit(std::move(job), done.callback());

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include <cobus/v1/job.pb.h>
+#include <cobus/v1/session.pb.h>
 #include "proto/limits.hpp"
 #include "proto/status.hpp"
 
@@ -62,6 +63,7 @@ struct NewJob {
   std::uint32_t attempts_max = 0;  // 0 = attempts_max_default
   std::map<std::string, std::string> labels;
   std::uint64_t timeout_us = 0;  // of each attempt; 0 = none
+  v1::Role role = v1::SUBMIT;    // of whoever submitted it, in whose name it runs
 };
 
 struct Submitted {
@@ -82,6 +84,7 @@ struct ClaimedJob {
   std::uint32_t attempt = 0;  // fences progress and outcome: larger with each claim of this job
   std::uint32_t attempts_max = 0;
   std::uint64_t timeout_us = 0;  // at most timeout_us_max, whatever was written down
+  v1::Role role = v1::SUBMIT;    // of whoever submitted it
 };
 
 struct Succeeded {

@@ -343,6 +343,14 @@ TEST_F(JobTablesTest, AListIsReadInPagesWhichSayWhereTheNextBegins) {
   EXPECT_GE(pages, 4U);
 }
 
+TEST_F(JobTablesTest, AJobKeepsTheRoleOfWhoSubmittedItAlsoAfterARestart) {
+  NewJob job = echo();
+  job.role = v1::ADMIN;
+  ASSERT_TRUE(submit(job));
+  reopen();
+  EXPECT_EQ(claim(1).at(0).role, v1::ADMIN);
+}
+
 TEST_F(JobTablesTest, ListGivesTheNewestFirstAndKeepsToTheLimit) {
   std::vector<std::string> ids;
   for (int i = 0; i < 150; ++i) ids.push_back(submit(echo())->id);

@@ -24,6 +24,20 @@ class JobsServiceTest : public TestNode {
       : TestNode(1, v1::SUBMIT), ledger_(folder_.path(), "home", network_.clock(), network_.random()) {
     node_->add_service(std::make_unique<JobsService>(*node_, view_, ledger_, dispatcher_));
   }
+  void offer(const std::string& method, const std::vector<v1::Role>& roles, std::uint64_t node = 9) {
+    v1::DirectoryEvent event;
+    v1::NodeRecord& record = *event.add_changed();
+    record.set_node(node);
+    record.set_incarnation(1);
+    record.set_name("n" + std::to_string(node));
+    record.set_state(v1::UP);
+    v1::ServiceRecord& service = *record.add_services();
+    service.set_name(method.substr(0, method.find('/')));
+    v1::MethodRecord& offered = *service.add_methods();
+    offered.set_name(method);
+    for (const v1::Role role : roles) offered.add_roles(role);
+    view_.apply(NodeId{1}, event);
+  }
   static v1::SubmitRequest request(const std::string& method) {
     v1::SubmitRequest made;
     made.set_method(method);
@@ -47,6 +61,33 @@ class JobsServiceTest : public TestNode {
   InstantLedger ledger_;
   Dispatcher dispatcher_{*node_, view_, ledger_};
 };
+
+TEST_F(JobsServiceTest, AMethodThatRefusesTheRoleOfTheCallerIsRefusedAsAJobToo) {
+  offer("ops.Ops/Wipe", {v1::NODE, v1::ADMIN});
+  const auto refused = submit(request("ops.Ops/Wipe"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::permission_denied) << refused.error().to_string();
+  EXPECT_EQ(ledger_.count(v1::READY), 0U);
+  offer("ops.Ops/Look", {v1::NODE, v1::SUBMIT});
+  EXPECT_TRUE(submit(request("ops.Ops/Look")));
+  offer("ops.Ops/Plain", {});
+  EXPECT_TRUE(submit(request("ops.Ops/Plain")));
+}
+
+TEST_F(JobsServiceTest, AMethodThatNodesMayNotCallCannotBeAJobAndSaysHowElse) {
+  offer("ops.Ops/Hand", {v1::SUBMIT, v1::ADMIN});
+  const auto refused = submit(request("ops.Ops/Hand"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::failed_precondition);
+  EXPECT_NE(refused.error().message().find("cobus call ops.Ops/Hand"), std::string::npos);
+}
+
+TEST_F(JobsServiceTest, AMethodThatNobodyOffersYetIsTakenInTheNameOfTheCaller) {
+  const auto submitted = submit(request("ops.Ops/Wipe"));
+  ASSERT_TRUE(submitted) << submitted.error().to_string();
+  const Result<std::vector<ClaimedJob>> claimed = claim(ledger_, 1);
+  EXPECT_EQ(claimed->at(0).role, v1::SUBMIT);
+}
 
 TEST_F(JobsServiceTest, WhatAJobCannotHoldIsRefusedByName) {
   v1::SubmitRequest long_method = request("nobody.S/" + std::string(method_bytes_max, 'm'));
