@@ -37,16 +37,27 @@ void Dispatcher::tell() {
   changed_.notify();
 }
 
+void Dispatcher::drain() {
+  draining_.store(true, std::memory_order_release);
+  wake();
+}
+
+bool Dispatcher::ending(Self self) const {
+  return draining_.load(std::memory_order_acquire) || node_.draining() || self.stop_requested();
+}
+
 Task<> Dispatcher::run(Self self, Dispatcher* dispatcher) {
+  // Its node's drain is for what runs to end, so it goes on until then.
+  self.worker().stops_last = true;
   dispatcher->shard_.store(self.worker().shard->index());
   dispatcher->started_.store(true, std::memory_order_release);
   co_await dispatcher->recover(self);
   Scope runs(Scope::OnFailure::supervise);  // one that goes wrong is no reason to cancel the others
-  while (!self.stop_requested()) {
+  while (!dispatcher->ending(self)) {
     log_failures(runs);
     dispatcher->told_ = false;
     const bool given = co_await dispatcher->give_out(self, &runs);
-    if (given || dispatcher->told_ || self.stop_requested()) continue;
+    if (given || dispatcher->told_ || dispatcher->ending(self)) continue;
     if ((co_await dispatcher->changed_.wait(look_again)).code() == Code::cancelled) break;
   }
   static_cast<void>(co_await runs.join());
@@ -54,7 +65,7 @@ Task<> Dispatcher::run(Self self, Dispatcher* dispatcher) {
 }
 
 Task<> Dispatcher::recover(Self self) {
-  while (!self.stop_requested()) {
+  while (!ending(self)) {
     Completion<Recovered> done;
     ledger_.recover(done.callback());
     const Result<Recovered> recovered = co_await done;
@@ -75,7 +86,7 @@ Task<bool> Dispatcher::give_out(Self self, Scope* runs) {
   const std::vector<Placement::Room> rooms = placement_.rooms(view_.available(), node_.clock().now());
   // They take turns to be first, since a node can be in several.
   const std::size_t first = ++turn_;
-  for (std::size_t i = 0; i < rooms.size() && !self.stop_requested(); ++i) {
+  for (std::size_t i = 0; i < rooms.size() && !ending(self); ++i) {
     const Placement::Room& room = rooms[(first + i) % rooms.size()];
     const std::uint32_t free = placement_.free(room);
     if (free == 0) continue;
@@ -118,7 +129,11 @@ Task<> Dispatcher::run_job(Self self, ClaimedJob job, Result<Placement::Place> p
   Result<EnvelopePtr> reply =
       co_await call_envelope(self, place->node, job.method, std::move(request), call_options(job));
   placement_.give_back(*place);
-  Outcome outcome = outcome_of(std::move(reply), *place);
+  // What this node's own stop cut short costs the job no attempt.
+  const bool stopping = stop_requested() || (node_.draining() && place->node == node_.id());
+  Outcome outcome = stopping && !reply && reply.error().code() == Code::cancelled
+                        ? HandedBack{"the node that keeps the job was stopped while it ran", false, false}
+                        : outcome_of(std::move(reply), *place);
   tell();
   co_await record(job.id, job.attempt, std::move(outcome));
   tell();

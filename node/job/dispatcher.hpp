@@ -2,7 +2,8 @@
 //
 // Dispatcher: gives the ledger's ready jobs to nodes that offer their methods, as ordinary calls, and
 // writes down what became of them. One worker a node, its runs are children of it; it holds no more
-// jobs at once than the nodes it knows can take.
+// jobs at once than the nodes it knows can take. When its node drains, it begins nothing more and stays
+// until what runs has ended.
 #pragma once
 
 #include <atomic>
@@ -29,9 +30,13 @@ class Dispatcher {
   // There may be something to do: a job was submitted, a node came. Any thread.
   void wake();
 
+  // Nothing more is begun, and run() ends when what runs has ended. Before the node is stopped. Any thread.
+  void drain();
+
  private:
   // Wakes run(), or has it look again at once. Its shard.
   void tell();
+  [[nodiscard]] bool ending(Self self) const;
   Task<> recover(Self self);
   // Claims what there is room for and starts it in `runs`. Whether anything found a place.
   Task<bool> give_out(Self self, Scope* runs);
@@ -51,6 +56,7 @@ class Dispatcher {
   std::atomic<unsigned> shard_{0};
   std::atomic<bool> started_{false};
   std::atomic<bool> woken_{false};
+  std::atomic<bool> draining_{false};
 };
 
 }  // namespace cobus::job

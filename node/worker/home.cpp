@@ -153,7 +153,7 @@ void Home::stop_all() noexcept {
 
 void Home::stop_idle() noexcept {
   each_worker([](Worker& worker) {
-    if (worker.handled == nullptr || worker.handled->streaming()) worker.stop.request();
+    if (worker.handled == nullptr ? !worker.stops_last : worker.handled->streaming()) worker.stop.request();
   });
 }
 

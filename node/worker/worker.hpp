@@ -91,6 +91,7 @@ class Worker final : public Strand {
   std::unique_ptr<Bonds> bonds;    // null: it has none
   bool handles_call = false;       // and is registered under it
   bool senders_wait = false;       // for room in the mailbox
+  bool stops_last = false;         // it knows when its node drains: what it does may end first
   std::uint64_t received = 0;      // messages and requests that reached it
   struct OnStop : StopCallback {
     explicit OnStop(Worker& of) noexcept

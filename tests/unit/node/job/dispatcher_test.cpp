@@ -205,5 +205,45 @@ TEST_F(DispatcherTest, WhatAWorkerSaysOfAJobIsRepairedAndBounded) {
   EXPECT_TRUE(v1::Job().ParseFromString(job.SerializeAsString()));
 }
 
+TEST_F(DispatcherTest, W9_ADrainBeginsNothingAndLetsWhatRunsEnd) {
+  start();
+  const std::string first = submit("wait");
+  run_for(seconds(1));
+  EXPECT_EQ(ledger_.job(first).state(), v1::RUNNING);
+  dispatcher_.drain();
+  const std::string second = submit("hi");
+  for (unsigned i = 0; i < node_->shards(); ++i) node_->home(i).stop_idle();
+  run_for(seconds(2));
+  EXPECT_TRUE(runs());
+  EXPECT_EQ(ledger_.job(first).state(), v1::RUNNING);
+  EXPECT_EQ(ledger_.job(second).state(), v1::READY);
+  service_->let_go = true;
+  run_for(milliseconds(100));
+  EXPECT_EQ(ledger_.job(first).state(), v1::SUCCEEDED);
+  EXPECT_EQ(ledger_.job(second).state(), v1::READY);
+  EXPECT_FALSE(runs()) << "nothing holds up its node";
+}
+
+TEST_F(DispatcherTest, AnIdleDispatcherHoldsUpNoDrain) {
+  start();
+  run_for(seconds(1));
+  dispatcher_.drain();
+  step();
+  EXPECT_FALSE(runs());
+}
+
+TEST_F(DispatcherTest, J1_WhatTheFinalStopOfItsHomeCutsShortIsReadyAgainAndUsesNoAttempt) {
+  start();
+  const std::string id = submit("wait");
+  run_for(seconds(1));
+  EXPECT_EQ(ledger_.job(id).attempt(), 1U);
+  node_->home(0).find(worker_)->stop.request();
+  run_for(milliseconds(100));
+  EXPECT_FALSE(runs());
+  EXPECT_EQ(ledger_.job(id).state(), v1::READY);
+  EXPECT_EQ(ledger_.job(id).attempt(), 0U);
+  EXPECT_NE(ledger_.job(id).wait_reason().find("stopped"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace cobus::job
