@@ -53,18 +53,22 @@ std::string lower(std::string text) {
 
 }  // namespace
 
-std::vector<v1::NodeRecord> JobClient::homes(const std::string& key, Random& random) const {
-  std::vector<v1::NodeRecord> nodes = view_.providers(jobs_service);
+JobClient::JobClient(View& view, Console& console)
+    : view_(view), console_(console), homes_at_first_(homes_of_jobs(view)) {}
+
+void JobClient::put_in_order(std::vector<v1::NodeRecord>& nodes, const std::string& key, Random& random) {
   // By name: a node that starts again keeps its ledger. Without a key the order is by chance.
   const std::string salt = key.empty() ? std::to_string(random.next()) : key;
   const auto weight = [&salt](const v1::NodeRecord& node) { return mixed(fnv1a(salt + '\n' + node.name())); };
   std::sort(nodes.begin(), nodes.end(), [&](const auto& a, const auto& b) { return weight(a) > weight(b); });
-  return nodes;
 }
 
-Task<Result<JobClient::Submitted>> JobClient::submit(Self self, v1::SubmitRequest request) {
+Task<Result<JobClient::Submitted>> JobClient::submit(Self self, v1::SubmitRequest request,
+                                                     Elsewhere elsewhere) {
   Random& random = self.node().random();
-  const std::vector<v1::NodeRecord> nodes = homes(request.key(), random);
+  std::vector<v1::NodeRecord> nodes =
+      elsewhere == Elsewhere::never ? homes_at_first_ : view_.providers(jobs_service);
+  put_in_order(nodes, request.key(), random);
   if (request.key().empty())
     request.set_key(fmt::format("cobus-{:016x}{:016x}", random.next(), random.next()));
   Status failed(Code::unavailable, view_.available().empty()
@@ -74,8 +78,20 @@ Task<Result<JobClient::Submitted>> JobClient::submit(Self self, v1::SubmitReques
     v1::JobsStub jobs(self, NodeId{node.node()});
     auto reply = co_await jobs.Submit(request, timeout_of(submit_timeout));
     if (reply) co_return Submitted{reply->id(), node.name(), reply->existed()};
-    failed = Status(reply.error().code(), fmt::format("node {}: {}", node.name(), reply.error().message()));
-    if (!another_may(reply.error().code())) break;
+    const Code code = reply.error().code();
+    failed = Status(code, fmt::format("node {}: {}", node.name(), reply.error().message()));
+    if (elsewhere == Elsewhere::allowed || code == Code::unimplemented) {
+      if (!another_may(code)) break;
+      continue;
+    }
+    // It may have taken this one, or an earlier one of the same key.
+    const bool unreached = never_started(reply.error());
+    if (unreached || another_may(code)) {
+      failed = Status(unreached ? Code::unavailable : code,
+                      fmt::format("{}; jobs of this key are at that node: try again with the same key",
+                                  failed.message()));
+    }
+    break;
   }
   co_return fail(std::move(failed));
 }

@@ -27,12 +27,18 @@ class JobClient {
   using OnJob = std::function<void(const v1::Job&)>;
 
   // Both must outlive it.
-  JobClient(View& view, Console& console) : view_(view), console_(console) {}
+  JobClient(View& view, Console& console);
 
-  // Submits to one node; to the next when that one is lost, full or slow. Without a key it makes one, so that
-  // the same node never takes one request twice. With the user's key the nodes are asked in an order that
-  // depends on the key alone, so that it finds the job it made before. UNAVAILABLE when no node keeps jobs.
-  [[nodiscard]] Task<Result<Submitted>> submit(Self self, v1::SubmitRequest request);
+  // Whether a node that is lost, full or slow is passed over. It may have the job all the same, so for a key
+  // that promises one job it is not.
+  enum class Elsewhere { allowed, never };
+
+  // Submits to one node, or to the next, see `elsewhere`. Without a key it makes one, so that the same node
+  // never takes one request twice. With a key the nodes are asked in an order that depends on the key and
+  // their names alone, so that it finds the job it made before; `never` counts those in that were there when
+  // this object was made and are lost since. UNAVAILABLE when no node keeps jobs.
+  [[nodiscard]] Task<Result<Submitted>> submit(Self self, v1::SubmitRequest request,
+                                               Elsewhere elsewhere = Elsewhere::allowed);
 
   // The one job whose id begins with `prefix`. NOT_FOUND, INVALID_ARGUMENT naming several that do,
   // UNAVAILABLE when it was not found and not every node could be asked.
@@ -50,13 +56,14 @@ class JobClient {
   [[nodiscard]] Task<Listing> list(Self self, v1::ListJobsRequest request);
 
  private:
-  [[nodiscard]] std::vector<v1::NodeRecord> homes(const std::string& key, Random& random) const;
+  static void put_in_order(std::vector<v1::NodeRecord>& homes, const std::string& key, Random& random);
   static Task<> ask(Self self, NodeId node, std::string name, std::string prefix, Listing* into);
   static Task<> list_one(Self self, NodeId node, std::string name, v1::ListJobsRequest request,
                          Listing* into);
 
   View& view_;
   Console& console_;
+  const std::vector<v1::NodeRecord> homes_at_first_;
 };
 
 }  // namespace cobus::client

@@ -233,7 +233,7 @@ Task<Status> MapRunner::as_call(Self self, std::string payload, MapOutcome* outc
   for (;;) {
     ++outcome->attempt;
     Status failed;
-    const auto node = view_.choose(method_->service()->full_name());
+    const auto node = view_.choose(method_name_);
     if (node) {
       outcome->node = view_.name_of(*node);
       auto reply = co_await call_envelope(self, *node, method_name_,

@@ -52,6 +52,7 @@ void print_id(Context& context, const JobClient::Submitted& submitted, const std
 Task<int> submit(Self self, SubmitVerb* verb) {
   Context& context = *verb->context;
   Catalog catalog(*verb->view);
+  JobClient jobs(*verb->view, context.console);
   const auto method = co_await catalog.find_method(self, context.arguments.text("METHOD"));
   if (!method) {
     const int code = fail_name(context, method.error());
@@ -66,8 +67,10 @@ Task<int> submit(Self self, SubmitVerb* verb) {
   auto bytes = catalog.pool().json_to_bytes((*method)->input_type(), verb->json);
   if (!bytes) co_return fail_setup(context, with_template_hint(bytes.error(), name));
   static_cast<void>(homes_away(context, *verb->view));  // takes note of who is there now
-  JobClient jobs(*verb->view, context.console);
-  const auto submitted = co_await jobs.submit(self, request_of(context.arguments, name, std::move(*bytes)));
+  const auto elsewhere =
+      context.arguments.has("key") ? JobClient::Elsewhere::never : JobClient::Elsewhere::allowed;
+  const auto submitted =
+      co_await jobs.submit(self, request_of(context.arguments, name, std::move(*bytes)), elsewhere);
   if (!submitted) co_return fail_call(context, "submitting " + name, submitted.error());
   context.console.set_loss(fmt::format("job {} is submitted: cobus wait {}", submitted->id, submitted->id));
   if (!verb->wait) {

@@ -52,6 +52,8 @@ v1::TapRequest request_of(const Arguments& arguments) {
 }
 
 Json body_of(const v1::TapRecord& record, const Catalog& catalog, SchemaPool& pool) {
+  // The node left out a body that was too large for it.
+  if (record.body().size() < record.size()) return Json{{"type", record.type()}, {"bytes", record.size()}};
   const auto type = pool.find_message(record.type());
   return catalog.decoded(type ? *type : nullptr, record.type(), record.body(), true);
 }

@@ -8,9 +8,15 @@ namespace {
 
 constexpr Duration avoided_for = std::chrono::seconds(2);
 
-bool offers(const v1::NodeRecord& record, std::string_view service) {
-  return std::any_of(record.services().begin(), record.services().end(),
-                     [service](const v1::ServiceRecord& offered) { return offered.name() == service; });
+// `name` is a service's, or "service/method"; a record that lists no methods is taken to have every one.
+bool offers(const v1::NodeRecord& record, std::string_view name) {
+  const std::string_view service = name.substr(0, name.find('/'));
+  return std::any_of(record.services().begin(), record.services().end(), [&](const auto& offered) {
+    if (offered.name() != service) return false;
+    if (service == name || offered.methods().empty()) return true;
+    return std::any_of(offered.methods().begin(), offered.methods().end(),
+                       [name](const v1::MethodRecord& method) { return method.name() == name; });
+  });
 }
 
 }  // namespace
@@ -119,11 +125,11 @@ std::optional<v1::NodeRecord> View::find_name(std::string_view name) const {
   return std::nullopt;
 }
 
-std::vector<v1::NodeRecord> View::providers(std::string_view service) const {
+std::vector<v1::NodeRecord> View::providers(std::string_view name) const {
   std::vector<v1::NodeRecord> all;
   const std::scoped_lock lock(mutex_);
   for (const auto& [node, entry] : entries_) {
-    if (usable(entry) && offers(entry.record, service)) all.push_back(entry.record);
+    if (usable(entry) && offers(entry.record, name)) all.push_back(entry.record);
   }
   return all;
 }
@@ -153,18 +159,17 @@ TimePoint View::updated() const {
   return updated_;
 }
 
-Result<NodeId> View::choose(std::string_view service) {
+Result<NodeId> View::choose(std::string_view name) {
   const std::scoped_lock lock(mutex_);
   std::vector<NodeId> choice;
   for (const auto& [node, entry] : entries_) {
-    if (usable(entry) && offers(entry.record, service)) choice.push_back(node);
+    if (usable(entry) && offers(entry.record, name)) choice.push_back(node);
   }
   if (!choice.empty()) return choice[turn_++ % choice.size()];
   if (!complete_) {
-    return fail(Code::unavailable,
-                "cannot look for " + std::string(service) + ": no broker has answered yet");
+    return fail(Code::unavailable, "cannot look for " + std::string(name) + ": no broker has answered yet");
   }
-  return fail(Code::not_found, "no node that is up offers " + std::string(service));
+  return fail(Code::not_found, "no node that is up offers " + std::string(name));
 }
 
 }  // namespace cobus

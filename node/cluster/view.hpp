@@ -44,8 +44,9 @@ class View final : public Resolver {
   [[nodiscard]] std::vector<v1::NodeRecord> down() const;
   [[nodiscard]] std::optional<v1::NodeRecord> find(NodeId node) const;
   [[nodiscard]] std::optional<v1::NodeRecord> find_name(std::string_view name) const;
-  // Nodes that are up, offer `service` and were not lost just now.
-  [[nodiscard]] std::vector<v1::NodeRecord> providers(std::string_view service) const;
+  // Nodes that are up, offer `name` ("package.Service", or "package.Service/Method" for those with that
+  // very method) and were not lost just now.
+  [[nodiscard]] std::vector<v1::NodeRecord> providers(std::string_view name) const;
   // Nodes that are up and were not lost just now.
   [[nodiscard]] std::vector<v1::NodeRecord> available() const;
   // The name of a node, or its id in hexadecimal.
@@ -55,7 +56,7 @@ class View final : public Resolver {
   [[nodiscard]] TimePoint updated() const;
 
   // Providers in turn. NOT_FOUND naming what was asked for, UNAVAILABLE before any broker answered.
-  [[nodiscard]] Result<NodeId> choose(std::string_view service) override;
+  [[nodiscard]] Result<NodeId> choose(std::string_view name) override;
 
  private:
   struct Entry {

@@ -265,6 +265,7 @@ void Daemon::give_up() { watch_->give_up(); }
 
 void Daemon::stop() {
   if (!started_.exchange(false)) return;
+  if (dispatcher_ != nullptr) dispatcher_->drain();
   // Brokers hear of it first, so that nothing new is sent here.
   auto left = std::make_shared<std::promise<void>>();
   node_->spawn("cobus.leave", &leave, membership_.get(), left);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "node/job/record.hpp"
 #include "node/job/statement.hpp"
@@ -18,6 +19,9 @@ const std::string columns =
     " seq, attempt, id, method, state, attempt - unstarted, attempts_max, node, wait_reason, submitted_us,"
     " started_us, finished_us, error, labels ";
 constexpr int column_count = 14;
+
+// A page of a list looks at so many jobs at most, so that others get their turn.
+constexpr int scanned_max = 10'000;
 
 std::size_t index_of(v1::JobState state) { return static_cast<std::size_t>(state); }
 
@@ -33,8 +37,8 @@ JobTables::JobTables(SQLite::Database& sql, std::string home, const Clock& clock
       rollback_(sql, "ROLLBACK"),
       find_key_(sql, "SELECT request, id FROM idempotency JOIN job USING (seq) WHERE key = ?1"),
       insert_job_(sql,
-                  "INSERT INTO job (id, method, state, attempts_max, timeout_us, submitted_us, labels)"
-                  " VALUES (?1, ?2, 3, ?3, ?4, ?5, ?6)"),
+                  "INSERT INTO job (id, method, state, attempts_max, timeout_us, submitted_us, labels, role)"
+                  " VALUES (?1, ?2, 3, ?3, ?4, ?5, ?6, ?7)"),
       insert_payload_(sql, "INSERT INTO job_payload (seq, payload) VALUES (?1, ?2)"),
       insert_key_(sql, "INSERT INTO idempotency (key, seq, request) VALUES (?1, ?2, ?3)"),
       next_ready_method_(sql,
@@ -43,7 +47,7 @@ JobTables::JobTables(SQLite::Database& sql, std::string home, const Clock& clock
       claim_(sql,
              "UPDATE job SET state = 4, attempt = attempt + 1, owner = ?2, started_us = ?3, node = '',"
              " wait_reason = '' WHERE seq = ?1 AND state = 3 RETURNING" +
-                 columns + ", timeout_us"),
+                 columns + ", timeout_us, role"),
       payload_of_(sql, "SELECT payload FROM job_payload WHERE seq = ?1"),
       attempts_of_(sql,
                    "SELECT attempt - unstarted, attempts_max, crashes FROM job"
@@ -60,10 +64,9 @@ JobTables::JobTables(SQLite::Database& sql, std::string home, const Clock& clock
                   "UPDATE job SET wait_reason = ?2 WHERE id = ?1 AND state = 3 AND wait_reason <> ?2"
                   " RETURNING" +
                       columns),
-      get_(sql, "SELECT" + columns +
-                    ", result FROM job LEFT JOIN job_result USING (seq)"
-                    " WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3"),
-      list_(sql, "SELECT" + columns + "FROM job WHERE submitted_us >= ?1 ORDER BY seq DESC") {
+      get_(sql, "SELECT" + columns + "FROM job WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3"),
+      result_of_(sql, "SELECT result FROM job_result WHERE seq = ?1"),
+      list_(sql, "SELECT" + columns + "FROM job WHERE submitted_us >= ?1 AND seq < ?2 ORDER BY seq DESC") {
   SQLite::Statement states(sql, "SELECT state, count(*) FROM job GROUP BY state");
   while (states.executeStep()) {
     const auto state = static_cast<std::size_t>(states.getColumn(0).getInt64());
@@ -131,7 +134,7 @@ Result<Submitted> JobTables::submit(const NewJob& job) {
   row.job.mutable_labels()->insert(job.labels.begin(), job.labels.end());
   const std::string labels = encode_labels(job.labels);
   Execution(insert_job_, row.job.id(), job.method, row.job.attempts_max(), job.timeout_us,
-            row.job.submitted_us(), Blob{labels})
+            row.job.submitted_us(), Blob{labels}, static_cast<int>(job.role))
       .step();
   row.seq = sql_.getLastInsertRowid();
   Execution(insert_payload_, row.seq, Blob{job.payload}).step();
@@ -177,6 +180,7 @@ Result<std::vector<ClaimedJob>> JobTables::claim(const ClaimRequest& request) {
     job.attempt = row.attempt;
     job.attempts_max = row.job.attempts_max();
     job.timeout_us = std::min(static_cast<std::uint64_t>(update.integer(column_count)), timeout_us_max);
+    job.role = static_cast<v1::Role>(update.integer(column_count + 1));
     Execution payload(payload_of_, seq);
     if (payload.step()) job.payload = payload.text(0);
     claimed.push_back(std::move(job));
@@ -292,24 +296,39 @@ Result<std::vector<v1::Job>> JobTables::get(const std::string& prefix) {
   if (from.empty()) return fail(Code::invalid_argument, "name the job: its id or the beginning of it");
   std::vector<v1::Job> jobs;
   const std::string past = from + '~';  // larger than every character of an id
+  std::int64_t seq = 0;
+  std::size_t bytes = 0;
   Execution found(get_, from, past, list_limit_default);
-  while (found.step()) {
-    jobs.push_back(read_row(found.statement()).job);
-    jobs.back().set_result(found.text(column_count));
+  while (bytes < page_bytes_max && found.step()) {
+    Row row = read_row(found.statement());
+    seq = row.seq;
+    bytes += row.job.ByteSizeLong();
+    jobs.push_back(std::move(row.job));
+  }
+  if (jobs.size() == 1) {
+    Execution result(result_of_, seq);
+    if (result.step()) jobs.front().set_result(result.text(0));
   }
   return jobs;
 }
 
-std::vector<v1::Job> JobTables::list(const v1::ListJobsRequest& request) {
+JobPage JobTables::list(const v1::ListJobsRequest& request, std::int64_t from) {
   const std::uint32_t limit =
       request.limit() == 0 ? list_limit_default : std::min(request.limit(), list_limit_max);
-  std::vector<v1::Job> jobs;
-  Execution found(list_, request.since_us());
-  while (jobs.size() < limit && found.step()) {
-    v1::Job job = read_row(found.statement()).job;
-    if (matches(job, request)) jobs.push_back(std::move(job));
+  JobPage page;
+  std::size_t bytes = 0;
+  Execution found(list_, request.since_us(), from == 0 ? std::numeric_limits<std::int64_t>::max() : from);
+  for (int scanned = 0; found.step(); ++scanned) {
+    Row row = read_row(found.statement());
+    page.next = row.seq;
+    if (matches(row.job, request)) {
+      bytes += row.job.ByteSizeLong();
+      page.jobs.push_back(std::move(row.job));
+    }
+    if (page.jobs.size() == limit || bytes >= page_bytes_max || scanned == scanned_max) return page;
   }
-  return jobs;
+  page.next = 0;
+  return page;
 }
 
 JobTables::Row JobTables::read_row(SQLite::Statement& statement) const {

@@ -47,7 +47,7 @@ class JobTables {
 
   // Outside a transaction.
   [[nodiscard]] Result<std::vector<v1::Job>> get(const std::string& prefix);
-  [[nodiscard]] std::vector<v1::Job> list(const v1::ListJobsRequest& request);
+  [[nodiscard]] JobPage list(const v1::ListJobsRequest& request, std::int64_t from);
 
  private:
   struct Row {
@@ -96,7 +96,7 @@ class JobTables {
   SQLite::Statement find_key_, insert_job_, insert_payload_, insert_key_;
   SQLite::Statement next_ready_method_, ready_of_method_, claim_, payload_of_;
   SQLite::Statement attempts_of_, end_attempt_, insert_result_, find_state_, all_running_, set_reason_;
-  SQLite::Statement get_, list_;
+  SQLite::Statement get_, result_of_, list_;
 };
 
 }  // namespace cobus::job

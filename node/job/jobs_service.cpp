@@ -1,29 +1,77 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/job/jobs_service.hpp"
 
+#include <fmt/format.h>
+
+#include <algorithm>
+
 #include "node/job/record.hpp"
+#include "node/link/keys.hpp"
 #include "node/runtime/completion.hpp"
 
 namespace cobus::job {
 namespace {
 
-// Why a job of `method` cannot run now, or an empty text; INVALID_ARGUMENT when it never could.
-Result<std::string> obstacle(const View& view, const std::string& method) {
+// INVALID_ARGUMENT for what a job cannot hold.
+Status check(const v1::SubmitRequest& request) {
+  const std::string& method = request.method();
+  if (method.size() > method_bytes_max) {
+    return {Code::invalid_argument,
+            fmt::format("method: {} bytes are too many for package.Service/Method: {} at most", method.size(),
+                        method_bytes_max)};
+  }
+  if (method.find('/') == std::string::npos) {
+    return {Code::invalid_argument, "method: '" + method + "' is not of the form package.Service/Method"};
+  }
+  if (request.timeout_us() > timeout_us_max) {
+    return {Code::invalid_argument, fmt::format("timeout_us: an attempt may take a year ({} us) at most; 0 "
+                                                "sets no limit",
+                                                timeout_us_max)};
+  }
+  v1::SubmitRequest written;
+  *written.mutable_labels() = request.labels();
+  written.set_key(request.key());
+  if (const std::size_t bytes = written.ByteSizeLong(); bytes > key_and_labels_bytes_max) {
+    return {Code::invalid_argument,
+            fmt::format("key and labels: {} bytes, and a job holds {} of them: put more into the request",
+                        bytes, key_and_labels_bytes_max)};
+  }
+  return {};
+}
+
+// Why a job of `method` from somebody with `role` cannot run now, or an empty text. INVALID_ARGUMENT,
+// NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION when as things are it never could.
+Result<std::string> obstacle(const View& view, const std::string& method, v1::Role role) {
   const std::string service = method.substr(0, method.find('/'));
   bool service_known = false;
+  bool offered = false;
+  bool admitted = false;
   for (const v1::NodeRecord& record : view.nodes()) {
-    for (const v1::ServiceRecord& offered : record.services()) {
-      if (offered.name() != service) continue;
-      if (offered.internal())
+    for (const v1::ServiceRecord& candidate : record.services()) {
+      if (candidate.name() != service) continue;
+      if (candidate.internal())
         return fail(Code::invalid_argument, method + " is part of cobus itself and cannot be a job");
       service_known = true;
-      for (const v1::MethodRecord& candidate : offered.methods()) {
-        if (candidate.name() != method) continue;
-        if (!candidate.streaming()) return std::string();
-        return fail(Code::invalid_argument,
-                    method + " is a stream and cannot be a job; use: cobus call " + method);
+      for (const v1::MethodRecord& at : candidate.methods()) {
+        if (at.name() != method) continue;
+        if (at.streaming()) {
+          return fail(Code::invalid_argument,
+                      method + " is a stream and cannot be a job; use: cobus call " + method);
+        }
+        offered = true;
+        if (!admits(at.roles(), role)) continue;
+        admitted = true;
+        if (admits(at.roles(), v1::NODE)) return std::string();
       }
     }
+  }
+  if (admitted) {
+    return fail(Code::failed_precondition,
+                method + " may not be called by nodes, and so not as a job; use: cobus call " + method);
+  }
+  if (offered) {
+    return fail(Code::permission_denied,
+                "the role '" + std::string(link::role_name(role)) + "' may not call " + method);
   }
   if (service_known) return fail(Code::not_found, "no method " + method + "; see: cobus describe " + service);
   return "no node offers " + service;
@@ -38,17 +86,10 @@ JobsService::JobsService(Node& node, View& view, Ledger& ledger, Dispatcher& dis
 
 JobsService::~JobsService() { ledger_.on_change({}); }
 
-Task<Result<v1::SubmitReply>> JobsService::Submit(Call /*call*/, v1::SubmitRequest request) {
-  if (request.method().find('/') == std::string::npos) {
-    co_return fail(Code::invalid_argument,
-                   "method: '" + request.method() + "' is not of the form package.Service/Method");
-  }
-  if (request.timeout_us() > timeout_us_max) {
-    co_return fail(Code::invalid_argument, "timeout_us: an attempt may take a year (" +
-                                               std::to_string(timeout_us_max) +
-                                               " us) at most; 0 sets no limit");
-  }
-  const Result<std::string> waits_for = obstacle(view_, request.method());
+Task<Result<v1::SubmitReply>> JobsService::Submit(Call call, v1::SubmitRequest request) {
+  if (Status refused = check(request); !refused.ok()) co_return fail(std::move(refused));
+  const v1::Role role = call.caller().role;
+  const Result<std::string> waits_for = obstacle(view_, request.method(), role);
   if (!waits_for) co_return fail(waits_for.error());
   NewJob job;
   job.method = std::move(*request.mutable_method());
@@ -56,6 +97,7 @@ Task<Result<v1::SubmitReply>> JobsService::Submit(Call /*call*/, v1::SubmitReque
   job.key = std::move(*request.mutable_key());
   job.attempts_max = request.attempts_max();
   job.timeout_us = request.timeout_us();
+  job.role = role;
   for (const auto& [key, value] : request.labels()) job.labels.emplace(key, value);
   Completion<Submitted> done;
   ledger_.submit(std::move(job), done.callback());
@@ -113,14 +155,21 @@ Task<Result<v1::GetJobReply>> JobsService::Get(Call /*call*/, v1::GetJobRequest 
 }
 
 Stream<v1::Job> JobsService::List(Call /*call*/, v1::ListJobsRequest request) {
-  Completion<std::vector<v1::Job>> done;
-  ledger_.list(std::move(request), done.callback());
-  Result<std::vector<v1::Job>> jobs = co_await done;
-  if (!jobs) co_yield fail(std::move(jobs).error());
-  for (v1::Job& job : *jobs) {
-    job.set_home(node_.name());
-    co_yield std::move(job);
-  }
+  std::uint32_t left = request.limit() == 0 ? list_limit_default : std::min(request.limit(), list_limit_max);
+  std::int64_t from = 0;
+  do {
+    request.set_limit(left);
+    Completion<JobPage> done;
+    ledger_.list(request, from, done.callback());
+    Result<JobPage> page = co_await done;
+    if (!page) co_yield fail(std::move(page).error());
+    for (v1::Job& job : page->jobs) {
+      job.set_home(node_.name());
+      co_yield std::move(job);
+      --left;
+    }
+    from = page->next;
+  } while (left > 0 && from != 0);
 }
 
 }  // namespace cobus::job

@@ -20,6 +20,8 @@
 #include <vector>
 
 #include <cobus/v1/job.pb.h>
+#include <cobus/v1/session.pb.h>
+#include "proto/limits.hpp"
 #include "proto/status.hpp"
 
 namespace cobus::job {
@@ -38,6 +40,21 @@ inline constexpr std::uint64_t timeout_us_max = 31'557'600'000'000;
 // Jobs that `list` gives when no limit is asked for, and at most; `get` gives at most the former.
 inline constexpr std::uint32_t list_limit_default = 100;
 inline constexpr std::uint32_t list_limit_max = 10'000;
+// What is read from the ledger at once: jobs of about so many bytes.
+inline constexpr std::size_t page_bytes_max = 256 * 1024;
+
+// What a submission may hold, so that a job always fits into one message: package.Service/Method ...
+inline constexpr std::size_t method_bytes_max = 2 * limits::name_bytes_max + 1;
+// ... its key and its labels as they are written down ...
+inline constexpr std::size_t key_and_labels_bytes_max = 16 * 1024;
+// ... and its result, which leaves room for those and for what is said of the job.
+inline constexpr std::size_t result_bytes_max = limits::payload_bytes_max - 2 * key_and_labels_bytes_max;
+// What a worker says of a job, a reason or a note, is cut to this.
+inline constexpr std::size_t text_bytes_max = 1024;
+static_assert(key_and_labels_bytes_max + method_bytes_max + limits::status_bytes_max + 2 * text_bytes_max +
+                      4 * limits::name_bytes_max <
+                  2 * key_and_labels_bytes_max,
+              "a job with everything but its result fits into what the result leaves");
 
 struct NewJob {
   std::string method;  // package.Service/Method
@@ -46,6 +63,7 @@ struct NewJob {
   std::uint32_t attempts_max = 0;  // 0 = attempts_max_default
   std::map<std::string, std::string> labels;
   std::uint64_t timeout_us = 0;  // of each attempt; 0 = none
+  v1::Role role = v1::SUBMIT;    // of whoever submitted it, in whose name it runs
 };
 
 struct Submitted {
@@ -66,6 +84,7 @@ struct ClaimedJob {
   std::uint32_t attempt = 0;  // fences progress and outcome: larger with each claim of this job
   std::uint32_t attempts_max = 0;
   std::uint64_t timeout_us = 0;  // at most timeout_us_max, whatever was written down
+  v1::Role role = v1::SUBMIT;    // of whoever submitted it
 };
 
 struct Succeeded {
@@ -85,6 +104,12 @@ using Outcome = std::variant<Succeeded, Failed, HandedBack>;
 struct Recovered {
   std::uint64_t ready = 0;   // will run again
   std::uint64_t failed = 0;  // had no attempts left
+};
+
+// A part of a list. `next` asks for the part behind it; 0 when there is none.
+struct JobPage {
+  std::vector<v1::Job> jobs;
+  std::int64_t next = 0;
 };
 
 struct Counts {
@@ -122,12 +147,13 @@ class Ledger {
   // Says why these jobs wait. Jobs that are not READY are left alone.
   virtual void set_wait_reason(std::vector<std::string> ids, std::string reason, Done<void> done) = 0;
 
-  // The jobs whose id starts with `prefix`, oldest first, with results. Empty when there is none;
-  // INVALID_ARGUMENT for an empty prefix.
+  // The jobs whose id starts with `prefix`, oldest first: list_limit_default or page_bytes_max of them, and
+  // with its result if there is only one. Empty when there is none; INVALID_ARGUMENT for an empty prefix.
   virtual void get(std::string prefix, Done<std::vector<v1::Job>> done) = 0;
 
-  // The jobs that match, newest first, without results.
-  virtual void list(v1::ListJobsRequest request, Done<std::vector<v1::Job>> done) = 0;
+  // The jobs that match, newest first, without results, about page_bytes_max at once. `from` is 0 or the
+  // `next` of the page before. A page may be empty and yet not the last.
+  virtual void list(v1::ListJobsRequest request, std::int64_t from, Done<JobPage> done) = 0;
 
   virtual void counts(Done<Counts> done) = 0;
 

@@ -35,7 +35,8 @@ CREATE TABLE job (
   node TEXT NOT NULL DEFAULT '',
   wait_reason TEXT NOT NULL DEFAULT '',
   error BLOB,                           -- cobus.v1.Status
-  labels BLOB                           -- cobus.v1.Job with nothing but labels
+  labels BLOB,                          -- cobus.v1.Job with nothing but labels
+  role INTEGER NOT NULL DEFAULT 3       -- cobus.v1.Role of whoever submitted it; 3 is SUBMIT, who may least
 ) STRICT;
 CREATE INDEX job_ready ON job (method, seq) WHERE state = 3;
 CREATE TABLE job_payload (seq INTEGER PRIMARY KEY, payload BLOB NOT NULL) STRICT;
@@ -103,12 +104,19 @@ Status LedgerDatabase::check() {
 }
 
 void LedgerDatabase::make_tables() {
-  if (pragma(*sql_, "PRAGMA user_version") != 0) return;
+  if (pragma(*sql_, "PRAGMA user_version") != 0) return upgrade();
   sql_->exec("BEGIN IMMEDIATE");
   sql_->exec(schema);
   sql_->exec(
       fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", application_id, ledger_schema));
   sql_->exec("COMMIT");
+}
+
+// From what an earlier release wrote, in one transaction.
+void LedgerDatabase::upgrade() {
+  if (pragma(*sql_, "PRAGMA user_version") == ledger_schema) return;
+  sql_->exec("BEGIN IMMEDIATE; ALTER TABLE job ADD COLUMN role INTEGER NOT NULL DEFAULT 3");
+  sql_->exec(fmt::format("PRAGMA user_version = {}; COMMIT", ledger_schema));
 }
 
 Status LedgerDatabase::explain(const SQLite::Exception& error) const {

@@ -17,7 +17,7 @@
 namespace cobus::job {
 
 // The schema of this release. A file with a larger one is refused.
-inline constexpr int ledger_schema = 1;
+inline constexpr int ledger_schema = 2;
 
 class LedgerDatabase {
  public:
@@ -40,6 +40,7 @@ class LedgerDatabase {
   void configure();
   [[nodiscard]] Status check();
   void make_tables();
+  void upgrade();
 
   LedgerFile file_;  // before sql_: the lock is released last
   std::unique_ptr<SQLite::Database> sql_;

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <array>
 
+#include "proto/utf8.hpp"
+
 namespace cobus::job {
 namespace {
 
@@ -55,6 +57,28 @@ std::string encode_labels(const std::map<std::string, std::string>& labels) {
   v1::Job job;
   job.mutable_labels()->insert(labels.begin(), labels.end());
   return job.SerializeAsString();
+}
+
+std::string shown(std::string_view text) {
+  constexpr std::string_view more = " ...";
+  std::string kept = utf8_repaired(text.substr(0, text_bytes_max));
+  if (text.size() <= text_bytes_max && kept.size() <= text_bytes_max) return kept;
+  std::size_t end = text_bytes_max - more.size();
+  while (end > 0 && (kept[end] & 0xc0) == 0x80) --end;  // not through a character
+  kept.resize(end);
+  return kept.append(more);
+}
+
+Status shown(const Status& error) {
+  Status kept(error.code(), shown(error.message()));
+  std::size_t room = text_bytes_max;
+  for (const Status::Detail& detail : error.details()) {
+    const std::size_t bytes = detail.key.size() + detail.value.size();
+    if (bytes > room) continue;
+    room -= bytes;
+    kept.with(detail.key, detail.value);
+  }
+  return kept;
 }
 
 Status attempts_used_up(std::uint32_t attempts, std::uint32_t crashes, std::string_view cause) {

@@ -26,6 +26,11 @@ namespace cobus::job {
 // Labels as bytes that Job::MergeFromString adds to a job. Empty for none.
 [[nodiscard]] std::string encode_labels(const std::map<std::string, std::string>& labels);
 
+// `text` as it may be kept and shown: well-formed UTF-8, and cut to text_bytes_max.
+[[nodiscard]] std::string shown(std::string_view text);
+// `error` with its text shown() and with details only while there is room.
+[[nodiscard]] Status shown(const Status& error);
+
 // Why a job failed whose attempts are used up: says how many there were, and the last cause.
 [[nodiscard]] Status attempts_used_up(std::uint32_t attempts, std::uint32_t crashes, std::string_view cause);
 

@@ -276,11 +276,11 @@ void SqliteLedger::get(std::string prefix, Done<std::vector<v1::Job>> done) {
       [prefix = std::move(prefix)](JobTables& tables) { return tables.get(prefix); }, std::move(done));
 }
 
-void SqliteLedger::list(v1::ListJobsRequest request, Done<std::vector<v1::Job>> done) {
-  queue<std::vector<v1::Job>>(
+void SqliteLedger::list(v1::ListJobsRequest request, std::int64_t from, Done<JobPage> done) {
+  queue<JobPage>(
       Access::read, From::outside, 0,
-      [request = std::move(request)](JobTables& tables) {
-        return Result<std::vector<v1::Job>>(tables.list(request));
+      [request = std::move(request), from](JobTables& tables) {
+        return Result<JobPage>(tables.list(request, from));
       },
       std::move(done));
 }

@@ -54,7 +54,7 @@ class SqliteLedger final : public Ledger {
   void recover(Done<Recovered> done) override;
   void set_wait_reason(std::vector<std::string> ids, std::string reason, Done<void> done) override;
   void get(std::string prefix, Done<std::vector<v1::Job>> done) override;
-  void list(v1::ListJobsRequest request, Done<std::vector<v1::Job>> done) override;
+  void list(v1::ListJobsRequest request, std::int64_t from, Done<JobPage> done) override;
   void counts(Done<Counts> done) override;
   void on_change(Observer observer) override;
 

@@ -3,12 +3,24 @@
 
 #include <algorithm>
 
+#include "proto/limits.hpp"
+#include "proto/utf8.hpp"
+
 namespace cobus {
 namespace {
 
 constexpr std::uint32_t rate_default = 100;  // records a second
 constexpr std::size_t queue_max = 1000;
+constexpr std::size_t queue_bytes_max = std::size_t{4} * 1024 * 1024;
+constexpr std::size_t batch_bytes_max = std::size_t{256} * 1024;
+// A larger one is left out: in part it could not be decoded, and what is secret in it not be hidden.
+constexpr std::size_t body_bytes_max = std::size_t{64} * 1024;
 constexpr std::size_t open_requests_max = 10'000;
+// A name or text of the traffic is cut to this: the envelope may carry as much as it likes.
+constexpr std::size_t text_bytes_max = 2 * limits::name_bytes_max + 1;
+static_assert(batch_bytes_max + 2 * body_bytes_max < limits::payload_bytes_max);
+
+std::string shown(std::string_view text) { return utf8_repaired(text.substr(0, text_bytes_max)); }
 
 bool matches(const std::string& filter, const std::string& text) {
   return filter.empty() || text.starts_with(filter) || text.ends_with(filter);
@@ -49,8 +61,12 @@ Task<std::optional<v1::TapBatch>> Tap::Watcher::next() {
     v1::TapBatch batch;
     {
       const std::scoped_lock lock(tap_.mutex_);
-      for (v1::TapRecord& record : records_) *batch.add_records() = std::move(record);
-      records_.clear();
+      for (std::size_t bytes = 0; !records_.empty() && bytes < batch_bytes_max; records_.pop_front()) {
+        const std::size_t size = records_.front().ByteSizeLong();
+        bytes += size;
+        queued_bytes_ -= size;
+        *batch.add_records() = std::move(records_.front());
+      }
       batch.set_dropped(std::exchange(dropped_, 0));
     }
     if (batch.records_size() > 0 || batch.dropped() > 0) co_return batch;
@@ -75,7 +91,7 @@ v1::TapRecord Tap::describe(const Sighting& sighting) {
   record.set_at(node_.name());
   if (sighting.type != TypeId::none) record.set_type(type_name_(sighting.type));
   record.set_code(static_cast<std::int32_t>(sighting.status->code()));
-  record.set_message(sighting.status->message());
+  record.set_message(shown(sighting.status->message()));
   if ((sighting.trace.high | sighting.trace.low) != 0) {
     record.mutable_trace()->set_trace_high(sighting.trace.high);
     record.mutable_trace()->set_trace_low(sighting.trace.low);
@@ -83,10 +99,9 @@ v1::TapRecord Tap::describe(const Sighting& sighting) {
   }
   const TimePoint now = node_.clock().now();
   if (sighting.kind == v1::REQUEST) {
-    record.set_method(std::string(sighting.to_name));
+    record.set_method(shown(sighting.to_name));
     if (requests_.size() >= open_requests_max) requests_.clear();
-    requests_.insert_or_assign(Key{sighting.from, sighting.call},
-                               Request{std::string(sighting.to_name), now});
+    requests_.insert_or_assign(Key{sighting.from, sighting.call}, Request{record.method(), now});
     return record;
   }
   // The answers, and what the caller sends about a call, belong to its request.
@@ -109,12 +124,14 @@ void Tap::offer(Watcher& watcher, const v1::TapRecord& record, const Sighting& s
     watcher.in_second_ = 0;
   }
   const bool first = watcher.records_.empty() && watcher.dropped_ == 0;
-  if (watcher.in_second_ >= rate || watcher.records_.size() >= queue_max) {
+  if (watcher.in_second_ >= rate || watcher.records_.size() >= queue_max ||
+      watcher.queued_bytes_ >= queue_bytes_max) {
     ++watcher.dropped_;
   } else {
     ++watcher.in_second_;
-    watcher.records_.push_back(record);
-    if (watcher.request_.body()) watcher.records_.back().set_body(sighting.body());
+    v1::TapRecord& kept = watcher.records_.emplace_back(record);
+    if (watcher.request_.body() && sighting.size <= body_bytes_max) kept.set_body(sighting.body());
+    watcher.queued_bytes_ += kept.ByteSizeLong();
   }
   if (first) node_.run_on(watcher.shard_, [mail = watcher.mail_](Home&) { mail->came.notify(); });
 }

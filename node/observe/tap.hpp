@@ -51,6 +51,7 @@ class Tap final : public TrafficObserver {
     std::shared_ptr<Mail> mail_ = std::make_shared<Mail>();
     // guarded by the tap's mutex
     std::deque<v1::TapRecord> records_;
+    std::size_t queued_bytes_ = 0;  // in records_
     std::uint64_t dropped_ = 0;
     TimePoint second_{};
     std::uint32_t in_second_ = 0;

@@ -143,8 +143,11 @@ class [[nodiscard]] Offload {
   // RESOURCE_EXHAUSTED when the pool's queue is full, CANCELLED when the worker was asked to stop before a
   // thread came to it. Rethrows what the function threw.
   [[nodiscard]] Result<Value> await_resume() {
-    if (job_ == nullptr)
-      return fail(Code::resource_exhausted, "the node's pool for blocking code is full: try again");
+    if (job_ == nullptr) {
+      Status full(Code::resource_exhausted, "the node's pool for blocking code is full: try again");
+      full.with("full", "pool");
+      return fail(std::move(full));
+    }
     if (job_->exception) std::rethrow_exception(job_->exception);
     if (!job_->value) return fail(Code::cancelled, "stopped before a thread of the pool came to it");
     return std::move(*job_->value);

@@ -6,6 +6,7 @@
 
 #include "node/worker/node.hpp"
 #include "node/worker/service.hpp"
+#include "proto/utf8.hpp"
 
 namespace cobus {
 namespace {
@@ -62,6 +63,18 @@ Status tell_progress(const CallOptions& options, Envelope& envelope) noexcept {
   return {};
 }
 
+// What the runtime says of a call in the details of its error, it says to whoever made that call. A handler
+// that passes on the error of another call does not say it of its own.
+Status error_of(const Envelope& error) {
+  const Status& status = error.extra().status;
+  if (!error.from.worker) return status;
+  Status said(status.code(), status.message());
+  for (const Status::Detail& detail : status.details()) {
+    if (detail.key != "cause" && detail.key != "started") said.with(detail.key, detail.value);
+  }
+  return said;
+}
+
 // The wait for a unary reply.
 class Reply final : Waiting, PendingCall {
  public:
@@ -89,7 +102,7 @@ class Reply final : Waiting, PendingCall {
     if (envelope_->kind == v1::REPLY) return std::move(envelope_);
     if (envelope_->kind == v1::END)
       return fail(Code::internal, method_ + " is a stream, but was called for one reply");
-    return fail(envelope_->extra().status);
+    return fail(error_of(*envelope_));
   }
 
  private:
@@ -179,11 +192,11 @@ void CallState::item(EnvelopePtr envelope) {
   send(std::move(envelope), v1::ITEM);
 }
 
-void CallState::progress(double fraction, std::string note) {
+void CallState::progress(double fraction, const std::string& note) {
   if ((flags & v1::WANTS_PROGRESS) == 0) return;
   v1::Progress progress;
   progress.set_fraction(fraction);
-  progress.set_note(std::move(note));
+  progress.set_note(utf8_repaired(note));
   send(std::make_unique<TypedEnvelope<v1::Progress>>(std::move(progress)), v1::ITEM);
 }
 
@@ -194,6 +207,8 @@ void CallState::credited(const Address& from, std::uint64_t its_call, std::uint3
   credit_ = std::min(credit_ + std::min(more, credit_max), credit_max);
   if (room_ != nullptr) room_->credited();
 }
+
+bool never_started(const Status& error) noexcept { return error.detail("started") == "no"; }
 
 Task<Result<EnvelopePtr>> call_envelope(Self self, NodeId node, std::string method, EnvelopePtr request,
                                         CallOptions options) {
@@ -278,7 +293,7 @@ class EnvelopeStream::State final : PendingCall {
       items_.push_back(std::move(envelope));
     } else {
       open_ = false;
-      if (envelope->kind == v1::ERROR) status_ = envelope->extra().status;
+      if (envelope->kind == v1::ERROR) status_ = error_of(*envelope);
       if (envelope->kind == v1::REPLY) items_.push_back(std::move(envelope));  // a unary method: one item
     }
     if (next_ != nullptr) next_->came();

@@ -33,7 +33,7 @@ class CallState final : HandledCall {
   void finish(const Status& status);  // END when ok, else ERROR
   // ITEM, uses one credit. One that is too large for a message ends the stream with OUT_OF_RANGE.
   void item(EnvelopePtr envelope);
-  void progress(double fraction, std::string note);
+  void progress(double fraction, const std::string& note);
 
   // Waits until the consumer takes one more item. False when the call is no longer wanted.
   class [[nodiscard]] Room : Waiting {
@@ -95,7 +95,7 @@ class Call {
   // The caller no longer wants it, or the node stops: end soon.
   [[nodiscard]] bool stop_requested() const noexcept { return state_->self.stop_requested(); }
   // Tells the caller how far it is, if it wants to know. `fraction` 0 to 1, negative when unknown.
-  void progress(double fraction, std::string note = {}) const { state_->progress(fraction, std::move(note)); }
+  void progress(double fraction, const std::string& note = {}) const { state_->progress(fraction, note); }
 
  private:
   CallState* state_;
@@ -109,6 +109,10 @@ struct CallOptions {
   std::function<void(const v1::Progress&)> on_progress;  // runs on the shard; asks the callee for progress
   std::uint32_t credit = limits::stream_credit;
 };
+
+// Whether a call failed before its handler began, so that nothing was done: its node is stopping, has no
+// room or not the method, or the request never left this one.
+[[nodiscard]] bool never_started(const Status& error) noexcept;
 
 // A call with the payload as it is: what typed and untyped callers share. The REPLY envelope, or the
 // status: NOT_FOUND (no node offers it), UNIMPLEMENTED, UNAVAILABLE (the callee's node was lost),

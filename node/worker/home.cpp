@@ -193,8 +193,8 @@ void Home::stop_all() noexcept {
 
 void Home::stop_idle() noexcept {
   each_worker([](Worker& worker) {
-    const bool ends_by_itself =
-        worker.handled != nullptr ? !worker.handled->streaming() : worker.handles_call;
+    const bool ends_by_itself = worker.handled != nullptr ? !worker.handled->streaming()
+                                                          : worker.handles_call || worker.stops_last;
     if (!ends_by_itself) worker.stop.request();
   });
 }

@@ -79,7 +79,7 @@ class Home {
   void learn_frame_size(const char* kind, std::size_t bytes) noexcept;
   // Asks every worker to stop; those that do not are ended by end_all().
   void stop_all() noexcept;
-  // The same for all but handlers of calls that end by themselves.
+  // The same for all but handlers of calls that end by themselves, and workers that stop last.
   void stop_idle() noexcept;
   void end_all() noexcept;
   // Null when it is gone.

@@ -20,10 +20,16 @@ constexpr std::uint32_t handled_calls_of_peer_max = 25'000;
 // What the caller of a worker hears that ended before it answered. `CANCELLED` would look like its own doing.
 Status ended_unanswered(const Status& reason) {
   Status status(exit_reason::abnormal(reason) ? reason.code() : Code::unavailable,
-                "the worker ended before it answered (" + std::string(exit_reason::name(reason)) + ')' +
+                "the worker ended before it answered (" + std::string(exit_reason::name(reason)) + ")" +
                     (reason.message().empty() ? "" : ": " + reason.message()));
   status.with("cause", "down");
   return status;
+}
+
+Status unstarted(Code code, std::string message) {
+  Status refusal(code, std::move(message));
+  refusal.with("started", "no");
+  return refusal;
 }
 
 }  // namespace
@@ -116,7 +122,8 @@ void Home::begin_call(EnvelopePtr request) noexcept {
   const std::string& name = request->extra().to_name;
   const Method* method = node_.find_method(name);
   if (method == nullptr) {
-    return refuse(*request, Status(Code::unimplemented, "node " + node_.name() + " does not offer " + name));
+    return refuse(*request,
+                  unstarted(Code::unimplemented, "node " + node_.name() + " does not offer " + name));
   }
   const Caller& caller = request->extra().caller;
   if (!method->admits(caller.role)) {
@@ -125,8 +132,9 @@ void Home::begin_call(EnvelopePtr request) noexcept {
                                                       "' may not call " + name));
   }
   if (handled_.size() >= handled_calls_max) {
-    return refuse(*request, Status(Code::resource_exhausted,
-                                   "node " + node_.name() + " handles as many calls as it can: try again"));
+    return refuse(*request,
+                  unstarted(Code::resource_exhausted,
+                            "node " + node_.name() + " handles as many calls as it can: try again"));
   }
   const CallKey key{request->from, request->call};
   if (request->from && handled_.contains(key)) {
@@ -134,13 +142,13 @@ void Home::begin_call(EnvelopePtr request) noexcept {
   }
   if (const auto peer = handled_of_.find(key.caller.node);
       peer != handled_of_.end() && peer->second >= handled_calls_of_peer_max) {
-    return refuse(*request, Status(Code::resource_exhausted, "the caller's node has " +
-                                                                 std::to_string(handled_calls_of_peer_max) +
-                                                                 " calls running here: try again"));
+    return refuse(*request, unstarted(Code::resource_exhausted,
+                                      "the caller's node has " + std::to_string(handled_calls_of_peer_max) +
+                                          " calls running here: try again"));
   }
   // What runs here still may ask its own node for what it needs to end well.
   if (node_.draining() && key.caller.node != node_.id()) {
-    return refuse(*request, Status(Code::unavailable, "node " + node_.name() + " is stopping"));
+    return refuse(*request, unstarted(Code::unavailable, "node " + node_.name() + " is stopping"));
   }
   if (request->deadline <= shard_.clock().now()) {
     return refuse(*request, Status(Code::deadline_exceeded, name + " was asked for too late to start"));
@@ -190,7 +198,7 @@ void Home::forget_unstarted_call(Worker& worker) noexcept {
   SignalEnvelope request;
   request.from = key.caller;
   request.call = key.call;
-  refuse(request, Status(Code::cancelled, "the handler was ended before it began"));
+  refuse(request, unstarted(Code::cancelled, "the handler was ended before it began"));
   handled(worker, key.caller, key.call);
 }
 

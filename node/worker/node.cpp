@@ -139,9 +139,8 @@ std::vector<const Service*> Node::services() const {
 
 Result<NodeId> Node::choose(std::string_view method) const {
   if (find_method(method) != nullptr) return id();
-  const std::string_view service = method.substr(0, method.find('/'));
-  if (resolver_ != nullptr) return resolver_->choose(service);
-  return fail(Code::not_found, "no node offers " + std::string(service));
+  if (resolver_ != nullptr) return resolver_->choose(method);
+  return fail(Code::not_found, "no node offers " + std::string(method));
 }
 
 const Kind* Node::find_kind(std::string_view name) const noexcept {
@@ -361,7 +360,8 @@ bool Node::fits(Envelope& envelope, const Home& home) noexcept {
   if (envelope.kind != v1::MESSAGE && envelope.kind != v1::REQUEST) return true;
   if (envelope.kind == v1::REQUEST && waiting < 2 * limits::shard_inbox_bytes_max) {
     envelope.drop_payload();
-    envelope.extra().status = Status(Code::resource_exhausted, "node " + name() + " is behind: try again");
+    envelope.extra().status =
+        Status(Code::resource_exhausted, "node " + name() + " is behind: try again").with("started", "no");
     return true;
   }
   dead_letter(DeadLetter::mailbox_full, envelope);
@@ -433,6 +433,7 @@ void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Statu
     // A worker that cannot be reached is `noconnection` to who watches it, whatever keeps us from it.
     error->extra().status =
         kind == v1::REQUEST ? reason : Status(Code::unavailable, std::string(reason.message()));
+    error->extra().status.with("started", "no");  // it never left
     if (error->extra().status.code() == Code::unavailable) error->extra().status.with("cause", "connection");
     deliver(std::move(error));
   };

@@ -31,9 +31,9 @@ namespace cobus {
 class Resolver {
  public:
   virtual ~Resolver() = default;
-  // By its name; a kind of worker is offered as a service is. NOT_FOUND when nobody is known to offer it,
-  // UNAVAILABLE when nobody could be asked yet.
-  [[nodiscard]] virtual Result<NodeId> choose(std::string_view service) = 0;
+  // A node that offers `name`: a service, "package.Service/Method", or a kind of worker. NOT_FOUND when nobody
+  // is known to offer it, UNAVAILABLE when nobody could be asked yet.
+  [[nodiscard]] virtual Result<NodeId> choose(std::string_view name) = 0;
 };
 
 // Sees what passes. Called by the thread that moves the envelope; must be quick and not call back.

@@ -8,10 +8,12 @@
 
 namespace cobus {
 
-bool Method::admits(v1::Role role) const noexcept {
-  if (options.roles().empty()) return role == v1::NODE || role == v1::SUBMIT || role == v1::ADMIN;
-  return std::find(options.roles().begin(), options.roles().end(), role) != options.roles().end();
+bool admits(const google::protobuf::RepeatedField<int>& roles, v1::Role role) noexcept {
+  if (roles.empty()) return role == v1::NODE || role == v1::SUBMIT || role == v1::ADMIN;
+  return std::find(roles.begin(), roles.end(), role) != roles.end();
 }
+
+bool Method::admits(v1::Role role) const noexcept { return cobus::admits(options.roles(), role); }
 
 ServiceInfo make_service_info(std::string_view name, std::vector<Method> methods) {
   ServiceInfo info;

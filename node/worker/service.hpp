@@ -37,6 +37,9 @@ struct Method {
   [[nodiscard]] bool admits(v1::Role role) const noexcept;
 };
 
+// Whether `role` is among those that a method names; empty = node, submit and admin.
+[[nodiscard]] bool admits(const google::protobuf::RepeatedField<int>& roles, v1::Role role) noexcept;
+
 struct ServiceInfo {
   std::string name;  // "package.Service"
   const google::protobuf::ServiceDescriptor* descriptor = nullptr;

@@ -99,6 +99,7 @@ class Worker final : public Strand {
   bool senders_wait = false;       // for room in the mailbox
   bool ending = false;             // with bonds->end_reason, whatever it returns with
   bool owes_answers = false;       // to requests that an exception took along
+  bool stops_last = false;         // it knows when its node drains: what it does may end first
   std::uint64_t received = 0;      // messages and requests that reached it
   struct OnStop : StopCallback {
     explicit OnStop(Worker& of) noexcept

@@ -90,6 +90,28 @@ TEST_F(ViewTest, ProvidersTakeTurnsAndOneThatWasLostIsLeftOutForAWhile) {
   EXPECT_NE(*view_.choose("echo.Echo"), *view_.choose("echo.Echo"));
 }
 
+TEST_F(ViewTest, AMethodIsLookedForWhereItIsAndNotWhereverItsServiceIs) {
+  v1::NodeRecord older = node(10, "older");
+  older.mutable_services(0)->add_methods()->set_name("echo.Echo/Echo");
+  v1::NodeRecord newer = node(11, "newer");
+  newer.mutable_services(0)->add_methods()->set_name("echo.Echo/Echo");
+  newer.mutable_services(0)->add_methods()->set_name("echo.Echo/Shout");
+  view_.apply(broker_a, event(true, {older, newer}));
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(*view_.choose("echo.Echo/Shout"), NodeId{11});
+  EXPECT_EQ(view_.providers("echo.Echo/Shout").size(), 1U);
+  EXPECT_NE(*view_.choose("echo.Echo/Echo"), *view_.choose("echo.Echo/Echo"));
+  EXPECT_NE(*view_.choose("echo.Echo"), *view_.choose("echo.Echo")) << "a service by its bare name";
+  const Status nobody = view_.choose("echo.Echo/Sing").error();
+  EXPECT_EQ(nobody.code(), Code::not_found);
+  EXPECT_NE(nobody.message().find("echo.Echo/Sing"), std::string::npos) << nobody.message();
+}
+
+TEST_F(ViewTest, ARecordWithoutMethodsIsTakenToHaveThemAll) {
+  view_.apply(broker_a, event(true, {node(10, "alpha")}));
+  EXPECT_EQ(*view_.choose("echo.Echo/Echo"), NodeId{10});
+  EXPECT_FALSE(view_.choose("echo.Ech/Echo"));
+}
+
 TEST_F(ViewTest, AnAgeCountsOnFromWhatTheBrokerSaid) {
   v1::NodeRecord told = node(10, "alpha");
   told.set_age_ms(300);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/job/job_tables.hpp"
 
+#include <set>
+
 #include "tests/unit/node/job/ledger_fixture.hpp"
 
 namespace cobus::job {
@@ -161,7 +163,7 @@ TEST_F(JobTablesTest, ResultAndTimesAreKept) {
   EXPECT_EQ(read.result(), std::string("a\0b", 3));
   EXPECT_EQ(read.started_us(), started_us);
   EXPECT_EQ(read.finished_us(), clock_.unix_us());
-  EXPECT_TRUE(tables_->list({}).front().result().empty()) << "lists carry no results";
+  EXPECT_TRUE(tables_->list({}, 0).jobs.front().result().empty()) << "lists carry no results";
 }
 
 TEST_F(JobTablesTest, FailureKeepsItsCause) {
@@ -305,20 +307,64 @@ TEST_F(JobTablesTest, JobIsFoundByThePrefixOfItsId) {
   EXPECT_EQ(tables_->get("").error().code(), Code::invalid_argument);
 }
 
+TEST_F(JobTablesTest, ManyJobsOfOnePrefixComeWithoutResultsAndNoMoreThanOneMessageHolds) {
+  const std::string first = submit(echo())->id;
+  ASSERT_TRUE(finish(claim(1).at(0), Succeeded{std::string(result_bytes_max, 'x')}));
+  EXPECT_EQ(only(first).result().size(), result_bytes_max);
+  NewJob large = echo();
+  large.labels["large"] = std::string(15'000, 'x');
+  for (int i = 0; i < 90; ++i) submit(large).value();
+  const auto found = tables_->get("0").value();
+  EXPECT_GT(found.size(), 1U);
+  EXPECT_EQ(found.front().id(), first);
+  EXPECT_TRUE(found.front().result().empty());
+  std::size_t bytes = 0;
+  for (const v1::Job& job : found) bytes += job.ByteSizeLong();
+  EXPECT_LT(bytes, limits::payload_bytes_max);
+}
+
+TEST_F(JobTablesTest, AListIsReadInPagesWhichSayWhereTheNextBegins) {
+  NewJob large = echo();
+  large.labels["large"] = std::string(15'000, 'x');
+  for (int i = 0; i < 60; ++i) submit(large).value();
+  v1::ListJobsRequest request;
+  request.set_limit(list_limit_max);
+  std::set<std::string> ids;
+  std::size_t pages = 0;
+  std::int64_t from = 0;
+  do {
+    const JobPage page = tables_->list(request, from);
+    EXPECT_LE(page.jobs.size(), 18U);
+    for (const v1::Job& job : page.jobs) ids.insert(job.id());
+    from = page.next;
+    ++pages;
+  } while (from != 0);
+  EXPECT_EQ(ids.size(), 60U);
+  EXPECT_GE(pages, 4U);
+}
+
+TEST_F(JobTablesTest, AJobKeepsTheRoleOfWhoSubmittedItAlsoAfterARestart) {
+  NewJob job = echo();
+  job.role = v1::ADMIN;
+  ASSERT_TRUE(submit(job));
+  reopen();
+  EXPECT_EQ(claim(1).at(0).role, v1::ADMIN);
+}
+
 TEST_F(JobTablesTest, ListGivesTheNewestFirstAndKeepsToTheLimit) {
   std::vector<std::string> ids;
   for (int i = 0; i < 150; ++i) ids.push_back(submit(echo())->id);
-  EXPECT_EQ(tables_->list({}).size(), list_limit_default);
+  EXPECT_EQ(tables_->list({}, 0).jobs.size(), list_limit_default);
   v1::ListJobsRequest request;
   request.set_limit(2);
   request.add_states(v1::READY);
-  const auto jobs = tables_->list(request);
+  const auto jobs = tables_->list(request, 0).jobs;
   ASSERT_EQ(jobs.size(), 2U);
   EXPECT_EQ(jobs[0].id(), ids[149]);
   EXPECT_EQ(jobs[1].id(), ids[148]);
   request.clear_states();
   request.add_states(v1::FAILED);
-  EXPECT_TRUE(tables_->list(request).empty());
+  EXPECT_TRUE(tables_->list(request, 0).jobs.empty());
 }
 
 TEST_F(JobTablesTest, RolledBackOperationsLeaveNoTrace) {

@@ -46,7 +46,21 @@ TEST_F(LedgerDatabaseTest, RefusesASchemaOfANewerRelease) {
   const auto database = LedgerDatabase::open(path());
   ASSERT_FALSE(database);
   EXPECT_EQ(database.error().code(), Code::failed_precondition);
-  EXPECT_NE(database.error().message().find("newer release (schema 7, this one knows 1)"), std::string::npos);
+  EXPECT_NE(database.error().message().find("newer release (schema 7, this one knows 2)"), std::string::npos);
+}
+
+TEST_F(LedgerDatabaseTest, TakesOverALedgerOfAnEarlierReleaseAndGivesItsJobsTheLeastRole) {
+  ASSERT_TRUE(LedgerDatabase::open(path()));
+  change(
+      "ALTER TABLE job DROP COLUMN role; PRAGMA user_version = 1;"
+      "INSERT INTO job (id, method, state, attempts_max, timeout_us, submitted_us)"
+      " VALUES ('0a', 'a.A/B', 3, 5, 0, 0)");
+  for (int i = 0; i < 2; ++i) {
+    auto database = LedgerDatabase::open(path());
+    ASSERT_TRUE(database) << database.error().to_string();
+    EXPECT_EQ(database->sql().execAndGet("PRAGMA user_version").getInt(), ledger_schema);
+    EXPECT_EQ(database->sql().execAndGet("SELECT role FROM job").getInt(), v1::SUBMIT);
+  }
 }
 
 TEST_F(LedgerDatabaseTest, RefusesTheDatabaseOfAnotherProgram) {

@@ -46,6 +46,33 @@ TEST(Record, LabelsSurviveTheRow) {
   EXPECT_TRUE(encode_labels({}).empty());
 }
 
+TEST(Record, ATextIsShownRepairedAndCutAtACharacter) {
+  EXPECT_EQ(shown("as it is"), "as it is");
+  EXPECT_EQ(shown("caf\xe9"), "caf\xef\xbf\xbd");
+  EXPECT_EQ(shown(std::string(text_bytes_max, 'x')), std::string(text_bytes_max, 'x'));
+  for (std::size_t before = 0; before < 4; ++before) {
+    std::string long_text(text_bytes_max - 7 + before, 'x');
+    while (long_text.size() < 2 * text_bytes_max) long_text += "\xe2\x82\xac";
+    const std::string cut = shown(long_text);
+    EXPECT_LE(cut.size(), text_bytes_max);
+    EXPECT_TRUE(cut.ends_with(" ..."));
+    EXPECT_TRUE(long_text.starts_with(cut.substr(0, cut.size() - 4)));
+  }
+  EXPECT_LE(shown(std::string(text_bytes_max, '\xff')).size(), text_bytes_max);
+  EXPECT_EQ(shown(""), "");
+}
+
+TEST(Record, AnErrorIsShownWithDetailsOnlyWhileThereIsRoom) {
+  Status error(Code::internal, std::string(100'000, 'x'));
+  error.with("small", "1").with("large", std::string(100'000, 'y')).with("last", "2");
+  const Status kept = shown(error);
+  EXPECT_EQ(kept.code(), Code::internal);
+  EXPECT_LE(kept.message().size(), text_bytes_max);
+  EXPECT_EQ(kept.detail("small"), "1");
+  EXPECT_EQ(kept.detail("large"), "");
+  EXPECT_EQ(kept.detail("last"), "2");
+}
+
 TEST(Record, UsedUpAttemptsNameNumberCrashesAndCause) {
   const Status status = attempts_used_up(5, 2, "node n3 was lost");
   EXPECT_EQ(status.message(), "gave up after 5 attempts, 2 of them crashes; the last one: node n3 was lost");

@@ -31,6 +31,10 @@ class Service final : public echo::EchoService {
   Task<Result<EchoReply>> Echo(Call call, EchoRequest request) override {
     if (request.text() == "throw") throw std::runtime_error("cannot");
     if (request.text() == "throw at length") throw std::runtime_error(std::string(2'000'000, 'x'));
+    if (request.text() == "passed on") {
+      Status other(Code::unavailable, "another node stops");
+      co_return fail(other.with("started", "no").with("cause", "connection").with("mine", "kept"));
+    }
     if (request.text() == "progress") call.progress(0.5);
     if (request.text() == "never") {
       while (!call.stop_requested()) static_cast<void>(co_await sleep(seconds(1)));
@@ -118,6 +122,26 @@ TEST_F(CallTest, M4_ACallToWhatNobodyOffersFailsAtOnce) {
       &status);
   ASSERT_TRUE(status);
   EXPECT_EQ(status->code(), Code::not_found);
+}
+
+Task<> call_what_is_not_there(Self self, Status* into) {
+  auto reply = co_await call_envelope(self, self.node().id(), "echo.Echo/Sing",
+                                      std::make_unique<EncodedEnvelope>(TypeId::none, std::string()), {});
+  *into = reply ? Status() : reply.error();
+}
+
+TEST_F(CallTest, ARefusalBeforeTheHandlerBeganSaysThatNothingWasDone) {
+  Status refused;
+  spawn(&call_what_is_not_there, &refused);
+  EXPECT_EQ(refused.code(), Code::unimplemented);
+  EXPECT_TRUE(never_started(refused));
+  std::optional<Result<EchoReply>> reply;
+  spawn(&call_once, std::string("passed on"), Duration(-1), &reply);
+  ASSERT_TRUE(reply && !*reply);
+  EXPECT_EQ(reply->error().code(), Code::unavailable);
+  EXPECT_FALSE(never_started(reply->error())) << "that was said of the call which the handler made";
+  EXPECT_EQ(reply->error().detail("cause"), "");
+  EXPECT_EQ(reply->error().detail("mine"), "kept");
 }
 
 TEST_F(CallTest, AStreamArrivesInOrderAndEnds) {

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Jobs while nodes stop: what is promised of them when a home or a node that runs them is asked to end, and what a
+# key promises while its home does not answer. Run as: jobs_test.py BIN_FOLDER [TEST...]
+import signal
+import sys
+import time
+import unittest
+
+import processes
+from cli_cluster import LONG
+from processes import ClusterTest
+
+SOME_SECONDS = '{"from":0,"to":4000000000}'
+HALF_A_SECOND = '{"from":0,"to":500000000}'
+
+
+class JobsTest(ClusterTest):
+    NODES = ()
+
+    def submit(self, request, *flags):
+        return self.json("submit", "math.Primes/Count", request, "-o", "json", *flags)["id"]
+
+    def shown(self, job):
+        return self.json("job", job, "-o", "json")
+
+    def wait_for(self, job, state, seconds=60):
+        self.wait_until(lambda: self.shown(job)["state"] == state, f"job {job} to be {state}", seconds)
+        return self.shown(job)
+
+    def terminate(self, name):
+        self.processes[name].send_signal(signal.SIGTERM)
+
+    def ended(self, name, seconds=60):
+        self.assertEqual(self.processes[name].wait(timeout=seconds), 0, self.log_of(name))
+
+
+class Homes(JobsTest):
+    def test_w9_a_home_that_stops_lets_its_jobs_end_and_loses_none(self):
+        self.start_node("home", "--drain", "60", "--pool", "1")
+        self.start_node("runner", "--ledger", "none", "--pool", "4")
+        jobs = [self.submit(SOME_SECONDS) for _ in range(3)]
+        running = [self.wait_for(job, "running") for job in jobs]
+        self.assertIn("runner", {job["node"] for job in running})
+        self.terminate("home")
+        self.ended("home")
+        self.start_node("home")
+        for job in jobs:
+            shown = self.shown(job)
+            self.assertEqual((shown["state"], shown["attempt"]), ("succeeded", 1), shown)
+
+    def test_j1_what_a_stop_cuts_short_runs_again_and_uses_no_attempt(self):
+        self.start_node("home", "--drain", "1")
+        self.start_node("runner", "--ledger", "none", "--drain", "1")
+        jobs = [self.submit(LONG, "--attempts", "1") for _ in range(2)]
+        for job in jobs:
+            self.wait_for(job, "running")
+        for _ in range(2):
+            self.terminate("home")
+            self.ended("home")
+            self.start_node("home", "--drain", "1")
+            for job in jobs:
+                self.assertEqual(self.wait_for(job, "running")["attempt"], 1)
+
+    def test_an_idle_home_stops_at_once(self):
+        self.start_node("home", "--drain", "60")
+        begin = time.monotonic()
+        self.terminate("home")
+        self.ended("home")
+        self.assertLess(time.monotonic() - begin, 5)
+
+
+class Runners(JobsTest):
+    def test_j5_a_runner_that_stops_while_no_broker_can_say_so_costs_no_job(self):
+        self.start_node("home", "--pool", "1")
+        self.start_node("runner", "--ledger", "none", "--pool", "1", "--drain", "4")
+        held = [self.submit(LONG, "--attempts", "1") for _ in range(2)]
+        self.wait_until(lambda: {self.shown(job)["node"] for job in held} == {"home", "runner"}, "both to have one")
+        jobs = [self.submit(HALF_A_SECOND) for _ in range(24)]
+        self.kill("broker")
+        self.terminate("runner")
+        self.ended("runner")
+        self.start("broker2", "cobus-broker", "--listen", "tcp://127.0.0.1:" + self.broker_port())
+        self.wait_until(lambda: self.names_up() == ["home"], "the home to be back")
+        for job in jobs:
+            self.assertEqual(self.wait_for(job, "succeeded", 100)["state"], "succeeded")
+
+    def broker_port(self):
+        return self.log_of("broker").split("tcp://127.0.0.1:")[1].split(";")[0]
+
+
+class Keys(JobsTest):
+    NODES = ("alpha", "beta", "gamma")
+
+    def test_j7_a_key_whose_home_does_not_answer_makes_no_second_job(self):
+        first = self.submit(HALF_A_SECOND, "--key", "k")
+        home = self.processes[self.wait_for(first, "succeeded")["home"]]
+        home.send_signal(signal.SIGSTOP)
+        try:
+            err = self.cobus("submit", "math.Primes/Count", HALF_A_SECOND, "--key", "k", code=69)[1]
+        finally:
+            home.send_signal(signal.SIGCONT)
+        self.assertIn("try again with the same key", err)
+        self.wait_until(lambda: self.names_up() == sorted(self.NODES), "all nodes to be back")
+        self.assertEqual(self.submit(HALF_A_SECOND, "--key", "k"), first)
+        self.assertEqual(len(self.lines("jobs", "-o", "jsonl")), 1)
+
+
+if __name__ == "__main__":
+    processes.BIN = sys.argv.pop(1)
+    unittest.main()
