@@ -55,6 +55,7 @@ View::Effects View::apply(NodeId broker, const v1::DirectoryEvent& event) {
   updated_ = clock_.now();
   if (event.snapshot()) {
     complete_ = true;
+    lost_brokers_.erase(broker);
     for (const v1::NodeRecord& record : event.down()) down_[record.name()] = Entry{record, {}, {}, updated_};
     std::set<NodeId> named;
     for (const v1::NodeRecord& record : event.changed()) named.insert(NodeId{record.node()});

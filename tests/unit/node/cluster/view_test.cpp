@@ -69,6 +69,16 @@ TEST_F(ViewTest, KeepsItsLastStateWhenTheBrokerIsLostUntilTheNextLifeSpeaks) {
   EXPECT_EQ(names(), Names{}) << "the dead broker holds nobody here";
 }
 
+TEST_F(ViewTest, ABrokerThatIsBackHoldsItsNodesAgain) {
+  view_.apply(broker_a, event(true, {node(10, "alpha")}));
+  view_.apply(broker_b, event(true, {node(10, "alpha")}));
+  view_.broker_lost(broker_a);
+  view_.apply(broker_a, event(true, {node(10, "alpha")}));
+  EXPECT_TRUE(view_.apply(broker_b, gone(10)).forgotten.empty());
+  EXPECT_EQ(names(), Names{"alpha"}) << "the broker whose connection only broke still has it";
+  EXPECT_EQ(view_.apply(broker_a, gone(10)).forgotten, std::vector<NodeId>{NodeId{10}});
+}
+
 TEST_F(ViewTest, AnOlderRevisionChangesNothing) {
   view_.apply(broker_a, event(true, {node(10, "alpha", 5)}));
   EXPECT_TRUE(view_.apply(broker_b, event(true, {node(10, "old", 4)})).learned.empty());
