@@ -168,9 +168,10 @@ void ZmqDoor::begin_acceptance(int descriptor, Descriptor& counts) {
 }
 
 void ZmqDoor::end_acceptance(int descriptor, Descriptor& counts) {
-  ended_.emplace_back(descriptor, ++counts.ended);
+  const Acceptance acceptance{descriptor, ++counts.ended};
+  ended_.emplace_back(clock_.now(), acceptance);
   --open_;
-  arrivals_.remove(ended_.back());
+  arrivals_.remove(acceptance);
 }
 
 void ZmqDoor::read_frames(TransportEvents& events) {
@@ -246,12 +247,15 @@ void ZmqDoor::refuse_frame() {
 }
 
 void ZmqDoor::finish(TransportEvents& events) {
-  if (!pending_) {
-    for (const Acceptance& acceptance : std::exchange(ended_, {})) {
-      descriptors_[acceptance.first].finished = acceptance.second;
-      const auto holder = holders_.find(acceptance);
-      if (holder != holders_.end()) end_peer(holder->second, events);
-    }
+  const bool all_read = !pending_;
+  const TimePoint late = clock_.now() - end_told_after;
+  // Not those that are read meanwhile.
+  for (std::size_t left = ended_.size(); left > 0 && (all_read || ended_.front().first <= late); --left) {
+    const Acceptance acceptance = ended_.front().second;
+    ended_.pop_front();
+    descriptors_[acceptance.first].finished = acceptance.second;
+    const auto holder = holders_.find(acceptance);
+    if (holder != holders_.end()) end_peer(holder->second, events);
   }
   // Last, since shutting reads news of ends whose frames are not read yet.
   for (const TimePoint now = clock_.now(); !cuts_.empty() && cuts_.front().at <= now; cuts_.pop_front()) {

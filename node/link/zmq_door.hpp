@@ -125,7 +125,8 @@ class ZmqDoor {
   std::unordered_map<ConnectionId, RoutingId> connections_;
   std::unordered_map<int, Descriptor> descriptors_;
   std::map<Acceptance, RoutingId> holders_;
-  std::vector<Acceptance> ended_;  // to be reported once their last frames are read
+  // To be reported once their last frames are read, or after end_told_after; with when that was read.
+  std::deque<std::pair<TimePoint, Acceptance>> ended_;
   std::deque<Cut> cuts_;
   std::size_t open_ = 0;  // accepted and not ended
   Arrivals arrivals_;
