@@ -22,6 +22,26 @@ v1::NodeRecord with_age(v1::NodeRecord record, TimePoint renewed, TimePoint now)
   return record;
 }
 
+// Tag and length of a record in an event.
+constexpr std::size_t record_overhead_bytes = 8;
+// About 100 bytes each, with the longest name.
+constexpr int departures_of_delta_max = 2'000;
+
+// Counts what goes into one event.
+class EventSize {
+ public:
+  // Whether the record fits too; it counts then.
+  [[nodiscard]] bool add(const v1::NodeRecord& record) {
+    const std::size_t more = record.ByteSizeLong() + record_overhead_bytes;
+    if (bytes_ + more > limits::directory_event_bytes_max) return false;
+    bytes_ += more;
+    return true;
+  }
+
+ private:
+  std::size_t bytes_ = 64;  // the rest of the event
+};
+
 }  // namespace
 
 Status Directory::check(const v1::NodeRecord& record, const Proof& proof) const {
@@ -31,11 +51,11 @@ Status Directory::check(const v1::NodeRecord& record, const Proof& proof) const 
     return {Code::permission_denied,
             fmt::format("the certificate is for {}, so it cannot register as {}", proof.name, record.name())};
   }
-  if (record.ByteSizeLong() > record_bytes_max) {
+  if (record.ByteSizeLong() > limits::node_record_bytes_max) {
     return {Code::invalid_argument,
             fmt::format("the record of node {} has {} bytes; at most {} are allowed: give "
                         "it fewer labels or services",
-                        record.name(), record.ByteSizeLong(), record_bytes_max)};
+                        record.name(), record.ByteSizeLong(), limits::node_record_bytes_max)};
   }
   const auto holder = entries_.find(id_of(record));
   if (holder != entries_.end() &&
@@ -144,38 +164,55 @@ void Directory::remove(NodeId node, std::string_view reason, v1::DirectoryEvent&
 }
 
 void Directory::expire(TimePoint now) {
-  const std::vector<NodeId> ended = leases_.expire(now);
-  if (!ended.empty()) {
-    v1::DirectoryEvent& delta = add_delta();
-    for (const NodeId node : ended) {
-      remember(node, now);
-      remove(node, "lease ended", delta);
-    }
+  v1::DirectoryEvent* delta = nullptr;
+  for (const NodeId node : leases_.expire(now)) {
+    if (delta == nullptr || delta->gone_size() >= departures_of_delta_max) delta = &add_delta();
+    remember(node, now);
+    remove(node, "lease ended", *delta);
   }
   if (now >= loads_due_) put_out_loads(now);
 }
 
 void Directory::put_out_loads(TimePoint now) {
   loads_due_ = never;
-  if (loads_changed_.empty()) return;
-  v1::DirectoryEvent& delta = add_delta();
+  v1::DirectoryEvent* delta = nullptr;
+  EventSize size;
   for (const NodeId node : loads_changed_) {
     const Entry& entry = entries_.at(node);
-    *delta.add_changed() = with_age(entry.record, entry.renewed, now);
+    v1::NodeRecord record = with_age(entry.record, entry.renewed, now);
+    if (delta == nullptr || !size.add(record)) {
+      delta = &add_delta();
+      size = {};
+      static_cast<void>(size.add(record));
+    }
+    *delta->add_changed() = std::move(record);
   }
   loads_changed_.clear();
 }
 
 TimePoint Directory::next_expiry() const noexcept { return std::min(leases_.next_expiry(), loads_due_); }
 
-v1::DirectoryEvent Directory::snapshot(TimePoint now) const {
+v1::DirectoryEvent Directory::snapshot_part(Told& told, TimePoint now) const {
+  if (told.parts == 0) told.sequence = sequence_;
   v1::DirectoryEvent event;
-  event.set_sequence(sequence_);
+  event.set_sequence(told.sequence);
   event.set_snapshot(true);
-  for (const auto& [node, entry] : entries_)
-    *event.add_changed() = with_age(entry.record, entry.renewed, now);
-  for (const auto& [name, departed] : departed_) {
-    if (now - departed.left < down_told) *event.add_down() = with_age(departed.record, departed.renewed, now);
+  event.set_part(told.parts++);
+  EventSize size;
+  auto entry = entries_.upper_bound(told.node);
+  for (; entry != entries_.end(); ++entry) {
+    v1::NodeRecord record = with_age(entry->second.record, entry->second.renewed, now);
+    if (!size.add(record)) break;
+    *event.add_changed() = std::move(record);
+    told.node = entry->first;
+  }
+  auto departed = departed_.upper_bound(told.down);
+  for (; entry == entries_.end() && departed != departed_.end(); ++departed) {
+    if (now - departed->second.left >= down_told) continue;
+    v1::NodeRecord record = with_age(departed->second.record, departed->second.renewed, now);
+    if (!size.add(record)) break;
+    *event.add_down() = std::move(record);
+    told.down = departed->first;
   }
   return event;
 }
@@ -190,6 +227,7 @@ v1::DirectoryEvent& Directory::add_delta() {
 
 const v1::NodeRecord* Directory::find(NodeId node) const {
   const auto found = entries_.find(node);
+  event.set_more(entry != entries_.end() || departed != departed_.end());
   return found == entries_.end() ? nullptr : &found->second.record;
 }
 

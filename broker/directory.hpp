@@ -19,8 +19,6 @@
 
 namespace cobus::broker {
 
-// Bounds of what one node may say of itself.
-inline constexpr std::size_t record_bytes_max = std::size_t{64} * 1024;
 // Changes of load that arrive within this time are told in one delta.
 inline constexpr std::chrono::milliseconds load_interval{500};
 
@@ -57,9 +55,18 @@ class Directory {
   // When `expire` next has something to do; `never` if nothing is pending.
   [[nodiscard]] TimePoint next_expiry() const noexcept;
 
-  // Everything, with the sequence number of the last delta, and who left a short while ago.
-  [[nodiscard]] v1::DirectoryEvent snapshot(TimePoint now) const;
-  // The changes since the last call; their sequence numbers grow by one.
+  // How far a snapshot that is told in parts has come.
+  struct Told {
+    std::uint32_t parts = 0;
+    std::uint64_t sequence = 0;
+    NodeId node = NodeId::none;  // the last one
+    std::string down;            // the name of the last one
+  };
+  // The next part of everything, with the sequence number of the last delta before the first part, and of who
+  // left a short while ago. What changes between two parts is for the deltas to tell, which may repeat it.
+  [[nodiscard]] v1::DirectoryEvent snapshot_part(Told& told, TimePoint now) const;
+  // The changes since the last call; their sequence numbers grow by one. Like a part of a snapshot, each has
+  // at most directory_event_bytes_max.
   [[nodiscard]] std::vector<v1::DirectoryEvent> take_deltas();
 
   // nullptr when it is not known; valid until the next change.

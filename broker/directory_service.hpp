@@ -33,7 +33,7 @@ class DirectoryService final : public v1::DirectoryService {
  private:
   struct Watcher : ListHook {
     std::deque<std::shared_ptr<const v1::DirectoryEvent>> events;
-    bool behind = false;  // it missed some: it gets a snapshot next
+    bool behind = true;  // it is new, or missed some: it gets a snapshot next
     Signal came;
   };
   void publish();
