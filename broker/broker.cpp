@@ -9,6 +9,8 @@
 
 namespace cobus::broker {
 
+constexpr char own_name[] = "broker";
+
 const std::vector<OptionSpec>& broker_options() {
   using Kind = OptionSpec::Kind;
   static const std::vector<OptionSpec> table = {
@@ -56,7 +58,13 @@ Broker::Broker(FileLock lock, link::ClusterSecret secret, TokenStore tokens)
     : lock_(std::move(lock)),
       secret_(std::move(secret)),
       tokens_(std::move(tokens)),
-      enrolment_(secret_, tokens_, system_random()) {}
+      enrolment_(secret_, tokens_, system_random(),
+                 [this](std::string_view name) { return holder_of(name); }) {}
+
+std::optional<link::CurveKey> Broker::holder_of(std::string_view name) const {
+  if (name == own_name) return secret_.broker_pair().key;
+  return directory_->holder(name);
+}
 
 Broker::~Broker() { stop(); }
 
@@ -65,7 +73,7 @@ Result<link::Identity> Broker::own_identity() {
   identity.pair = secret_.broker_pair();
   identity.cluster = secret_.key();
   v1::CertificateBody body;
-  body.set_name("broker");
+  body.set_name(own_name);
   body.set_role(v1::BROKER);
   body.set_curve_key(identity.pair.key.bytes.data(), identity.pair.key.bytes.size());
   body.set_serial(system_random().next());
@@ -74,6 +82,16 @@ Result<link::Identity> Broker::own_identity() {
   body.set_not_after(now_s + certificate_life.count());
   identity.certificate = secret_.sign(body);
   return identity;
+}
+
+Result<v1::Certificate> Broker::enrol(const v1::Hello& hello, const link::CurveKey& key) {
+  Result<v1::Certificate> issued = enrolment_.issue(hello, key, system_clock().unix_us() / 1'000'000);
+  // Somebody may be after the name of another: that is worth an alarm.
+  if (!issued && issued.error().code() == Code::already_exists &&
+      refusals_.due(issued.error().message(), system_clock().now())) {
+    spdlog::warn("node {} is refused: {}", hello.name(), issued.error().message());
+  }
+  return issued;
 }
 
 Status Broker::write_join_strings() {
@@ -158,12 +176,12 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   if (Status written = broker->write_join_strings(); !written.ok()) return fail(std::move(written));
 
   NodeOptions with;
-  with.name = "broker";
+  with.name = own_name;
   with.role = v1::BROKER;
   with.shards = 1;
   with.pool_threads = 1;
-  with.enroller = [enrolment = &broker->enrolment_](const v1::Hello& hello, const link::CurveKey& key) {
-    return enrolment->issue(hello, key, system_clock().unix_us() / 1'000'000);
+  with.enroller = [self = broker.get()](const v1::Hello& hello, const link::CurveKey& key) {
+    return self->enrol(hello, key);
   };
   broker->node_ = std::make_unique<Node>(std::move(with), *broker->transport_, std::move(*identity));
   auto directory = std::make_unique<DirectoryService>(*broker->node_);

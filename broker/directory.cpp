@@ -71,13 +71,7 @@ Status Directory::check_earlier(const v1::NodeRecord& record, const Proof& proof
   const auto named = by_name_.find(record.name());
   if (named == by_name_.end()) return {};
   const Entry& known = entries_.at(named->second);
-  if (known.key != proof.key) {
-    return {Code::already_exists,
-            fmt::format(
-                "the name {} is held by key {}, so key {} cannot have it: choose another --name, or stop the "
-                "other node",
-                record.name(), link::short_fingerprint(known.key), link::short_fingerprint(proof.key))};
-  }
+  if (known.key != proof.key) return name_is_held(record.name(), known.key, proof.key);
   const bool same_life =
       known.record.node() == record.node() && known.record.incarnation() == record.incarnation();
   if (!same_life && record.incarnation() <= known.record.incarnation()) {
@@ -113,7 +107,7 @@ Result<void> Directory::register_node(v1::NodeRecord record, const Proof& proof,
   v1::DirectoryEvent& delta = add_delta();
   if (named != by_name_.end()) remove(named->second, "replaced by a later life", delta);
   *delta.add_changed() = record;
-  by_name_.emplace(record.name(), node);
+  hold(record.name(), node, proof.key);
   departed_.erase(record.name());
   entries_.emplace(node, Entry{std::move(record), proof.key, now});
   return {};
@@ -130,6 +124,25 @@ bool Directory::renew(NodeId node, Incarnation incarnation, const v1::Load& load
   if (loads_changed_.empty()) loads_due_ = now + load_interval;
   loads_changed_.insert(node);
   return true;
+}
+
+void Directory::hold(const std::string& name, NodeId node, const link::CurveKey& key) {
+  by_name_.emplace(name, node);
+  const std::scoped_lock lock(holders_mutex_);
+  holders_.insert_or_assign(name, key);
+}
+
+void Directory::let_go(const std::string& name) {
+  by_name_.erase(name);
+  const std::scoped_lock lock(holders_mutex_);
+  holders_.erase(name);
+}
+
+std::optional<link::CurveKey> Directory::holder(std::string_view name) const {
+  const std::scoped_lock lock(holders_mutex_);
+  const auto found = holders_.find(name);
+  if (found == holders_.end()) return std::nullopt;
+  return found->second;
 }
 
 void Directory::depart(NodeId node, std::string_view reason, TimePoint now) {
@@ -159,7 +172,7 @@ void Directory::remove(NodeId node, std::string_view reason, v1::DirectoryEvent&
   departure.set_reason(std::string(reason));
   leases_.remove(node);
   loads_changed_.erase(node);
-  by_name_.erase(found->second.record.name());
+  let_go(found->second.record.name());
   entries_.erase(found);
 }
 
@@ -214,6 +227,7 @@ v1::DirectoryEvent Directory::snapshot_part(Told& told, TimePoint now) const {
     *event.add_down() = std::move(record);
     told.down = departed->first;
   }
+  event.set_more(entry != entries_.end() || departed != departed_.end());
   return event;
 }
 
@@ -227,7 +241,6 @@ v1::DirectoryEvent& Directory::add_delta() {
 
 const v1::NodeRecord* Directory::find(NodeId node) const {
   const auto found = entries_.find(node);
-  event.set_more(entry != entries_.end() || departed != departed_.end());
   return found == entries_.end() ? nullptr : &found->second.record;
 }
 

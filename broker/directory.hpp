@@ -8,6 +8,8 @@
 #include <cobus/v1/directory.pb.h>
 
 #include <map>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -72,6 +74,8 @@ class Directory {
   // nullptr when it is not known; valid until the next change.
   [[nodiscard]] const v1::NodeRecord* find(NodeId node) const;
   [[nodiscard]] const v1::NodeRecord* find(std::string_view name) const;
+  // The key that holds a name, if one does. Any thread.
+  [[nodiscard]] std::optional<link::CurveKey> holder(std::string_view name) const;
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
  private:
@@ -91,13 +95,17 @@ class Directory {
   void depart(NodeId node, std::string_view reason, TimePoint now);
   void remove(NodeId node, std::string_view reason, v1::DirectoryEvent& delta);
   void remember(NodeId node, TimePoint now);
+  void hold(const std::string& name, NodeId node, const link::CurveKey& key);
+  void let_go(const std::string& name);
   void put_out_loads(TimePoint now);
   v1::DirectoryEvent& add_delta();
 
   LeaseTable leases_;
   std::map<NodeId, Entry> entries_;
   std::map<std::string, NodeId, std::less<>> by_name_;
-  std::map<std::string, Departed> departed_;  // by name; none that is in by_name_
+  mutable std::mutex holders_mutex_;
+  std::map<std::string, link::CurveKey, std::less<>> holders_;  // of those names; guarded by holders_mutex_
+  std::map<std::string, Departed> departed_;                    // by name; none that is in by_name_
   std::vector<v1::DirectoryEvent> deltas_;
   std::uint64_t sequence_ = 0;
   std::set<NodeId> loads_changed_;

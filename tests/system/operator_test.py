@@ -82,7 +82,7 @@ class Nodes(OperatorTest):
         self.refused(1, "cobus-node", "--state", other, "--name", "alpha", "--join", "@" + self.state + "/join/node",
                      says="held by key")
         log = self.log_of("broker")
-        self.assertIn("node alpha is refused", log)
+        self.assertIn("node alpha is refused: the name alpha is held by key", log)
         self.assertEqual((log.count("alpha is here"), log.count("alpha is gone"), log.count("alpha connected")), (1, 0, 0))
 
     def test_a_node_with_the_fingerprint_of_another_cluster_is_told_both_causes_and_the_next_step(self):

@@ -236,6 +236,16 @@ TEST_F(DirectoryTest, TheLoadOfANodeThatWentIsForgotten) {
   EXPECT_EQ(directory_.next_expiry(), never);
 }
 
+TEST_F(DirectoryTest, D4_SaysWhichKeyHoldsANameForAsLongAsItDoes) {
+  EXPECT_EQ(directory_.holder("n1"), std::nullopt);
+  have(record("n1", 11, 1), proof("n1", 7));
+  EXPECT_EQ(directory_.holder("n1"), key(7));
+  have(record("n1", 12, 2), proof("n1", 7));
+  EXPECT_EQ(directory_.holder("n1"), key(7));
+  directory_.leave(NodeId{12}, start);
+  EXPECT_EQ(directory_.holder("n1"), std::nullopt);
+}
+
 TEST_F(DirectoryTest, SnapshotAndLaterDeltasFitTogether) {
   ASSERT_TRUE(directory_.register_node(record("n1", 11, 1), proof("n1"), start));
   ASSERT_TRUE(directory_.register_node(record("n2", 12, 1), proof("n2"), start));
