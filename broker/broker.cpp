@@ -10,6 +10,7 @@
 namespace cobus::broker {
 
 constexpr char own_name[] = "broker";
+constexpr std::string_view scheme = "tcp://";
 
 const std::vector<OptionSpec>& broker_options() {
   using Kind = OptionSpec::Kind;
@@ -100,7 +101,7 @@ Status Broker::write_join_strings() {
   for (const v1::Role role : {v1::NODE, v1::SUBMIT, v1::OBSERVE, v1::ADMIN}) {
     const std::filesystem::path file = join_folder_ / link::role_name(role);
     link::JoinString join;
-    join.brokers = {address_.substr(std::string_view("tcp://").size())};
+    join.brokers = {address_.substr(scheme.size())};
     join.cluster = secret_.key();
     if (const Result<std::string> earlier = link::read_private_file(file)) {
       const auto parsed = link::parse_join_string(std::string_view(*earlier).substr(0, earlier->find('\n')));
@@ -126,14 +127,17 @@ namespace {
 // Whether a door can be opened there, and dialled by others.
 Status check_addresses(const std::string& listen, const std::string& advertise) {
   if (Status checked = link::check_listen(listen); !checked.ok()) return checked;
-  const std::string& address = advertise.empty() ? listen : advertise;
-  if (link::listens_everywhere(address)) {
-    return {Code::invalid_argument, "--listen " + listen +
-                                        " is every address of this host; say with --advertise "
-                                        "tcp://ADDRESS:PORT which of them others dial"};
+  if (link::listens_everywhere(advertise.empty() ? listen : advertise)) {
+    return {
+        Code::invalid_argument,
+        (advertise.empty() ? "--listen " + listen : "--advertise " + advertise) +
+            " is every address of this host; say with --advertise tcp://HOST:PORT which of them others dial"};
   }
-  if (!address.starts_with("tcp://")) {
-    return {Code::invalid_argument, "--advertise: '" + address + "' is not of the form tcp://ADDRESS:PORT"};
+  if (advertise.empty()) return {};
+  if (!advertise.starts_with(scheme) || !link::is_host_and_port(advertise.substr(scheme.size()))) {
+    return {Code::invalid_argument, "--advertise: '" + advertise +
+                                        "' is not tcp://HOST:PORT, which is what join strings say; give the "
+                                        "port too, tcp://bus.example.org:7700 say"};
   }
   return {};
 }

@@ -48,7 +48,11 @@ class Brokers(OperatorTest):
     def test_an_address_that_is_none_is_a_wrong_usage_and_nothing_is_written(self):
         absent = os.path.join(self.state, "absent")
         for program, *flags in (["cobus-broker", "--listen", "bogus"], ["cobus-broker", "--listen", "tcp://0.0.0.0:7700"],
-                                ["cobus-broker", "--advertise", "bogus"], ["cobus", "up", "--listen", "bogus"],
+                                ["cobus-broker", "--advertise", "bogus"], ["cobus-broker", "--advertise", "tcp://host"],
+                                ["cobus-broker", "--advertise", "tcp://0.0.0.0:7700"],
+                                ["cobus-broker", "--advertise", "tcp://host:0"], ["cobus", "up", "--listen", "bogus"],
+                                *(["cobus-node", "--advertise", bad, "--join", "@" + self.state + "/join/node"]
+                                  for bad in ("tcp://host:7701", "tcp://10.0.0.7", "tcp://0.0.0.0:7701")),
                                 ["cobus-node", "--listen", "bogus", "--join", "@" + self.state + "/join/node"]):
             err = self.refused(2, program, *flags, "--state", absent, says="tcp://")
             self.assertNotIn("cobus: cobus-broker:", err)
