@@ -9,6 +9,9 @@
 
 namespace cobus::broker {
 
+constexpr char own_name[] = "broker";
+constexpr std::string_view scheme = "tcp://";
+
 const std::vector<OptionSpec>& broker_options() {
   using Kind = OptionSpec::Kind;
   static const std::vector<OptionSpec> table = {
@@ -56,7 +59,13 @@ Broker::Broker(FileLock lock, link::ClusterSecret secret, TokenStore tokens)
     : lock_(std::move(lock)),
       secret_(std::move(secret)),
       tokens_(std::move(tokens)),
-      enrolment_(secret_, tokens_, system_random()) {}
+      enrolment_(secret_, tokens_, system_random(),
+                 [this](std::string_view name) { return holder_of(name); }) {}
+
+std::optional<link::CurveKey> Broker::holder_of(std::string_view name) const {
+  if (name == own_name) return secret_.broker_pair().key;
+  return directory_->holder(name);
+}
 
 Broker::~Broker() { stop(); }
 
@@ -65,7 +74,7 @@ Result<link::Identity> Broker::own_identity() {
   identity.pair = secret_.broker_pair();
   identity.cluster = secret_.key();
   v1::CertificateBody body;
-  body.set_name("broker");
+  body.set_name(own_name);
   body.set_role(v1::BROKER);
   body.set_curve_key(identity.pair.key.bytes.data(), identity.pair.key.bytes.size());
   body.set_serial(system_random().next());
@@ -76,13 +85,23 @@ Result<link::Identity> Broker::own_identity() {
   return identity;
 }
 
+Result<v1::Certificate> Broker::enrol(const v1::Hello& hello, const link::CurveKey& key) {
+  Result<v1::Certificate> issued = enrolment_.issue(hello, key, system_clock().unix_us() / 1'000'000);
+  // Somebody may be after the name of another: that is worth an alarm.
+  if (!issued && issued.error().code() == Code::already_exists &&
+      refusals_.due(issued.error().message(), system_clock().now())) {
+    spdlog::warn("node {} is refused: {}", hello.name(), issued.error().message());
+  }
+  return issued;
+}
+
 Status Broker::write_join_strings() {
   if (Status made = link::make_private_folder(join_folder_); !made.ok()) return made;
   const bool known = tokens_.usable(system_clock().unix_us() / 1'000'000) > 0;
   for (const v1::Role role : {v1::NODE, v1::SUBMIT, v1::OBSERVE, v1::ADMIN}) {
     const std::filesystem::path file = join_folder_ / link::role_name(role);
     link::JoinString join;
-    join.brokers = {address_.substr(std::string_view("tcp://").size())};
+    join.brokers = {address_.substr(scheme.size())};
     join.cluster = secret_.key();
     if (const Result<std::string> earlier = link::read_private_file(file)) {
       const auto parsed = link::parse_join_string(std::string_view(*earlier).substr(0, earlier->find('\n')));
@@ -108,14 +127,17 @@ namespace {
 // Whether a door can be opened there, and dialled by others.
 Status check_addresses(const std::string& listen, const std::string& advertise) {
   if (Status checked = link::check_listen(listen); !checked.ok()) return checked;
-  const std::string& address = advertise.empty() ? listen : advertise;
-  if (link::listens_everywhere(address)) {
-    return {Code::invalid_argument, "--listen " + listen +
-                                        " is every address of this host; say with --advertise "
-                                        "tcp://ADDRESS:PORT which of them others dial"};
+  if (link::listens_everywhere(advertise.empty() ? listen : advertise)) {
+    return {
+        Code::invalid_argument,
+        (advertise.empty() ? "--listen " + listen : "--advertise " + advertise) +
+            " is every address of this host; say with --advertise tcp://HOST:PORT which of them others dial"};
   }
-  if (!address.starts_with("tcp://")) {
-    return {Code::invalid_argument, "--advertise: '" + address + "' is not of the form tcp://ADDRESS:PORT"};
+  if (advertise.empty()) return {};
+  if (!advertise.starts_with(scheme) || !link::is_host_and_port(advertise.substr(scheme.size()))) {
+    return {Code::invalid_argument, "--advertise: '" + advertise +
+                                        "' is not tcp://HOST:PORT, which is what join strings say; give the "
+                                        "port too, tcp://bus.example.org:7700 say"};
   }
   return {};
 }
@@ -158,12 +180,12 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   if (Status written = broker->write_join_strings(); !written.ok()) return fail(std::move(written));
 
   NodeOptions with;
-  with.name = "broker";
+  with.name = own_name;
   with.role = v1::BROKER;
   with.shards = 1;
   with.pool_threads = 1;
-  with.enroller = [enrolment = &broker->enrolment_](const v1::Hello& hello, const link::CurveKey& key) {
-    return enrolment->issue(hello, key, system_clock().unix_us() / 1'000'000);
+  with.enroller = [self = broker.get()](const v1::Hello& hello, const link::CurveKey& key) {
+    return self->enrol(hello, key);
   };
   broker->node_ = std::make_unique<Node>(std::move(with), *broker->transport_, std::move(*identity));
   auto directory = std::make_unique<DirectoryService>(*broker->node_);

@@ -6,7 +6,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/directory_service.hpp"
@@ -16,6 +18,7 @@
 #include "node/link/zmq_transport.hpp"
 #include "node/runtime/file_lock.hpp"
 #include "node/runtime/options.hpp"
+#include "node/runtime/reminder.hpp"
 #include "node/worker/node.hpp"
 
 namespace cobus::broker {
@@ -43,11 +46,15 @@ class Broker {
   // Writes STATE/join/ROLE for each role, keeping the tokens that stand there already.
   [[nodiscard]] Status write_join_strings();
   [[nodiscard]] Result<link::Identity> own_identity();
+  // Under the lock of the links.
+  [[nodiscard]] Result<v1::Certificate> enrol(const v1::Hello& hello, const link::CurveKey& key);
+  [[nodiscard]] std::optional<link::CurveKey> holder_of(std::string_view name) const;
 
   const FileLock lock_;
   const link::ClusterSecret secret_;
   TokenStore tokens_;
   Enrolment enrolment_;
+  Reminder refusals_{std::chrono::seconds(30)};
   std::string address_;
   std::filesystem::path join_folder_;
   std::unique_ptr<link::ZmqTransport> transport_;

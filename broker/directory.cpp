@@ -22,6 +22,26 @@ v1::NodeRecord with_age(v1::NodeRecord record, TimePoint renewed, TimePoint now)
   return record;
 }
 
+// Tag and length of a record in an event.
+constexpr std::size_t record_overhead_bytes = 8;
+// About 100 bytes each, with the longest name.
+constexpr int departures_of_delta_max = 2'000;
+
+// Counts what goes into one event.
+class EventSize {
+ public:
+  // Whether the record fits too; it counts then.
+  [[nodiscard]] bool add(const v1::NodeRecord& record) {
+    const std::size_t more = record.ByteSizeLong() + record_overhead_bytes;
+    if (bytes_ + more > limits::directory_event_bytes_max) return false;
+    bytes_ += more;
+    return true;
+  }
+
+ private:
+  std::size_t bytes_ = 64;  // the rest of the event
+};
+
 }  // namespace
 
 Status Directory::check(const v1::NodeRecord& record, const Proof& proof) const {
@@ -31,11 +51,11 @@ Status Directory::check(const v1::NodeRecord& record, const Proof& proof) const 
     return {Code::permission_denied,
             fmt::format("the certificate is for {}, so it cannot register as {}", proof.name, record.name())};
   }
-  if (record.ByteSizeLong() > record_bytes_max) {
+  if (record.ByteSizeLong() > limits::node_record_bytes_max) {
     return {Code::invalid_argument,
             fmt::format("the record of node {} has {} bytes; at most {} are allowed: give "
                         "it fewer labels or services",
-                        record.name(), record.ByteSizeLong(), record_bytes_max)};
+                        record.name(), record.ByteSizeLong(), limits::node_record_bytes_max)};
   }
   const auto holder = entries_.find(id_of(record));
   if (holder != entries_.end() &&
@@ -51,13 +71,7 @@ Status Directory::check_earlier(const v1::NodeRecord& record, const Proof& proof
   const auto named = by_name_.find(record.name());
   if (named == by_name_.end()) return {};
   const Entry& known = entries_.at(named->second);
-  if (known.key != proof.key) {
-    return {Code::already_exists,
-            fmt::format(
-                "the name {} is held by key {}, so key {} cannot have it: choose another --name, or stop the "
-                "other node",
-                record.name(), link::short_fingerprint(known.key), link::short_fingerprint(proof.key))};
-  }
+  if (known.key != proof.key) return name_is_held(record.name(), known.key, proof.key);
   const bool same_life =
       known.record.node() == record.node() && known.record.incarnation() == record.incarnation();
   if (!same_life && record.incarnation() <= known.record.incarnation()) {
@@ -93,7 +107,7 @@ Result<void> Directory::register_node(v1::NodeRecord record, const Proof& proof,
   v1::DirectoryEvent& delta = add_delta();
   if (named != by_name_.end()) remove(named->second, "replaced by a later life", delta);
   *delta.add_changed() = record;
-  by_name_.emplace(record.name(), node);
+  hold(record.name(), node, proof.key);
   departed_.erase(record.name());
   entries_.emplace(node, Entry{std::move(record), proof.key, now});
   return {};
@@ -110,6 +124,25 @@ bool Directory::renew(NodeId node, Incarnation incarnation, const v1::Load& load
   if (loads_changed_.empty()) loads_due_ = now + load_interval;
   loads_changed_.insert(node);
   return true;
+}
+
+void Directory::hold(const std::string& name, NodeId node, const link::CurveKey& key) {
+  by_name_.emplace(name, node);
+  const std::scoped_lock lock(holders_mutex_);
+  holders_.insert_or_assign(name, key);
+}
+
+void Directory::let_go(const std::string& name) {
+  by_name_.erase(name);
+  const std::scoped_lock lock(holders_mutex_);
+  holders_.erase(name);
+}
+
+std::optional<link::CurveKey> Directory::holder(std::string_view name) const {
+  const std::scoped_lock lock(holders_mutex_);
+  const auto found = holders_.find(name);
+  if (found == holders_.end()) return std::nullopt;
+  return found->second;
 }
 
 void Directory::depart(NodeId node, std::string_view reason, TimePoint now) {
@@ -139,44 +172,62 @@ void Directory::remove(NodeId node, std::string_view reason, v1::DirectoryEvent&
   departure.set_reason(std::string(reason));
   leases_.remove(node);
   loads_changed_.erase(node);
-  by_name_.erase(found->second.record.name());
+  let_go(found->second.record.name());
   entries_.erase(found);
 }
 
 void Directory::expire(TimePoint now) {
-  const std::vector<NodeId> ended = leases_.expire(now);
-  if (!ended.empty()) {
-    v1::DirectoryEvent& delta = add_delta();
-    for (const NodeId node : ended) {
-      remember(node, now);
-      remove(node, "lease ended", delta);
-    }
+  v1::DirectoryEvent* delta = nullptr;
+  for (const NodeId node : leases_.expire(now)) {
+    if (delta == nullptr || delta->gone_size() >= departures_of_delta_max) delta = &add_delta();
+    remember(node, now);
+    remove(node, "lease ended", *delta);
   }
   if (now >= loads_due_) put_out_loads(now);
 }
 
 void Directory::put_out_loads(TimePoint now) {
   loads_due_ = never;
-  if (loads_changed_.empty()) return;
-  v1::DirectoryEvent& delta = add_delta();
+  v1::DirectoryEvent* delta = nullptr;
+  EventSize size;
   for (const NodeId node : loads_changed_) {
     const Entry& entry = entries_.at(node);
-    *delta.add_changed() = with_age(entry.record, entry.renewed, now);
+    v1::NodeRecord record = with_age(entry.record, entry.renewed, now);
+    if (delta == nullptr || !size.add(record)) {
+      delta = &add_delta();
+      size = {};
+      static_cast<void>(size.add(record));
+    }
+    *delta->add_changed() = std::move(record);
   }
   loads_changed_.clear();
 }
 
 TimePoint Directory::next_expiry() const noexcept { return std::min(leases_.next_expiry(), loads_due_); }
 
-v1::DirectoryEvent Directory::snapshot(TimePoint now) const {
+v1::DirectoryEvent Directory::snapshot_part(Told& told, TimePoint now) const {
+  if (told.parts == 0) told.sequence = sequence_;
   v1::DirectoryEvent event;
-  event.set_sequence(sequence_);
+  event.set_sequence(told.sequence);
   event.set_snapshot(true);
-  for (const auto& [node, entry] : entries_)
-    *event.add_changed() = with_age(entry.record, entry.renewed, now);
-  for (const auto& [name, departed] : departed_) {
-    if (now - departed.left < down_told) *event.add_down() = with_age(departed.record, departed.renewed, now);
+  event.set_part(told.parts++);
+  EventSize size;
+  auto entry = entries_.upper_bound(told.node);
+  for (; entry != entries_.end(); ++entry) {
+    v1::NodeRecord record = with_age(entry->second.record, entry->second.renewed, now);
+    if (!size.add(record)) break;
+    *event.add_changed() = std::move(record);
+    told.node = entry->first;
   }
+  auto departed = departed_.upper_bound(told.down);
+  for (; entry == entries_.end() && departed != departed_.end(); ++departed) {
+    if (now - departed->second.left >= down_told) continue;
+    v1::NodeRecord record = with_age(departed->second.record, departed->second.renewed, now);
+    if (!size.add(record)) break;
+    *event.add_down() = std::move(record);
+    told.down = departed->first;
+  }
+  event.set_more(entry != entries_.end() || departed != departed_.end());
   return event;
 }
 

@@ -8,6 +8,8 @@
 #include <cobus/v1/directory.pb.h>
 
 #include <map>
+#include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -19,8 +21,6 @@
 
 namespace cobus::broker {
 
-// Bounds of what one node may say of itself.
-inline constexpr std::size_t record_bytes_max = std::size_t{64} * 1024;
 // Changes of load that arrive within this time are told in one delta.
 inline constexpr std::chrono::milliseconds load_interval{500};
 
@@ -57,14 +57,25 @@ class Directory {
   // When `expire` next has something to do; `never` if nothing is pending.
   [[nodiscard]] TimePoint next_expiry() const noexcept;
 
-  // Everything, with the sequence number of the last delta, and who left a short while ago.
-  [[nodiscard]] v1::DirectoryEvent snapshot(TimePoint now) const;
-  // The changes since the last call; their sequence numbers grow by one.
+  // How far a snapshot that is told in parts has come.
+  struct Told {
+    std::uint32_t parts = 0;
+    std::uint64_t sequence = 0;
+    NodeId node = NodeId::none;  // the last one
+    std::string down;            // the name of the last one
+  };
+  // The next part of everything, with the sequence number of the last delta before the first part, and of who
+  // left a short while ago. What changes between two parts is for the deltas to tell, which may repeat it.
+  [[nodiscard]] v1::DirectoryEvent snapshot_part(Told& told, TimePoint now) const;
+  // The changes since the last call; their sequence numbers grow by one. Like a part of a snapshot, each has
+  // at most directory_event_bytes_max.
   [[nodiscard]] std::vector<v1::DirectoryEvent> take_deltas();
 
   // nullptr when it is not known; valid until the next change.
   [[nodiscard]] const v1::NodeRecord* find(NodeId node) const;
   [[nodiscard]] const v1::NodeRecord* find(std::string_view name) const;
+  // The key that holds a name, if one does. Any thread.
+  [[nodiscard]] std::optional<link::CurveKey> holder(std::string_view name) const;
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
 
  private:
@@ -84,13 +95,17 @@ class Directory {
   void depart(NodeId node, std::string_view reason, TimePoint now);
   void remove(NodeId node, std::string_view reason, v1::DirectoryEvent& delta);
   void remember(NodeId node, TimePoint now);
+  void hold(const std::string& name, NodeId node, const link::CurveKey& key);
+  void let_go(const std::string& name);
   void put_out_loads(TimePoint now);
   v1::DirectoryEvent& add_delta();
 
   LeaseTable leases_;
   std::map<NodeId, Entry> entries_;
   std::map<std::string, NodeId, std::less<>> by_name_;
-  std::map<std::string, Departed> departed_;  // by name; none that is in by_name_
+  mutable std::mutex holders_mutex_;
+  std::map<std::string, link::CurveKey, std::less<>> holders_;  // of those names; guarded by holders_mutex_
+  std::map<std::string, Departed> departed_;                    // by name; none that is in by_name_
   std::vector<v1::DirectoryEvent> deltas_;
   std::uint64_t sequence_ = 0;
   std::set<NodeId> loads_changed_;

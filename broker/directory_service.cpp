@@ -69,11 +69,15 @@ Task<Result<v1::LeaveReply>> DirectoryService::Leave(Call call, v1::LeaveRequest
 Stream<v1::DirectoryEvent> DirectoryService::Watch(Call /*call*/, v1::WatchRequest /*request*/) {
   Watcher watcher;
   watchers_.push_back(watcher);
-  co_yield directory_.snapshot(node_.clock().now());
   for (;;) {
     if (watcher.behind) {
       watcher.behind = false;
-      co_yield directory_.snapshot(node_.clock().now());
+      Directory::Told told;
+      for (bool more = true; more;) {
+        v1::DirectoryEvent part = directory_.snapshot_part(told, node_.clock().now());
+        more = part.more();
+        co_yield std::move(part);
+      }
     } else if (!watcher.events.empty()) {
       const auto event = watcher.events.front();
       watcher.events.pop_front();

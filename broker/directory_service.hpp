@@ -29,11 +29,15 @@ class DirectoryService final : public v1::DirectoryService {
   static Task<> keep_time(Self self, DirectoryService* service);
   // The session of a node ended. The broker's shard.
   void connection_lost(NodeId node);
+  // The key that holds a name, if one does. Any thread.
+  [[nodiscard]] std::optional<link::CurveKey> holder(std::string_view name) const {
+    return directory_.holder(name);
+  }
 
  private:
   struct Watcher : ListHook {
     std::deque<std::shared_ptr<const v1::DirectoryEvent>> events;
-    bool behind = false;  // it missed some: it gets a snapshot next
+    bool behind = true;  // it is new, or missed some: it gets a snapshot next
     Signal came;
   };
   void publish();

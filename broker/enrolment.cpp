@@ -14,6 +14,10 @@ Result<v1::Certificate> Enrolment::issue(const v1::Hello& hello, const link::Cur
                 "neither a certificate nor a token: join with a join string that has one: the broker's host "
                 "has them in STATE/join/ROLE");
   }
+  // Who has no token learns nothing about names.
+  if (const auto allowed = tokens_.check(hello.token(), now_s); !allowed) return fail(allowed.error());
+  if (const auto holder = holder_of_(hello.name()); holder && *holder != key)
+    return fail(name_is_held(hello.name(), *holder, key));
   const auto role = tokens_.redeem(hello.token(), now_s);
   if (!role) return fail(role.error());
   v1::CertificateBody body;

@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Enrolment: a newcomer with a token gets a certificate for its key, signed by the cluster. That a name is
-// held by another key already is for the directory to say. One thread, the token store's.
+// Enrolment: a newcomer with a token gets a certificate for its key, signed by the cluster. One thread at a
+// time, the token store's.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
+#include <utility>
 
 #include "broker/tokens.hpp"
 #include "node/link/keys.hpp"
@@ -19,13 +23,17 @@ inline constexpr std::chrono::seconds certificate_life = std::chrono::hours(24 *
 
 class Enrolment {
  public:
+  // Which key holds a name now, as far as this broker knows.
+  using HolderOf = std::function<std::optional<link::CurveKey>(std::string_view name)>;
+
   // All must outlive the object.
-  Enrolment(const link::ClusterSecret& secret, TokenStore& tokens, Random& random) noexcept
-      : secret_(secret), tokens_(tokens), random_(random) {}
+  Enrolment(const link::ClusterSecret& secret, TokenStore& tokens, Random& random, HolderOf holder_of)
+      : secret_(secret), tokens_(tokens), random_(random), holder_of_(std::move(holder_of)) {}
 
   // Trades the token in `hello` for a certificate of the name in it and of `key`, which the transport has
-  // proved to be the speaker's. INVALID_ARGUMENT for a bad name, UNAUTHENTICATED without a token or key, and
-  // everything TokenStore::redeem answers. The token is used only when a certificate is issued.
+  // proved to be the speaker's. INVALID_ARGUMENT for a bad name, UNAUTHENTICATED without a token or key,
+  // ALREADY_EXISTS when another key holds the name, and everything TokenStore::redeem answers. The token is
+  // used only when a certificate is issued.
   [[nodiscard]] Result<v1::Certificate> issue(const v1::Hello& hello, const link::CurveKey& key,
                                               std::int64_t now_s);
 
@@ -33,6 +41,7 @@ class Enrolment {
   const link::ClusterSecret& secret_;
   TokenStore& tokens_;
   Random& random_;
+  const HolderOf holder_of_;
 };
 
 }  // namespace cobus::broker

@@ -7,6 +7,7 @@
 
 #include "broker/broker.hpp"
 #include "node/observe/log.hpp"
+#include "node/runtime/descriptor_limit.hpp"
 #include "node/runtime/exit_code.hpp"
 #include "node/runtime/signals.hpp"
 
@@ -21,6 +22,7 @@ int complain(const cobus::Status& status) {
 
 int main(int argc, char** argv) {
   cobus::SignalGate signals;  // before any thread
+  cobus::raise_descriptor_limit();
   auto parsed =
       cobus::parse_options("cobus-broker", "The broker of a cobus cluster: who is there, and who may join.",
                            cobus::broker::broker_options(), argc, argv);

@@ -34,4 +34,12 @@ Status check_node_name(std::string_view name) {
   return {};
 }
 
+Status name_is_held(std::string_view name, const link::CurveKey& holder, const link::CurveKey& key) {
+  return {Code::already_exists,
+          fmt::format(
+              "the name {} is held by key {}, so key {} cannot have it: choose another --name, or stop the "
+              "other node",
+              name, link::short_fingerprint(holder), link::short_fingerprint(key))};
+}
+
 }  // namespace cobus::broker

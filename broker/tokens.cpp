@@ -116,9 +116,8 @@ Result<std::string> TokenStore::create(v1::Role role, std::chrono::seconds ttl, 
   return secret;
 }
 
-Result<v1::Role> TokenStore::redeem(std::string_view secret, std::int64_t now_s) {
-  const std::string hash = hash_of(secret);
-  const auto found = tokens_.find(hash);
+Result<v1::Role> TokenStore::check(std::string_view secret, std::int64_t now_s) const {
+  const auto found = tokens_.find(hash_of(secret));
   if (found == tokens_.end()) {
     return fail(Code::unauthenticated,
                 fmt::format("this cluster does not know the token of the join string: {}", take_another));
@@ -133,8 +132,14 @@ Result<v1::Role> TokenStore::redeem(std::string_view secret, std::int64_t now_s)
     return fail(Code::permission_denied, fmt::format("the token of the join string expired {} s ago: {}",
                                                      now_s - token.expires_s, take_another));
   }
-  const v1::Role role = token.role;
-  if (token.uses == uses_unlimited) return role;
+  return token.role;
+}
+
+Result<v1::Role> TokenStore::redeem(std::string_view secret, std::int64_t now_s) {
+  Result<v1::Role> role = check(secret, now_s);
+  if (!role) return role;
+  const std::string hash = hash_of(secret);
+  if (tokens_.at(hash).uses == uses_unlimited) return role;
   Tokens tokens = tokens_;
   Token& spent = tokens.at(hash);
   // From then on it is only remembered, like one that expired.

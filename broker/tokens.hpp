@@ -34,6 +34,9 @@ class TokenStore {
   [[nodiscard]] Result<std::string> create(v1::Role role, std::chrono::seconds ttl, std::uint32_t uses,
                                            std::int64_t now_s);
 
+  // What redeem() would say, without a use.
+  [[nodiscard]] Result<v1::Role> check(std::string_view secret, std::int64_t now_s) const;
+
   // Uses the token once; gives its role. UNAUTHENTICATED for one that is not known, PERMISSION_DENIED for
   // one that has expired or is used up; UNAVAILABLE when the use cannot be written down: it does not count.
   [[nodiscard]] Result<v1::Role> redeem(std::string_view secret, std::int64_t now_s);

@@ -62,6 +62,11 @@ inline constexpr milliseconds stall_after{25};
 // Directory: a lease survives two lost renewals.
 inline constexpr milliseconds renew_interval{2000};
 inline constexpr milliseconds lease_ttl{6000};
+// What a node may say of itself, and what one event for watchers holds at most.
+inline constexpr std::size_t node_record_bytes_max = 64 * 1024;
+inline constexpr std::size_t directory_event_bytes_max = 512 * 1024;
+// Events that a watcher takes at once: a large snapshot must fit into the window of a peer.
+inline constexpr std::uint32_t watch_credit = 12;
 
 // Items of a stream that may be on their way unasked for.
 inline constexpr std::uint32_t stream_credit = 64;
@@ -75,6 +80,8 @@ static_assert(frame_bytes_max <= peer_window_bytes_max, "one frame must fit into
 static_assert(beat_interval * 3 <= suspect_after, "two lost beats alone make nobody suspect");
 static_assert(suspect_after < down_after);
 static_assert(renew_interval * 3 <= lease_ttl, "a lease survives two lost renewals");
+static_assert(directory_event_bytes_max + node_record_bytes_max <= payload_bytes_max);
+static_assert(watch_credit * directory_event_bytes_max < peer_window_bytes_max);
 static_assert(keeper_after * 2 < beat_interval, "a held shard 0 never costs a beat");
 
 }  // namespace cobus::limits

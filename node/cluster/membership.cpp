@@ -29,6 +29,27 @@ link::CurveKey key_of(const v1::NodeRecord& record) {
   return key;
 }
 
+// Whether events come in order: a snapshot in all its parts, then delta after delta.
+class EventOrder {
+ public:
+  [[nodiscard]] bool follows(const v1::DirectoryEvent& event) {
+    if (event.snapshot()) {
+      if (event.part() != part_ || (part_ != 0 && event.sequence() != sequence_)) return false;
+      part_ = event.more() ? part_ + 1 : 0;
+    } else if (!begun_ || part_ != 0 || event.sequence() != sequence_ + 1) {
+      return false;
+    }
+    begun_ = true;
+    sequence_ = event.sequence();
+    return true;
+  }
+
+ private:
+  bool begun_ = false;
+  std::uint32_t part_ = 0;  // that comes next; 0 when no snapshot is open
+  std::uint64_t sequence_ = 0;
+};
+
 }  // namespace
 
 Membership::Membership(Node& node, View& view, Hooks hooks)
@@ -72,14 +93,15 @@ void Membership::refresh() {
 Task<> Membership::watch(Self self, Membership* membership, NodeId broker, std::uint64_t session) {
   while (membership->connected(broker, session) && !self.stop_requested()) {
     v1::DirectoryStub directory(self, broker);
-    auto events = directory.Watch(v1::WatchRequest(), quiet(Duration(-1)));
-    std::uint64_t expected = 0;
+    CallOptions options = quiet(Duration(-1));
+    options.credit = limits::watch_credit;
+    auto events = directory.Watch(v1::WatchRequest(), std::move(options));
+    EventOrder order;
     for (;;) {
       std::optional<v1::DirectoryEvent> event = co_await events.next();
       if (!event) break;
       // A gap means that something was missed: watch anew, from a snapshot.
-      if (expected != 0 && event->sequence() != expected) break;
-      expected = event->sequence() + 1;
+      if (!order.follows(*event)) break;
       View::Effects effects = membership->view_.apply(broker, *event);
       for (const v1::NodeRecord& record : effects.learned) {
         if (NodeId{record.node()} == self.node().id()) continue;

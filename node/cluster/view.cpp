@@ -55,21 +55,29 @@ void View::drop(NodeId broker, NodeId node, Effects& effects) {
   effects.forgotten.push_back(node);
 }
 
+void View::take_part(NodeId broker, const v1::DirectoryEvent& part, Effects& effects) {
+  std::set<NodeId>& named = named_[broker];
+  if (part.part() == 0) {
+    named.clear();
+    lost_brokers_.erase(broker);
+  }
+  for (const v1::NodeRecord& record : part.down()) down_[record.name()] = Entry{record, {}, {}, updated_};
+  for (const v1::NodeRecord& record : part.changed()) named.insert(NodeId{record.node()});
+  if (part.more()) return;
+  complete_ = true;
+  std::vector<NodeId> missing;
+  for (const auto& [node, entry] : entries_) {
+    if (!named.contains(node)) missing.push_back(node);
+  }
+  for (const NodeId node : missing) drop(broker, node, effects);
+  named_.erase(broker);
+}
+
 View::Effects View::apply(NodeId broker, const v1::DirectoryEvent& event) {
   Effects effects;
   const std::scoped_lock lock(mutex_);
   updated_ = clock_.now();
-  if (event.snapshot()) {
-    complete_ = true;
-    for (const v1::NodeRecord& record : event.down()) down_[record.name()] = Entry{record, {}, {}, updated_};
-    std::set<NodeId> named;
-    for (const v1::NodeRecord& record : event.changed()) named.insert(NodeId{record.node()});
-    std::vector<NodeId> missing;
-    for (const auto& [node, entry] : entries_) {
-      if (!named.contains(node)) missing.push_back(node);
-    }
-    for (const NodeId node : missing) drop(broker, node, effects);
-  }
+  if (event.snapshot()) take_part(broker, event, effects);
   for (const v1::NodeRecord& record : event.changed()) put(broker, record, effects);
   for (const auto& [node, entry] : entries_) down_.erase(entry.record.name());
   for (const v1::Departure& gone : event.gone()) drop(broker, NodeId{gone.node()}, effects);
@@ -79,6 +87,7 @@ View::Effects View::apply(NodeId broker, const v1::DirectoryEvent& event) {
 void View::broker_lost(NodeId broker) {
   const std::scoped_lock lock(mutex_);
   lost_brokers_.insert(broker);
+  named_.erase(broker);
 }
 
 void View::lost(NodeId node) {

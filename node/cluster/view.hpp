@@ -28,7 +28,8 @@ class View final : public Resolver {
   };
 
   // Folds in what `broker` said. A record is replaced only by a later (incarnation, revision)
-  // or an equal one; a node is forgotten when no broker has it any more.
+  // or an equal one; a node is forgotten when no broker has it any more. The parts of a snapshot have to come
+  // in order; what it does not name is forgotten with the last one.
   Effects apply(NodeId broker, const v1::DirectoryEvent& event);
 
   // The session with a broker ended: what it said is kept, but no longer holds a node here once another
@@ -67,6 +68,7 @@ class View final : public Resolver {
   };
   [[nodiscard]] v1::NodeRecord aged(v1::NodeRecord record, TimePoint told) const;
   [[nodiscard]] bool usable(const Entry& entry) const;
+  void take_part(NodeId broker, const v1::DirectoryEvent& part, Effects& effects);
   void put(NodeId broker, const v1::NodeRecord& record, Effects& effects);
   void drop(NodeId broker, NodeId node, Effects& effects);
 
@@ -75,7 +77,8 @@ class View final : public Resolver {
   // guarded by mutex_, all of them
   std::map<NodeId, Entry> entries_;
   std::set<NodeId> lost_brokers_;
-  std::map<std::string, Entry> down_;  // by name
+  std::map<NodeId, std::set<NodeId>> named_;  // by a broker, in a snapshot whose last part has not come
+  std::map<std::string, Entry> down_;         // by name
   bool complete_ = false;
   TimePoint updated_{};
   std::uint64_t turn_ = 0;

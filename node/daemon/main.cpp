@@ -8,6 +8,7 @@
 #include "node/daemon/daemon.hpp"
 #include "node/daemon/options.hpp"
 #include "node/observe/log.hpp"
+#include "node/runtime/descriptor_limit.hpp"
 #include "node/runtime/exit_code.hpp"
 #include "node/runtime/signals.hpp"
 
@@ -23,6 +24,7 @@ int complain(const cobus::Status& status) {
 int main(int argc, char** argv) {
   using cobus::daemon::Daemon;
   cobus::SignalGate signals;  // before any thread
+  cobus::raise_descriptor_limit();
   auto parsed = cobus::parse_options("cobus-node", "A node of a cobus cluster: hosts workers, runs jobs.",
                                      cobus::daemon::node_options(), argc, argv);
   if (!parsed) return complain(parsed.error());

@@ -52,6 +52,9 @@ Result<Setup> set_up(const OptionValues& options) {
   setup.listen = options.text("listen");
   if (const Status checked = link::check_listen(setup.listen); !checked.ok()) return fail(checked);
   setup.advertise = options.text("advertise");
+  if (!setup.advertise.empty()) {
+    if (const Status checked = link::check_advertise(setup.advertise); !checked.ok()) return fail(checked);
+  }
   setup.modules = options.list("service");
   for (const std::string& label : options.list("label")) {
     const std::size_t equals = label.find('=');

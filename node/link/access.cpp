@@ -13,12 +13,12 @@ constexpr std::size_t buckets_max = 4'096;
 constexpr std::chrono::seconds log_interval{1};
 constexpr std::string_view digits = "0123456789abcdef";
 
-bool is_loopback(std::string_view address) {
+}  // namespace
+
+bool is_loopback(std::string_view address) noexcept {
   if (address.starts_with("::ffff:")) address.remove_prefix(7);
   return address.starts_with("127.") || address == "::1";
 }
-
-}  // namespace
 
 AccessDecision Access::decide(const AccessRequest& request) {
   if (!take_token(request.address)) {

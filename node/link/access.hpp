@@ -46,6 +46,9 @@ struct AccessCounts {
   std::uint64_t too_many = 0;
 };
 
+// 127.0.0.0/8 and ::1, also as libzmq writes IPv4 on a socket for both.
+[[nodiscard]] bool is_loopback(std::string_view address) noexcept;
+
 class Access {
  public:
   Access(const AccessLimits& limits, const Clock& clock) : limits_(limits), clock_(clock) {}

@@ -112,6 +112,8 @@ std::string numeric(const addrinfo& entry) {
 
 }  // namespace
 
+bool is_host_and_port(std::string_view text) { return !split(text).host.empty(); }
+
 std::string JoinString::to_string() const {
   std::string text(scheme);
   for (std::size_t i = 0; i < brokers.size(); ++i) text.append(i == 0 ? "" : ",").append(brokers[i]);

@@ -21,6 +21,9 @@ struct JoinString {
   [[nodiscard]] std::string to_string() const;
 };
 
+// Whether a join string can name a broker so: HOST:PORT, an IPv6 address in brackets.
+[[nodiscard]] bool is_host_and_port(std::string_view text);
+
 // INVALID_ARGUMENT naming what is wrong and what a join string looks like.
 [[nodiscard]] Result<JoinString> parse_join_string(std::string_view text);
 

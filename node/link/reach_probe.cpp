@@ -14,6 +14,8 @@
 #include <string_view>
 #include <utility>
 
+#include "node/link/route.hpp"
+
 namespace cobus::link {
 namespace {
 
@@ -61,6 +63,20 @@ Status check_listen(const std::string& listen) {
   return {Code::invalid_argument,
           "--listen: '" + listen + "' is not tcp://NUMERIC-ADDRESS:PORT, tcp://127.0.0.1:7700 say"};
 }
+
+Status check_advertise(const std::string& advertise) {
+  if (listens_everywhere(advertise)) {
+    return {Code::invalid_argument, "--advertise: '" + advertise +
+                                        "' is every address of this host; say which of them peers dial, "
+                                        "tcp://10.0.0.7:7701 say"};
+  }
+  if (is_numeric_endpoint(advertise)) return {};
+  return {Code::invalid_argument,
+          "--advertise: '" + advertise +
+              "' is not tcp://NUMERIC-ADDRESS:PORT, which is what peers can dial: look "
+              "the address of a name up, and say tcp://10.0.0.7:7701, say"};
+}
+
 bool is_ipv6_endpoint(const std::string& endpoint) { return endpoint.find('[') != std::string::npos; }
 
 ReachProbe::ReachProbe(const std::string& endpoint) {

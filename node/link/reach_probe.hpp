@@ -19,6 +19,8 @@ namespace cobus::link {
 // Whether a door can be asked to listen there (port 0 takes a free one); INVALID_ARGUMENT with the right
 // form.
 [[nodiscard]] Status check_listen(const std::string& listen);
+// Whether peers that are told `advertise` can dial it; INVALID_ARGUMENT with the right form.
+[[nodiscard]] Status check_advertise(const std::string& advertise);
 [[nodiscard]] bool is_ipv6_endpoint(const std::string& endpoint);
 
 class ReachProbe {

@@ -135,7 +135,7 @@ void ZmqDialler::take_event(const MonitorEvent& event, TransportEvents& events) 
       probing_.push_back(connection);
       break;
     case ZMQ_EVENT_DISCONNECTED:  // ended, be it in the handshake or later
-      disconnected_.push_back(connection);
+      disconnected_.emplace_back(clock_.now(), connection);
       break;
     default:
       break;
@@ -177,13 +177,15 @@ void ZmqDialler::finish(TransportEvents& events) {
       probing_.push_back(connection);
     }
   }
-  if (!pending_) {
-    for (const ConnectionId connection : std::exchange(disconnected_, {})) {
-      const auto found = dials_.find(connection);
-      if (found == dials_.end()) continue;
-      end_dial(connection, found->second.open ? CloseReason::disconnected : CloseReason::handshake_failed,
-               events);
-    }
+  const bool all_read = !pending_;
+  const TimePoint late = clock_.now() - end_told_after;
+  while (!disconnected_.empty() && (all_read || disconnected_.front().first <= late)) {
+    const ConnectionId connection = disconnected_.front().second;
+    disconnected_.pop_front();
+    const auto found = dials_.find(connection);
+    if (found == dials_.end()) continue;
+    end_dial(connection, found->second.open ? CloseReason::disconnected : CloseReason::handshake_failed,
+             events);
   }
   while (next_deadline() <= clock_.now()) end_dial(deadlines_.front().second, CloseReason::timed_out, events);
 }

@@ -81,7 +81,8 @@ class ZmqDialler {
   std::unordered_map<ConnectionId, Dial> dials_;
   std::deque<std::pair<TimePoint, ConnectionId>> deadlines_;
   std::vector<ConnectionId> probing_;
-  std::vector<ConnectionId> disconnected_;  // to be reported once their last frames are read
+  // To be reported once their last frames are read, or after end_told_after; with when that was read.
+  std::deque<std::pair<TimePoint, ConnectionId>> disconnected_;
   ZmqMessage routing_id_;
   ZmqMessage frame_;
 };

@@ -2,10 +2,14 @@
 #include "node/link/zmq_door.hpp"
 
 #include <fcntl.h>
+#include <netdb.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 #include "node/link/reach_probe.hpp"
 
@@ -36,6 +40,19 @@ std::array<char, routing_id_bytes> bytes_of(std::uint32_t number) {
 
 bool is_older(std::uint32_t left, std::uint32_t right) { return static_cast<std::int32_t>(left - right) < 0; }
 
+// Numeric; empty when the connection is over already.
+std::string address_of_peer(int descriptor) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  std::array<char, NI_MAXHOST> text{};
+  if (::getpeername(descriptor, reinterpret_cast<sockaddr*>(&address), &size) != 0 ||
+      ::getnameinfo(reinterpret_cast<sockaddr*>(&address), size, text.data(), text.size(), nullptr, 0,
+                    NI_NUMERICHOST) != 0) {
+    return {};
+  }
+  return text.data();
+}
+
 Result<std::string> bind_to(void* socket, const std::string& listen) {
   std::string text = listen;
   if (text.ends_with(":0")) text.replace(text.size() - 1, 1, "*");
@@ -54,10 +71,10 @@ Result<std::string> bind_to(void* socket, const std::string& listen) {
 }  // namespace
 
 Result<std::unique_ptr<ZmqDoor>> ZmqDoor::open(void* context, const CurvePair& own, const std::string& listen,
-                                               Access& access, const Clock& clock,
-                                               std::uint64_t& last_connection) {
+                                               Access& access, const ArrivalLimits& arrivals,
+                                               const Clock& clock, std::uint64_t& last_connection) {
   if (Status checked = check_listen(listen); !checked.ok()) return fail(std::move(checked));
-  std::unique_ptr<ZmqDoor> door(new ZmqDoor(access, clock, last_connection));
+  std::unique_ptr<ZmqDoor> door(new ZmqDoor(access, arrivals, clock, last_connection));
   auto zap = make_zap(context);
   if (!zap) return fail(std::move(zap).error());
   door->zap_ = std::move(*zap);
@@ -80,7 +97,7 @@ ZmqDoor::~ZmqDoor() { stop_monitor(socket_.get(), monitor_.get()); }
 
 bool ZmqDoor::pending() {
   if (pending_) pending_ = has_input(socket_.get());
-  return pending_ || !ended_.empty();
+  return pending_ || !ended_.empty() || !unwelcome_.empty();
 }
 
 SendOutcome ZmqDoor::send(ConnectionId connection, std::string_view frame) {
@@ -137,15 +154,24 @@ void ZmqDoor::read_events() {
     if (event.event == ZMQ_EVENT_ACCEPTED) {
       // The kernel gives a descriptor out again only after its former connection ended.
       if (counts.ended < counts.accepted) end_acceptance(descriptor, counts);
-      ++counts.accepted;
+      begin_acceptance(descriptor, counts);
     } else if (event.event == ZMQ_EVENT_DISCONNECTED && counts.ended < counts.accepted) {
       end_acceptance(descriptor, counts);
     }
   }
 }
 
+void ZmqDoor::begin_acceptance(int descriptor, Descriptor& counts) {
+  const Acceptance acceptance{descriptor, ++counts.accepted};
+  const auto cut = arrivals_.add(acceptance, address_of_peer(descriptor), ++open_, clock_.now());
+  if (cut) unwelcome_.push_back(*cut);
+}
+
 void ZmqDoor::end_acceptance(int descriptor, Descriptor& counts) {
-  ended_.emplace_back(descriptor, ++counts.ended);
+  const Acceptance acceptance{descriptor, ++counts.ended};
+  ended_.emplace_back(clock_.now(), acceptance);
+  --open_;
+  arrivals_.remove(acceptance);
 }
 
 void ZmqDoor::read_frames(TransportEvents& events) {
@@ -202,6 +228,7 @@ ZmqDoor::Peer* ZmqDoor::admit(RoutingId id, TransportEvents& events) {
   }
   peer.connection = ConnectionId{++last_connection_};
   holders_[acceptance] = id;
+  arrivals_.remove(acceptance);
   connections_[peer.connection] = id;
   return &(peers_[id] = std::move(peer));
 }
@@ -220,16 +247,31 @@ void ZmqDoor::refuse_frame() {
 }
 
 void ZmqDoor::finish(TransportEvents& events) {
-  if (!pending_) {
-    for (const Acceptance& acceptance : std::exchange(ended_, {})) {
-      descriptors_[acceptance.first].finished = acceptance.second;
-      const auto holder = holders_.find(acceptance);
-      if (holder != holders_.end()) end_peer(holder->second, events);
-    }
+  const bool all_read = !pending_;
+  const TimePoint late = clock_.now() - end_told_after;
+  // Not those that are read meanwhile.
+  for (std::size_t left = ended_.size(); left > 0 && (all_read || ended_.front().first <= late); --left) {
+    const Acceptance acceptance = ended_.front().second;
+    ended_.pop_front();
+    descriptors_[acceptance.first].finished = acceptance.second;
+    const auto holder = holders_.find(acceptance);
+    if (holder != holders_.end()) end_peer(holder->second, events);
   }
   // Last, since shutting reads news of ends whose frames are not read yet.
   for (const TimePoint now = clock_.now(); !cuts_.empty() && cuts_.front().at <= now; cuts_.pop_front()) {
     shut(cuts_.front().acceptance);
+  }
+  cut_silent();
+}
+
+void ZmqDoor::cut_silent() {
+  std::vector<Acceptance> silent = arrivals_.take_due(clock_.now());
+  std::ranges::copy(std::exchange(unwelcome_, {}), std::back_inserter(silent));
+  if (silent.empty()) return;
+  for (const Acceptance& acceptance : silent) shut(acceptance);
+  static constexpr char what[] = "cut connections that were accepted and said nothing";
+  if (silence_.due(what, clock_.now())) {
+    spdlog::warn("{}: {} now, {} are open, {} of them silent", what, silent.size(), open_, arrivals_.size());
   }
 }
 

@@ -8,9 +8,11 @@
 // are reused, so acceptances per descriptor are counted: the n-th DISCONNECTED of a descriptor ends its
 // n-th ACCEPTED. libzmq cannot end one connection of a ROUTER, so the door shuts the TCP connection
 // down itself, through a duplicate of the descriptor that is proven to be still the same one.
+// Who was accepted and sends no frame is cut off: see arrivals.hpp.
 // Part of ZmqTransport; used under the link loop's lock.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -22,9 +24,11 @@
 #include <vector>
 
 #include "node/link/access.hpp"
+#include "node/link/arrivals.hpp"
 #include "node/link/socket_factory.hpp"
 #include "node/link/transport.hpp"
 #include "node/link/zmq_message.hpp"
+#include "node/runtime/reminder.hpp"
 
 namespace cobus::link {
 
@@ -38,6 +42,7 @@ class ZmqDoor {
   // Starts the handler, then binds `listen`. UNAVAILABLE when the address cannot be had.
   [[nodiscard]] static Result<std::unique_ptr<ZmqDoor>> open(void* context, const CurvePair& own,
                                                              const std::string& listen, Access& access,
+                                                             const ArrivalLimits& arrivals,
                                                              const Clock& clock,
                                                              std::uint64_t& last_connection);
 
@@ -56,7 +61,9 @@ class ZmqDoor {
   // Whether there is work that no descriptor announces.
   [[nodiscard]] bool pending();
   [[nodiscard]] bool unread() const noexcept { return pending_ || !ended_.empty(); }
-  [[nodiscard]] TimePoint next_deadline() const { return cuts_.empty() ? never : cuts_.front().at; }
+  [[nodiscard]] TimePoint next_deadline() const {
+    return std::min(cuts_.empty() ? never : cuts_.front().at, arrivals_.next_due());
+  }
   [[nodiscard]] const std::string& listening() const noexcept { return listening_; }
   [[nodiscard]] const DoorCounts& counts() const noexcept { return counts_; }
 
@@ -87,19 +94,20 @@ class ZmqDoor {
     std::uint64_t ended = 0;
     std::uint64_t finished = 0;  // ends acted upon
   };
-  using Acceptance = std::pair<int, std::uint64_t>;  // descriptor, which one
   struct Cut {
     TimePoint at;
     Acceptance acceptance;
   };
 
-  ZmqDoor(Access& access, const Clock& clock, std::uint64_t& last_connection)
-      : access_(access), clock_(clock), last_connection_(last_connection) {}
+  ZmqDoor(Access& access, const ArrivalLimits& arrivals, const Clock& clock, std::uint64_t& last_connection)
+      : access_(access), clock_(clock), last_connection_(last_connection), arrivals_(arrivals) {}
   void take_frame(TransportEvents& events);
   Peer* admit(RoutingId id, TransportEvents& events);
   void end_peer(RoutingId id, TransportEvents& events);
   void refuse_frame();
   void shut(const Acceptance& acceptance);
+  void cut_silent();
+  void begin_acceptance(int descriptor, Descriptor& counts);
   void end_acceptance(int descriptor, Descriptor& counts);
 
   Access& access_;
@@ -117,8 +125,13 @@ class ZmqDoor {
   std::unordered_map<ConnectionId, RoutingId> connections_;
   std::unordered_map<int, Descriptor> descriptors_;
   std::map<Acceptance, RoutingId> holders_;
-  std::vector<Acceptance> ended_;  // to be reported once their last frames are read
+  // To be reported once their last frames are read, or after end_told_after; with when that was read.
+  std::deque<std::pair<TimePoint, Acceptance>> ended_;
   std::deque<Cut> cuts_;
+  std::size_t open_ = 0;  // accepted and not ended
+  Arrivals arrivals_;
+  std::vector<Acceptance> unwelcome_;  // there was no room for them
+  Reminder silence_{std::chrono::seconds(30)};
   std::deque<RoutingId> over_;
   DoorCounts counts_;
   ZmqMessage routing_id_;

@@ -6,6 +6,7 @@
 
 #include <zmq.h>
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -48,6 +49,10 @@ enum class Received : std::uint8_t {
 // For a ROUTER with ZMQ_ROUTER_MANDATORY.
 [[nodiscard]] SendOutcome send_frame(void* router, std::string_view routing_id,
                                      std::string_view frame) noexcept;
+
+// The end of a connection is told when its last frames are read, but not later than this: while others never
+// stop sending there may be no end of frames.
+inline constexpr std::chrono::milliseconds end_told_after{100};
 
 // One event of a socket monitor.
 struct MonitorEvent {

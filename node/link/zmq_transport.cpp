@@ -49,7 +49,7 @@ Result<std::unique_ptr<ZmqTransport>> ZmqTransport::open(const ZmqTransportOptio
   transport->dialler_ = std::move(*dialler);
   if (options.listen.empty()) return transport;
   auto door = ZmqDoor::open(transport->context_.get(), options.own, options.listen, transport->access_,
-                            transport->clock_, transport->last_connection_);
+                            options.arrivals, transport->clock_, transport->last_connection_);
   if (!door) return fail(std::move(door).error());
   transport->door_ = std::move(*door);
   if (options.test_door) {

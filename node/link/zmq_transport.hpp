@@ -20,6 +20,7 @@
 #include "node/link/transport.hpp"
 #include "node/link/zmq_dialler.hpp"
 #include "node/link/zmq_door.hpp"
+#include "node/runtime/descriptor_limit.hpp"
 
 namespace cobus::link {
 
@@ -27,6 +28,7 @@ struct ZmqTransportOptions {
   CurvePair own;
   std::string listen;  // tcp://ADDRESS:PORT, port 0 for any that is free; empty: no door
   AccessLimits access;
+  ArrivalLimits arrivals = ArrivalLimits().within(descriptor_limit());
   bool test_door = true;  // refuse to open when the door would let a stranger in
   const Clock* clock = &system_clock();
 };

@@ -9,8 +9,41 @@
 
 #include <nlohmann/json.hpp>
 
+#include "proto/log_text.hpp"
+
 namespace cobus {
 namespace {
+
+// Of the text of one line. What a peer gave is part of it, and may be long or hold anything.
+constexpr std::size_t line_bytes_max = std::size_t{8} * 1024;
+
+std::string_view text_of(const spdlog::details::log_msg& message) {
+  return {message.payload.data(), message.payload.size()};
+}
+
+// JSON escapes by itself.
+std::string cut(std::string_view text) {
+  if (text.size() <= line_bytes_max) return std::string(text);
+  return std::string(text.substr(0, line_bytes_max)) + "... (" + std::to_string(text.size()) + " bytes)";
+}
+
+// The text of a message as one line.
+class OneLine final : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& message, const std::tm&, spdlog::memory_buf_t& into) override {
+    const std::string text = log_text(text_of(message), line_bytes_max);
+    into.append(text.data(), text.data() + text.size());
+  }
+  [[nodiscard]] std::unique_ptr<spdlog::custom_flag_formatter> clone() const override {
+    return std::make_unique<OneLine>();
+  }
+};
+
+std::unique_ptr<spdlog::formatter> text_formatter() {
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<OneLine>('*').set_pattern("%H:%M:%S.%e %^%-5l%$ %*");
+  return formatter;
+}
 
 class JsonFormatter final : public spdlog::formatter {
  public:
@@ -23,7 +56,7 @@ class JsonFormatter final : public spdlog::formatter {
     line["time"] = std::string(time.data(), time.size());
     line["level"] = std::string(spdlog::level::to_string_view(message.level).data());
     line["program"] = program_;
-    line["message"] = std::string(message.payload.data(), message.payload.size());
+    line["message"] = cut(text_of(message));
     const std::string text = line.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
     into.append(text.data(), text.data() + text.size());
   }
@@ -44,7 +77,7 @@ void set_up_log(const std::string& program, const std::string& level, const std:
   if (json) {
     logger->set_formatter(std::make_unique<JsonFormatter>(program));
   } else {
-    logger->set_pattern("%H:%M:%S.%e %^%-5l%$ %v");
+    logger->set_formatter(text_formatter());
   }
   logger->set_level(spdlog::level::from_str(level == "warn" ? "warning" : level));
   logger->flush_on(spdlog::level::trace);

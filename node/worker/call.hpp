@@ -88,6 +88,8 @@ class Call {
  public:
   explicit Call(CallState& state) noexcept : state_(&state) {}
   [[nodiscard]] Self self() const noexcept { return state_->self; }
+  // Proven are the role and, by its connection, the node; the name is what the broker admitted, and is free
+  // again once nobody holds it: show it, decide nothing by it.
   [[nodiscard]] const Caller& caller() const noexcept { return state_->caller; }
   [[nodiscard]] Address caller_address() const noexcept { return state_->caller_address; }
   // When the caller gives up; `never` when it does not.

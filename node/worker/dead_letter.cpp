@@ -6,11 +6,15 @@
 
 #include <string>
 
+#include "proto/limits.hpp"
+#include "proto/log_text.hpp"
+
 namespace cobus {
 namespace {
 
 std::string receiver_of(Address to, std::string_view name) {
-  if (!to && !name.empty()) return fmt::format("'{}' at {}", name, to_string(to.node));
+  if (!to && !name.empty())
+    return fmt::format("'{}' at {}", log_text(name, limits::name_bytes_max), to_string(to.node));
   return to_string(to);
 }
 

@@ -33,7 +33,8 @@ struct TraceContext {
   std::uint32_t flags = 0;
 };
 
-// Who sent a request, as proven by its certificate; for requests within a node the node itself.
+// Who sent a request, as its certificate says; for requests within a node the node itself. The role is
+// proven; the name is what the broker admitted.
 struct Caller {
   std::string name;
   v1::Role role = v1::NODE;

@@ -264,6 +264,7 @@ class Home {
   std::vector<std::uint32_t> free_calls_;
   std::unordered_map<CallKey, Worker*, CallKeyHash> handled_;
   std::unordered_map<NodeId, std::uint32_t> handled_of_;  // how many of each caller's node
+  std::uint64_t nameless_calls_ = 0;                      // requests whose sender named no worker
   std::unordered_map<NodeId, std::string> outgoing_;
   // What is collected for each other shard of the node.
   struct Outward {

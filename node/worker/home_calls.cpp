@@ -136,8 +136,10 @@ void Home::begin_call(EnvelopePtr request) noexcept {
                   unstarted(Code::resource_exhausted,
                             "node " + node_.name() + " handles as many calls as it can: try again"));
   }
+  // Nobody waits for it, yet it counts, and ends with its peer, like any other.
+  if (!request->from) request->call = ++nameless_calls_;
   const CallKey key{request->from, request->call};
-  if (request->from && handled_.contains(key)) {
+  if (handled_.contains(key)) {
     return refuse(*request, Status(Code::already_exists, "the caller has a call of that number already"));
   }
   if (const auto peer = handled_of_.find(key.caller.node);
@@ -155,12 +157,10 @@ void Home::begin_call(EnvelopePtr request) noexcept {
   }
   Worker& worker = make_worker(method->name.c_str());
   // Before it runs for the first time: a CANCEL may be next.
-  if (request->from) {
-    handled_.emplace(key, &worker);
-    ++handled_of_[key.caller.node];
-    worker.handles_call = true;
-    node_.calls_running.fetch_add(1, std::memory_order_relaxed);
-  }
+  handled_.emplace(key, &worker);
+  ++handled_of_[key.caller.node];
+  worker.handles_call = true;
+  node_.calls_running.fetch_add(1, std::memory_order_relaxed);
   start(worker, method->handle(Self(worker, Self::newborn), method->service, method, std::move(request)));
 }
 

@@ -64,6 +64,23 @@ Task<> grep(Self self, NodeId to, std::string text, std::vector<std::uint64_t>* 
   *status = found.status();
 }
 
+TEST(SimCluster, NodesWithTheLargestRecordsFindOneAnother) {
+  SimCluster cluster(1);
+  cluster.start_broker();
+  std::vector<std::string> names;
+  for (char last = 'a'; last <= 'x'; ++last) {
+    names.push_back(std::string("large-") + last);
+    cluster.start_node(names.back(), 60'000);
+  }
+  ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, names); }, seconds(20)));
+  names.push_back("late");
+  cluster.start_node("late");
+  ASSERT_TRUE(cluster.run_until([&] { return cluster.sees("late", names); }, seconds(20))) << "by a snapshot";
+  cluster.kill("large-c");
+  std::erase(names, "large-c");
+  EXPECT_TRUE(cluster.run_until([&] { return cluster.sees("late", names); }, seconds(20))) << "by a delta";
+}
+
 TEST(SimCluster, NodesFindOneAnotherAndCall) {
   for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(replay(seed));

@@ -87,7 +87,7 @@ void SimCluster::start_broker() {
   processes_.insert_or_assign("broker", std::move(process));
 }
 
-Process& SimCluster::start_node(const std::string& name) {
+Process& SimCluster::start_node(const std::string& name, std::size_t label_bytes) {
   const std::string endpoint = "tcp://10.0.0." + std::to_string(++hosts_ + 1) + ":7000";
   std::unique_ptr<Process> process = make(name, v1::NODE, endpoint);
   Node& node = *process->node;
@@ -97,7 +97,7 @@ Process& SimCluster::start_node(const std::string& name) {
   node.add_service(make_workers_service(node));
   for (const Kind& kind : kinds_) node.add_kind(kind);
   process->view = std::make_unique<View>(network_.clock());
-  const auto describe = [&node, name, endpoint, certificate = process->certificate] {
+  const auto describe = [&node, name, endpoint, label_bytes, certificate = process->certificate] {
     v1::NodeRecord record;
     record.set_node(static_cast<std::uint64_t>(node.id()));
     record.set_incarnation(node.incarnation());
@@ -105,6 +105,7 @@ Process& SimCluster::start_node(const std::string& name) {
     *record.mutable_certificate() = certificate;
     record.add_endpoints(endpoint);
     record.set_state(v1::UP);
+    if (label_bytes > 0) (*record.mutable_labels())["note"] = std::string(label_bytes, 'x');
     for (v1::ServiceRecord& offer : describe_offers(node)) *record.add_services() = std::move(offer);
     return record;
   };

@@ -35,8 +35,8 @@ class SimCluster {
   void start_broker();
   // What every node that is started from now on makes.
   void offer(Kind kind) { kinds_.push_back(std::move(kind)); }
-  // A node with the shipped services.
-  Process& start_node(const std::string& name);
+  // A node with the shipped services, and with a label of so many bytes in its record.
+  Process& start_node(const std::string& name, std::size_t label_bytes = 0);
   // Ends a process without a goodbye.
   void kill(const std::string& name);
   [[nodiscard]] Process& process(const std::string& name) { return *processes_.at(name); }

@@ -48,7 +48,11 @@ class Brokers(OperatorTest):
     def test_an_address_that_is_none_is_a_wrong_usage_and_nothing_is_written(self):
         absent = os.path.join(self.state, "absent")
         for program, *flags in (["cobus-broker", "--listen", "bogus"], ["cobus-broker", "--listen", "tcp://0.0.0.0:7700"],
-                                ["cobus-broker", "--advertise", "bogus"], ["cobus", "up", "--listen", "bogus"],
+                                ["cobus-broker", "--advertise", "bogus"], ["cobus-broker", "--advertise", "tcp://host"],
+                                ["cobus-broker", "--advertise", "tcp://0.0.0.0:7700"],
+                                ["cobus-broker", "--advertise", "tcp://host:0"], ["cobus", "up", "--listen", "bogus"],
+                                *(["cobus-node", "--advertise", bad, "--join", "@" + self.state + "/join/node"]
+                                  for bad in ("tcp://host:7701", "tcp://10.0.0.7", "tcp://0.0.0.0:7701")),
                                 ["cobus-node", "--listen", "bogus", "--join", "@" + self.state + "/join/node"]):
             err = self.refused(2, program, *flags, "--state", absent, says="tcp://")
             self.assertNotIn("cobus: cobus-broker:", err)
@@ -82,7 +86,7 @@ class Nodes(OperatorTest):
         self.refused(1, "cobus-node", "--state", other, "--name", "alpha", "--join", "@" + self.state + "/join/node",
                      says="held by key")
         log = self.log_of("broker")
-        self.assertIn("node alpha is refused", log)
+        self.assertIn("node alpha is refused: the name alpha is held by key", log)
         self.assertEqual((log.count("alpha is here"), log.count("alpha is gone"), log.count("alpha connected")), (1, 0, 0))
 
     def test_a_node_with_the_fingerprint_of_another_cluster_is_told_both_causes_and_the_next_step(self):

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+
 namespace cobus::broker {
 namespace {
 
@@ -49,6 +52,22 @@ class DirectoryTest : public testing::Test {
     const auto deltas = directory_.take_deltas();
     EXPECT_EQ(deltas.size(), 1U);
     return deltas.empty() ? v1::DirectoryEvent() : deltas.front();
+  }
+  // Of a directory that fits into one part.
+  v1::DirectoryEvent snapshot(TimePoint now) {
+    Directory::Told told;
+    v1::DirectoryEvent part = directory_.snapshot_part(told, now);
+    EXPECT_FALSE(part.more());
+    return part;
+  }
+  // `count` nodes with records of about a kilobyte, or as large as told.
+  void have_many(std::uint64_t count, std::size_t label_bytes = 1'000) {
+    for (std::uint64_t i = 1; i <= count; ++i) {
+      v1::NodeRecord made = record("n" + std::to_string(i), i, 1);
+      (*made.mutable_labels())["note"] = std::string(label_bytes, 'x');
+      ASSERT_TRUE(directory_.register_node(made, proof(made.name()), start));
+    }
+    (void)directory_.take_deltas();
   }
   Directory directory_{ttl};
 };
@@ -122,7 +141,7 @@ TEST_F(DirectoryTest, RecordsThatMakeNoSenseAreRefused) {
   EXPECT_EQ(directory_.register_node(record("a b", 1, 1), proof("a b"), start).error().code(),
             Code::invalid_argument);
   v1::NodeRecord large = record("n1", 1, 1);
-  (*large.mutable_labels())["x"] = std::string(record_bytes_max, 'x');
+  (*large.mutable_labels())["x"] = std::string(limits::node_record_bytes_max, 'x');
   EXPECT_EQ(directory_.register_node(large, proof("n1"), start).error().code(), Code::invalid_argument);
   EXPECT_EQ(directory_.size(), 0U);
   EXPECT_EQ(directory_.next_expiry(), never);
@@ -217,29 +236,39 @@ TEST_F(DirectoryTest, TheLoadOfANodeThatWentIsForgotten) {
   EXPECT_EQ(directory_.next_expiry(), never);
 }
 
+TEST_F(DirectoryTest, D4_SaysWhichKeyHoldsANameForAsLongAsItDoes) {
+  EXPECT_EQ(directory_.holder("n1"), std::nullopt);
+  have(record("n1", 11, 1), proof("n1", 7));
+  EXPECT_EQ(directory_.holder("n1"), key(7));
+  have(record("n1", 12, 2), proof("n1", 7));
+  EXPECT_EQ(directory_.holder("n1"), key(7));
+  directory_.leave(NodeId{12}, start);
+  EXPECT_EQ(directory_.holder("n1"), std::nullopt);
+}
+
 TEST_F(DirectoryTest, SnapshotAndLaterDeltasFitTogether) {
   ASSERT_TRUE(directory_.register_node(record("n1", 11, 1), proof("n1"), start));
   ASSERT_TRUE(directory_.register_node(record("n2", 12, 1), proof("n2"), start));
   (void)directory_.take_deltas();
-  const auto snapshot = directory_.snapshot(start);
-  EXPECT_TRUE(snapshot.snapshot());
-  EXPECT_EQ(snapshot.changed_size(), 2);
+  const auto whole = snapshot(start);
+  EXPECT_TRUE(whole.snapshot());
+  EXPECT_EQ(whole.changed_size(), 2);
   directory_.leave(NodeId{11}, start);
-  EXPECT_EQ(only_delta().sequence(), snapshot.sequence() + 1);
+  EXPECT_EQ(only_delta().sequence(), whole.sequence() + 1);
   directory_.leave(NodeId{12}, start);
-  EXPECT_EQ(only_delta().sequence(), snapshot.sequence() + 2);
+  EXPECT_EQ(only_delta().sequence(), whole.sequence() + 2);
 }
 
 TEST_F(DirectoryTest, AnEmptyDirectoryIsAnEmptySnapshot) {
-  EXPECT_TRUE(directory_.snapshot(start).snapshot());
-  EXPECT_EQ(directory_.snapshot(start).changed_size(), 0);
+  EXPECT_TRUE(snapshot(start).snapshot());
+  EXPECT_EQ(snapshot(start).changed_size(), 0);
 }
 
 TEST_F(DirectoryTest, TellsHowLongAgoANodeRenewed) {
   have(record("n1", 11, 1), proof("n1"));
-  EXPECT_EQ(directory_.snapshot(start + milliseconds(700)).changed(0).age_ms(), 700U);
+  EXPECT_EQ(snapshot(start + milliseconds(700)).changed(0).age_ms(), 700U);
   ASSERT_TRUE(directory_.renew(NodeId{11}, 1, load(1), start + seconds(2)));
-  EXPECT_EQ(directory_.snapshot(start + seconds(3)).changed(0).age_ms(), 1000U);
+  EXPECT_EQ(snapshot(start + seconds(3)).changed(0).age_ms(), 1000U);
   directory_.expire(start + milliseconds(2600));
   EXPECT_EQ(only_delta().changed(0).age_ms(), 600U);
 }
@@ -248,27 +277,88 @@ TEST_F(DirectoryTest, AnAgeThatANodeClaimsIsNotBelieved) {
   v1::NodeRecord liar = record("n1", 11, 1);
   liar.set_age_ms(5);
   have(liar, proof("n1"));
-  EXPECT_EQ(directory_.snapshot(start).changed(0).age_ms(), 0U);
+  EXPECT_EQ(snapshot(start).changed(0).age_ms(), 0U);
 }
 
 TEST_F(DirectoryTest, ANodeThatLeftIsToldAsDownForAWhile) {
   have(record("n1", 11, 1), proof("n1"));
   have(record("n2", 12, 1), proof("n2", 2));
   directory_.leave(NodeId{11}, start + seconds(1));
-  const auto snapshot = directory_.snapshot(start + seconds(60));
-  ASSERT_EQ(snapshot.down_size(), 1);
-  EXPECT_EQ(snapshot.down(0).name(), "n1");
-  EXPECT_EQ(snapshot.down(0).state(), v1::DEPARTED);
-  EXPECT_EQ(snapshot.down(0).age_ms(), 60'000U);
-  EXPECT_EQ(directory_.snapshot(start + seconds(61)).down_size(), 0);
+  const auto whole = snapshot(start + seconds(60));
+  ASSERT_EQ(whole.down_size(), 1);
+  EXPECT_EQ(whole.down(0).name(), "n1");
+  EXPECT_EQ(whole.down(0).state(), v1::DEPARTED);
+  EXPECT_EQ(whole.down(0).age_ms(), 60'000U);
+  EXPECT_EQ(snapshot(start + seconds(61)).down_size(), 0);
 }
 
 TEST_F(DirectoryTest, ANodeWhoseLeaseEndedIsDownUntilItIsBack) {
   have(record("n1", 11, 1), proof("n1"));
   directory_.expire(start + ttl);
-  EXPECT_EQ(directory_.snapshot(start + ttl).down_size(), 1);
+  EXPECT_EQ(snapshot(start + ttl).down_size(), 1);
   have(record("n1", 12, 2), proof("n1"), start + ttl);
-  EXPECT_EQ(directory_.snapshot(start + ttl).down_size(), 0);
+  EXPECT_EQ(snapshot(start + ttl).down_size(), 0);
+}
+
+TEST_F(DirectoryTest, ASnapshotOfManyNodesComesInPartsThatFitIntoMessages) {
+  have_many(3'000);
+  for (std::uint64_t i = 1; i <= 500; ++i) directory_.leave(NodeId{i}, start);
+  (void)directory_.take_deltas();
+  Directory::Told told;
+  std::set<std::uint64_t> changed;
+  std::set<std::string> down;
+  std::uint64_t sequence = 0;
+  for (bool more = true; more;) {
+    const v1::DirectoryEvent part = directory_.snapshot_part(told, start);
+    EXPECT_LE(part.ByteSizeLong(), limits::directory_event_bytes_max);
+    EXPECT_TRUE(part.snapshot());
+    EXPECT_EQ(part.part() + 1, told.parts);
+    if (part.part() == 0) sequence = part.sequence();
+    EXPECT_EQ(part.sequence(), sequence) << "what happens meanwhile is for the deltas";
+    for (const auto& each : part.changed()) EXPECT_TRUE(changed.insert(each.node()).second);
+    for (const auto& each : part.down()) EXPECT_TRUE(down.insert(each.name()).second);
+    more = part.more();
+    if (part.part() == 1) directory_.leave(NodeId{2'999}, start);
+  }
+  EXPECT_EQ(changed.size(), 2'499U);
+  EXPECT_EQ(down.size(), 501U);
+  EXPECT_GE(told.parts, 5U);
+  EXPECT_EQ(only_delta().sequence(), sequence + 1);
+}
+
+TEST_F(DirectoryTest, TheLargestRecordsComeInPartsToo) {
+  have_many(20, limits::node_record_bytes_max - 100);
+  Directory::Told told;
+  int changed = 0;
+  for (bool more = true; more;) {
+    const v1::DirectoryEvent part = directory_.snapshot_part(told, start);
+    EXPECT_LE(part.ByteSizeLong(), limits::directory_event_bytes_max);
+    EXPECT_GT(part.changed_size(), 0);
+    changed += part.changed_size();
+    more = part.more();
+  }
+  EXPECT_EQ(changed, 20);
+}
+
+TEST_F(DirectoryTest, LoadsAndDeparturesOfManyNodesFitIntoMessagesToo) {
+  have_many(3'000);
+  for (std::uint64_t i = 1; i <= 3'000; ++i) ASSERT_TRUE(directory_.renew(NodeId{i}, 1, load(1), start));
+  directory_.expire(start + load_interval);
+  int changed = 0;
+  std::uint64_t sequence = 3'000;
+  for (const v1::DirectoryEvent& delta : directory_.take_deltas()) {
+    EXPECT_LE(delta.ByteSizeLong(), limits::directory_event_bytes_max);
+    EXPECT_EQ(delta.sequence(), ++sequence);
+    changed += delta.changed_size();
+  }
+  EXPECT_EQ(changed, 3'000);
+  directory_.expire(start + ttl);
+  int gone = 0;
+  for (const v1::DirectoryEvent& delta : directory_.take_deltas()) {
+    EXPECT_LE(delta.ByteSizeLong(), limits::directory_event_bytes_max);
+    gone += delta.gone_size();
+  }
+  EXPECT_EQ(gone, 3'000);
 }
 
 }  // namespace

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <optional>
+#include <string>
+
 #include "tests/unit/broker/private_folder.hpp"
 
 namespace cobus::broker {
@@ -28,7 +32,13 @@ class EnrolmentTest : public testing::Test {
   link::ClusterSecret secret_ = link::ClusterSecret::make();
   link::CurvePair pair_ = link::make_curve_pair();
   SeededRandom random_{1};
-  Enrolment enrolment_{secret_, tokens_, random_};
+  std::map<std::string, link::CurveKey, std::less<>> held_;
+  Enrolment enrolment_{secret_, tokens_, random_,
+                       [this](std::string_view name) -> std::optional<link::CurveKey> {
+                         const auto found = held_.find(name);
+                         if (found == held_.end()) return std::nullopt;
+                         return found->second;
+                       }};
 };
 
 TEST_F(EnrolmentTest, ATokenIsTradedForACertificateThatTheClusterVouchesFor) {
@@ -75,6 +85,22 @@ TEST_F(EnrolmentTest, ABadNameDoesNotUseTheTokenUp) {
   const auto secret = token(v1::NODE);
   EXPECT_EQ(enrolment_.issue(hello("a b", secret), pair_.key, now_s).error().code(), Code::invalid_argument);
   EXPECT_TRUE(enrolment_.issue(hello("ab", secret), pair_.key, now_s));
+}
+
+TEST_F(EnrolmentTest, D4_ANameThatAnotherKeyHoldsIsRefusedWhateverTheRole) {
+  const link::CurveKey other = link::make_curve_pair().key;
+  held_["n1"] = other;
+  const auto secret = token(v1::SUBMIT);
+  const auto refused = enrolment_.issue(hello("n1", secret), pair_.key, now_s);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), Code::already_exists);
+  EXPECT_NE(refused.error().message().find(link::short_fingerprint(other)), std::string::npos);
+  EXPECT_NE(refused.error().message().find(link::short_fingerprint(pair_.key)), std::string::npos);
+  EXPECT_EQ(enrolment_.issue(hello("n1", "wrong"), pair_.key, now_s).error().code(), Code::unauthenticated)
+      << "without a token nobody learns which names there are";
+  EXPECT_TRUE(enrolment_.issue(hello("ann", secret), pair_.key, now_s)) << "the refusal used no token up";
+  held_["n2"] = pair_.key;
+  EXPECT_TRUE(enrolment_.issue(hello("n2", token(v1::NODE)), pair_.key, now_s)) << "the holder itself";
 }
 
 }  // namespace

@@ -59,6 +59,27 @@ TEST_F(ViewTest, ASnapshotForgetsWhatItDoesNotName) {
   EXPECT_EQ(names(), Names{"beta"});
 }
 
+TEST_F(ViewTest, ASnapshotInPartsForgetsWithItsLastPart) {
+  const auto part = [](std::uint32_t number, bool more, std::initializer_list<v1::NodeRecord> changed) {
+    v1::DirectoryEvent made = event(true, changed);
+    made.set_part(number);
+    made.set_more(more);
+    return made;
+  };
+  view_.apply(broker_a, part(0, true, {node(10, "alpha")}));
+  EXPECT_FALSE(view_.complete());
+  EXPECT_TRUE(view_.apply(broker_a, part(1, false, {node(11, "beta")})).forgotten.empty());
+  EXPECT_TRUE(view_.complete());
+  EXPECT_EQ(names(), (Names{"alpha", "beta"}));
+  // Broken off, then begun anew: what the first one named does not count.
+  view_.apply(broker_a, part(0, true, {node(10, "alpha")}));
+  view_.apply(broker_a, part(0, true, {node(12, "gamma")}));
+  EXPECT_EQ(names(), (Names{"alpha", "beta", "gamma"}));
+  EXPECT_EQ(view_.apply(broker_a, part(1, false, {node(11, "beta")})).forgotten,
+            std::vector<NodeId>{NodeId{10}});
+  EXPECT_EQ(names(), (Names{"beta", "gamma"}));
+}
+
 TEST_F(ViewTest, KeepsItsLastStateWhenTheBrokerIsLostUntilTheNextLifeSpeaks) {
   view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
   view_.broker_lost(broker_a);
@@ -67,6 +88,16 @@ TEST_F(ViewTest, KeepsItsLastStateWhenTheBrokerIsLostUntilTheNextLifeSpeaks) {
   EXPECT_EQ(names(), Names{"alpha"});
   view_.apply(broker_b, gone(10));
   EXPECT_EQ(names(), Names{}) << "the dead broker holds nobody here";
+}
+
+TEST_F(ViewTest, ABrokerThatIsBackHoldsItsNodesAgain) {
+  view_.apply(broker_a, event(true, {node(10, "alpha")}));
+  view_.apply(broker_b, event(true, {node(10, "alpha")}));
+  view_.broker_lost(broker_a);
+  view_.apply(broker_a, event(true, {node(10, "alpha")}));
+  EXPECT_TRUE(view_.apply(broker_b, gone(10)).forgotten.empty());
+  EXPECT_EQ(names(), Names{"alpha"}) << "the broker whose connection only broke still has it";
+  EXPECT_EQ(view_.apply(broker_a, gone(10)).forgotten, std::vector<NodeId>{NodeId{10}});
 }
 
 TEST_F(ViewTest, AnOlderRevisionChangesNothing) {

@@ -52,6 +52,11 @@ TEST(ReachProbe, KnowsNumericEndpoints) {
   EXPECT_TRUE(check_listen("tcp://127.0.0.1:0").ok());
   EXPECT_TRUE(check_listen("tcp://0.0.0.0:7700").ok());
   EXPECT_EQ(check_listen("bogus").code(), Code::invalid_argument);
+  EXPECT_TRUE(check_advertise("tcp://10.0.0.7:7701").ok());
+  for (const char* bad : {"tcp://somewhere:7701", "tcp://10.0.0.7", "tcp://10.0.0.7:0", "tcp://0.0.0.0:7701",
+                          "tcp://[::]:7701", "10.0.0.7:7701"}) {
+    EXPECT_EQ(check_advertise(bad).code(), Code::invalid_argument) << bad;
+  }
   EXPECT_TRUE(is_ipv6_endpoint("tcp://[::1]:1"));
   EXPECT_FALSE(is_ipv6_endpoint("tcp://127.0.0.1:1"));
 }

@@ -243,6 +243,19 @@ TEST_F(CallFromAfar, M5_OnePeerHasABoundedNumberOfCalls) {
   EXPECT_EQ(node_->calls_running.load(), 0U);
 }
 
+TEST_F(CallFromAfar, M5_RequestsThatNameNoCallerAreBoundedAndEndWithTheirPeerToo) {
+  for (int i = 1; i <= 30'000; ++i) {
+    EnvelopePtr nameless = request("text.Text/Grep", "endless", 7);
+    nameless->from.worker = WorkerId{};
+    node_->home(0).receive(std::move(nameless));
+  }
+  EXPECT_EQ(node_->calls_running.load(), 25'000U);
+  node_->run_on(0, [](Home& home) { home.peer_lost(afar, Status(Code::unavailable, "gone")); });
+  step();
+  EXPECT_EQ(workers(), 0U);
+  EXPECT_EQ(node_->calls_running.load(), 0U);
+}
+
 TEST_F(CallFromAfar, CreditIsTakenFromTheCallerOnly) {
   node_->home(0).receive(request("text.Text/Grep", "endless", 1, 2));
   step();
