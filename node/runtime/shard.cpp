@@ -104,7 +104,7 @@ void Shard::resume(Strand& strand, std::coroutine_handle<> coroutine) {
 
 bool Shard::turn() {
   Shard* const outer_shard = std::exchange(current_, this);
-  now_ = clock_.now();
+  set_time(clock_.now());
   const TimePoint started = now_;
   drain_inbox();
   timers_.advance(now_);
@@ -123,7 +123,7 @@ bool Shard::turn() {
     running_ = nullptr;
     ++resumed;
     if (left % resumptions_per_clock_reading == 0 || (ready_.empty() && next_.empty())) {
-      now_ = clock_.now();
+      set_time(clock_.now());
       if (now_ - started > turn_longest) break;
     }
   }

@@ -20,6 +20,8 @@ namespace cobus {
 // Names one monitor of one watcher. Never 0.
 enum class MonitorRef : std::uint64_t {};
 
+class SupervisorFace;
+
 struct Bonds {
   // One side's view of a link. While an unlink is on its way the link is not active: exits of the peer
   // are ignored until it acknowledged, so that none that it sent before comes as a surprise.
@@ -45,6 +47,7 @@ struct Bonds {
   MailboxLimits mailbox;  // when they are not the usual ones
   Status end_reason;      // what it ends with when it returns
   bool trap_exits = false;
+  SupervisorFace* supervisor = nullptr;  // while it supervises
 };
 
 }  // namespace cobus

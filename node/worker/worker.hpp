@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <source_location>
+#include <string_view>
 
 #include "node/runtime/shard.hpp"
 #include "node/runtime/task.hpp"
@@ -24,6 +25,14 @@ class Home;
 // A call handler's side of a call: what CREDIT and CANCEL from the caller act on.
 class HandledCall {
  public:
+  // For whoever looks inside. What is viewed lives as long as the call.
+  struct Shown {
+    std::string_view method;
+    Address caller;
+    std::string_view caller_name;
+    TimePoint deadline = never;
+  };
+  [[nodiscard]] virtual Shown shown() const noexcept { return {}; }
   // Ignored when it is not the caller of this call who says so.
   virtual void credited(const Address& from, std::uint64_t call, std::uint32_t more) noexcept = 0;
   // It goes on until the consumer leaves, so a stop does not wait for it.
@@ -54,6 +63,8 @@ class Worker final : public Strand {
     return *bonds;
   }
 
+  // The bytes of its control block and, where that is known, of its first frame.
+  [[nodiscard]] std::size_t own_bytes() const noexcept;
   // The await that its innermost task stands at; line 0 before its first.
   [[nodiscard]] std::source_location where() const noexcept;
   // Somebody waits for it, or there is room in the mailbox.
@@ -82,6 +93,14 @@ class Worker final : public Strand {
     shard->ready(wakeup);
   }
 
+  bool handles_call = false;  // and is registered under it
+  bool senders_wait = false;  // for room in the mailbox
+
+ private:
+  bool frame_inside_ = false;
+  const std::uint32_t frame_bytes_;
+
+ public:
   Mailbox mailbox;
   Wants wants = nullptr;  // of the receive() that waits, if any
   EnvelopePtr handed;     // what it was given
@@ -89,9 +108,8 @@ class Worker final : public Strand {
   Wakeup wakeup;                   // starts it, and wakes its receive()
   HandledCall* handled = nullptr;  // set while it handles a call
   std::unique_ptr<Bonds> bonds;    // null: it has none
-  bool handles_call = false;       // and is registered under it
-  bool senders_wait = false;       // for room in the mailbox
   std::uint64_t received = 0;      // messages and requests that reached it
+  WorkerId parent;                 // who spawned it, at this node; none: the node itself, for a call say
   struct OnStop : StopCallback {
     explicit OnStop(Worker& of) noexcept
         : StopCallback([](StopCallback& stop) { static_cast<OnStop&>(stop).worker.wake_empty(); }),
@@ -103,9 +121,6 @@ class Worker final : public Strand {
   void let_senders_in() noexcept;
   Worker(WorkerId its_id, Shard& its_shard, const char* its_kind, std::uint32_t frame_bytes) noexcept;
   ~Worker();
-
-  const std::uint32_t frame_bytes_;
-  bool frame_inside_ = false;
 };
 
 }  // namespace cobus
