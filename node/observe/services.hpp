@@ -9,6 +9,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "node/observe/tap.hpp"
 #include "node/worker/service.hpp"
@@ -22,6 +24,8 @@ namespace cobus {
 // How a service stands in the directory: its methods and the digest of its schema.
 [[nodiscard]] v1::ServiceRecord describe_service(const Service& service);
 
+// The message types of the services of `node` as it is now, and those of the runtime itself, by name.
+[[nodiscard]] std::vector<std::pair<TypeId, std::string>> known_types(const Node& node);
 // Names the message types of the services of `node` as it is now; others by their id in hexadecimal. The
 // function may be called by any thread.
 [[nodiscard]] std::function<std::string(TypeId)> type_names(const Node& node);

@@ -14,11 +14,12 @@ namespace cobus {
 
 class TestNode : public ::testing::Test {
  protected:
-  explicit TestNode(unsigned shards = 1) {
+  explicit TestNode(unsigned shards = 1, v1::Role role = v1::NODE) {
     link::Identity identity;
     transport_ = network_.attach("here", "", identity.pair.key);
     NodeOptions options;
     options.name = "here";
+    options.role = role;
     options.shards = shards;
     options.pool_threads = 0;
     options.clock = &network_.clock();
