@@ -93,7 +93,8 @@ class Worker final : public Strand {
     shard->ready(wakeup);
   }
 
-  bool handles_call = false;  // and is registered under it
+  // First, in the bytes behind the stop flag of the strand:
+  bool handles_call = false;  // it is registered under the call that it handles
   bool senders_wait = false;  // for room in the mailbox
 
  private:
