@@ -9,7 +9,9 @@ namespace {
 
 constexpr std::string_view this_file = "node/runtime/source_path.cpp";
 
-std::string_view source_root() noexcept {
+// The root as this file was given to the compiler. A compiler cache gives some by their path from the build
+// folder and others in full, so both count.
+std::string_view root_as_compiled() noexcept {
   std::string_view root = std::source_location::current().file_name();
   root.remove_suffix(root.ends_with(this_file) ? this_file.size() : root.size());
   return root;
@@ -23,8 +25,11 @@ void replace(std::string& text, std::string_view what, std::string_view by) {
 }  // namespace
 
 std::string_view source_path(std::string_view file) noexcept {
-  static const std::string_view root = source_root();
-  if (file.starts_with(root)) file.remove_prefix(root.size());
+  static const std::string_view as_compiled = root_as_compiled();
+  for (const std::string_view root : {std::string_view(COBUS_SOURCE_ROOT), as_compiled}) {
+    if (file.starts_with(root)) file.remove_prefix(root.size());
+  }
+  while (file.starts_with("../")) file.remove_prefix(3);
   return file;
 }
 

@@ -68,6 +68,9 @@ class Inspect(SharedCluster):
         files = [await_["file"] for await_ in worker["awaits"]]
         self.assertEqual(files[0], "node/worker/service.hpp")
         self.assertIn("node/services/primes.cpp", files)
+        watch = next(row for row in self.lines("ps", "--window", "0") if row["kind"] == "cobus.watch")
+        files += [await_["file"] for await_ in self.json("worker", watch["address"])["awaits"]]
+        self.assertFalse([file for file in files if not file.startswith("node/")], "from the root of the source")
         self.assertEqual(worker["awaits"][-1]["waits_for"], "the pool for blocking code")
         time.sleep(0.3)
         self.assertGreater(self.json("worker", row["address"])["awaits"][0]["age_us"], worker["awaits"][0]["age_us"])

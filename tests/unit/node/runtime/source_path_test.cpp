@@ -13,6 +13,10 @@ TEST(SourcePath, StartsAtTheRootOfTheSource) {
             "tests/unit/node/runtime/source_path_test.cpp");
 }
 
+TEST(SourcePath, KnowsPathsFromABuildFolder) {
+  EXPECT_EQ(source_path("../../node/worker/call.cpp"), "node/worker/call.cpp");
+}
+
 TEST(SourcePath, LeavesFilesOfOthersAsTheyAre) {
   EXPECT_EQ(source_path("/somewhere/else.cpp"), "/somewhere/else.cpp");
   EXPECT_EQ(source_path(""), "");
