@@ -75,6 +75,9 @@ struct Command {
 [[nodiscard]] Command jobs_command();
 [[nodiscard]] Command job_command();
 [[nodiscard]] Command map_command();
+[[nodiscard]] Command ps_command();
+[[nodiscard]] Command worker_command();
+[[nodiscard]] Command tree_command();
 [[nodiscard]] Command tap_command();
 [[nodiscard]] Command version_command();
 

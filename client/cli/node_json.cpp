@@ -49,6 +49,17 @@ std::string memory_text(const Json& load) {
   return memory.is_number() ? short_size(memory.get<std::uint64_t>()) : "";
 }
 
+// "3 (2 no such worker, 1 mailbox full)"; nothing when there are none.
+std::string dead_letters_text(const Json& reasons) {
+  std::uint64_t total = 0;
+  std::string text;
+  for (const auto& reason : reasons.items()) {
+    total += reason.value().get<std::uint64_t>();
+    text += (text.empty() ? "" : ", ") + plain(reason.value()) + ' ' + reason.key();
+  }
+  return total == 0 ? "" : fmt::format("{} ({})", total, text);
+}
+
 std::string age_text(const Json& node) {
   return short_duration(std::chrono::milliseconds(node.value("age_ms", 0)));
 }
@@ -83,6 +94,10 @@ Json node_json(const v1::NodeRecord& record, bool all) {
   node["load"] = {{"shards", load.shards()},   {"pool_threads", load.pool_threads()},
                   {"workers", load.workers()}, {"calls_running", load.calls_running()},
                   {"cpu", load.cpu()},         {"memory_bytes", load.memory_bytes()}};
+  const std::map<std::string, std::uint64_t> dead_letters(load.dead_letters().begin(),
+                                                          load.dead_letters().end());
+  node["load"]["dead_letters"] = Json::object();
+  for (const auto& [why, count] : dead_letters) node["load"]["dead_letters"][why] = count;
   node["version"] = record.build();
   node["age_ms"] = record.age_ms();
   return node;
@@ -126,6 +141,7 @@ std::vector<std::pair<std::string, std::string>> node_fields(const Json& node) {
       {"load", fmt::format("{} calls, {} workers on {} shards, {} pool threads, {} CPU, {}",
                            count("calls_running"), count("workers"), count("shards"), count("pool_threads"),
                            cpu_text(load), memory_text(load))},
+      {"dead letters", dead_letters_text(field(load, "dead_letters"))},
       {"version", plain(field(node, "version"))},
       {"age", age_text(node)},
   };

@@ -10,6 +10,7 @@
 
 #include "node/host/module.hpp"
 #include "node/link/route.hpp"
+#include "node/observe/inspect.hpp"
 #include "node/observe/process_load.hpp"
 #include "node/observe/services.hpp"
 #include "node/runtime/reminder.hpp"
@@ -198,6 +199,7 @@ void Daemon::add_services() {
   };
   tap_ = std::make_unique<Tap>(*node_, name_of, type_names(*node_));
   node_->add_service(make_observe_service(*tap_));
+  node_->add_service(make_inspect_service(*node_, name_of));
   node_->add_service(make_schema_service(*node_));
   node_->add_service(make_workers_service(*node_));
   offered_ = describe_offers(*node_);
@@ -221,6 +223,11 @@ v1::NodeRecord Daemon::describe() {
   for (unsigned i = 0; i < node_->shards(); ++i) workers += node_->home(i).workers();
   record.mutable_load()->set_workers(static_cast<std::uint32_t>(workers));
   record.mutable_load()->set_calls_running(node_->calls_running.load());
+  for (std::size_t i = 0; i < dead_letter_reasons; ++i) {
+    const auto why = static_cast<DeadLetter>(i);
+    if (const std::uint64_t count = node_->dead_letters().count(why); count != 0)
+      (*record.mutable_load()->mutable_dead_letters())[std::string(dead_letter_name(why))] = count;
+  }
   return record;
 }
 

@@ -2,6 +2,7 @@
 #include "node/observe/services.hpp"
 
 #include <cobus/v1/observe.cobus.h>
+#include <cobus/v1/worker.pb.h>
 
 #include <algorithm>
 #include <unordered_map>
@@ -89,15 +90,26 @@ std::vector<v1::ServiceRecord> describe_offers(const Node& node) {
   return offers;
 }
 
-std::function<std::string(TypeId)> type_names(const Node& node) {
-  auto names = std::make_shared<std::unordered_map<TypeId, std::string>>();
+std::vector<std::pair<TypeId, std::string>> known_types(const Node& node) {
+  std::unordered_map<TypeId, std::string> names;
   for (const Service* service : node.services()) {
     for (const auto& file : collect_files(service->info().descriptor->file()).file()) {
       const auto* known = google::protobuf::DescriptorPool::generated_pool()->FindFileByName(file.name());
       if (known == nullptr) continue;
-      for (int i = 0; i < known->message_type_count(); ++i) index_types(known->message_type(i), *names);
+      for (int i = 0; i < known->message_type_count(); ++i) index_types(known->message_type(i), names);
     }
   }
+  // What the runtime itself has to say.
+  const google::protobuf::FileDescriptor* own = v1::Down::descriptor()->file();
+  for (int i = 0; i < own->message_type_count(); ++i) index_types(own->message_type(i), names);
+  std::vector<std::pair<TypeId, std::string>> sorted(names.begin(), names.end());
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return sorted;
+}
+
+std::function<std::string(TypeId)> type_names(const Node& node) {
+  const auto known = known_types(node);
+  auto names = std::make_shared<std::unordered_map<TypeId, std::string>>(known.begin(), known.end());
   return [names](TypeId type) {
     const auto found = names->find(type);
     return found != names->end() ? found->second : to_string(NodeId{static_cast<std::uint64_t>(type)});

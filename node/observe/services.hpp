@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "node/observe/tap.hpp"
@@ -25,6 +26,8 @@ namespace cobus {
 // All that `node` offers: its services, and the kinds of workers that it makes.
 [[nodiscard]] std::vector<v1::ServiceRecord> describe_offers(const Node& node);
 
+// The message types of the services of `node` as it is now, and those of the runtime itself, by name.
+[[nodiscard]] std::vector<std::pair<TypeId, std::string>> known_types(const Node& node);
 // Names the message types of the services of `node` as it is now; others by their id in hexadecimal. The
 // function may be called by any thread.
 [[nodiscard]] std::function<std::string(TypeId)> type_names(const Node& node);

@@ -87,6 +87,7 @@ class Waiting {
 // co_await sleep(duration): ok after that time, CANCELLED as soon as the worker is asked to stop.
 class [[nodiscard]] Sleep : Waiting {
  public:
+  static constexpr AwaitKind awaits = AwaitKind::time;
   explicit Sleep(Duration duration) noexcept : duration_(duration) {}
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
@@ -104,6 +105,7 @@ class [[nodiscard]] Sleep : Waiting {
 // co_await yield(): lets everything else that is ready run first.
 class [[nodiscard]] Yield {
  public:
+  static constexpr AwaitKind awaits = AwaitKind::turn;
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   void await_suspend(std::coroutine_handle<> coroutine) noexcept {
     Strand& strand = Shard::strand();

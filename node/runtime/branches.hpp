@@ -6,6 +6,7 @@
 // destroyed, not asked. A branch costs one pooled frame.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <exception>
 #include <type_traits>
@@ -22,7 +23,7 @@ namespace cobus::detail {
 template <class T>
 using Stored = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
 
-class Branches {
+class Branches final : AwaitGroup {
  public:
   enum class Throw : bool { is_enough, is_not_enough };
   explicit Branches(Throw when_thrown = Throw::is_enough) noexcept : when_thrown_(when_thrown) {}
@@ -35,7 +36,7 @@ class Branches {
   template <class T, class Take>
   void add(Task<T> task, Take take) {
     Branch added = branch(std::move(task), std::move(take));
-    added.frame.promise().group = this;
+    added.frame.promise().owner = this;
     branches_.push_back(added.frame.promise());
     ++running_;
   }
@@ -49,14 +50,14 @@ class Branches {
 
  private:
   struct Branch {
-    struct promise_type : ListHook {
-      Branches* group = nullptr;
+    struct promise_type : ListHook, AwaitLink {
+      Branches* owner = nullptr;
       bool enough = false;
 
       struct Ended {
         [[nodiscard]] bool await_ready() const noexcept { return false; }
         std::coroutine_handle<> await_suspend(std::coroutine_handle<promise_type> branch) const noexcept {
-          return branch.promise().group->ended(branch.promise().enough);
+          return branch.promise().owner->ended(branch.promise().enough);
         }
         void await_resume() const noexcept {}
       };
@@ -69,8 +70,8 @@ class Branches {
       [[nodiscard]] Ended final_suspend() const noexcept { return {}; }
       void return_value(bool its_enough) noexcept { enough = its_enough; }
       void unhandled_exception() noexcept {
-        group->thrown = std::current_exception();
-        enough = group->when_thrown_ == Throw::is_enough;
+        owner->thrown = std::current_exception();
+        enough = owner->when_thrown_ == Throw::is_enough;
       }
     };
     std::coroutine_handle<promise_type> frame;
@@ -87,6 +88,10 @@ class Branches {
     }
   }
 
+  void each_running(const Visit& visit) override {
+    std::size_t number = 0;
+    branches_.each([&](const Branch::promise_type& branch) { visit(number++, branch.inner); });
+  }
   [[nodiscard]] bool finished() const noexcept { return enough_ || running_ == 0; }
   // Who goes on when a branch has ended.
   std::coroutine_handle<> ended(bool enough) noexcept {
@@ -113,6 +118,7 @@ class Branches {
 
 class [[nodiscard]] Branches::Run : Timer {
  public:
+  static constexpr AwaitKind awaits = AwaitKind::branches;
   Run(Branches& branches, Duration longest) noexcept
       : Timer([](Timer& timer) {
           Wakeup& wakeup = static_cast<Run&>(timer).wakeup_;
@@ -121,9 +127,14 @@ class [[nodiscard]] Branches::Run : Timer {
         branches_(branches),
         longest_(longest) {}
   [[nodiscard]] bool await_ready() const noexcept { return branches_.finished(); }
-  bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
+  template <class Promise>
+  bool await_suspend(std::coroutine_handle<Promise> coroutine) noexcept {
     branches_.start();
     if (branches_.finished()) return false;
+    if constexpr (std::derived_from<Promise, AwaitPoint>) {
+      outer_ = &coroutine.promise();
+      outer_->group = &branches_;
+    }
     branches_.waiting_ = coroutine;
     wakeup_.coroutine = coroutine;
     wakeup_.strand = &Shard::strand();
@@ -134,6 +145,7 @@ class [[nodiscard]] Branches::Run : Timer {
     return true;
   }
   bool await_resume() noexcept {
+    if (outer_ != nullptr) outer_->inner = nullptr;
     cancel();
     wakeup_.unlink();  // the time may have come in the same turn
     branches_.clear();
@@ -143,6 +155,7 @@ class [[nodiscard]] Branches::Run : Timer {
  private:
   Branches& branches_;
   Duration longest_;
+  AwaitLink* outer_ = nullptr;
   Wakeup wakeup_;
 };
 inline Branches::Run Branches::run(Duration longest) noexcept { return {*this, longest}; }

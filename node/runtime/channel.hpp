@@ -23,6 +23,7 @@ class Channel {
  public:
   class [[nodiscard]] Send : ListHook, Waiting {
    public:
+    static constexpr AwaitKind awaits = AwaitKind::channel;
     Send(Channel& channel, T item, Duration timeout)
         : channel_(channel), item_(std::move(item)), timeout_(timeout) {}
     [[nodiscard]] bool await_ready() noexcept {
@@ -57,6 +58,7 @@ class Channel {
 
   class [[nodiscard]] Receive : ListHook, Waiting {
    public:
+    static constexpr AwaitKind awaits = AwaitKind::channel;
     Receive(Channel& channel, Duration timeout) noexcept : channel_(channel), timeout_(timeout) {}
     ~Receive() {
       if (claims()) channel_.give_up(*this);

@@ -19,6 +19,7 @@ namespace cobus {
 template <class T>
 class [[nodiscard]] Completion {
  public:
+  static constexpr AwaitKind awaits = AwaitKind::thread;
   Completion() : state_(new State(*Shard::strand().shard)) {}
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;

@@ -17,6 +17,7 @@ class Event {
  public:
   class [[nodiscard]] Wait : ListHook, Waiting {
    public:
+    static constexpr AwaitKind awaits = AwaitKind::event;
     Wait(Event& event, Duration timeout) noexcept : event_(event), timeout_(timeout) {}
     [[nodiscard]] bool await_ready() const noexcept { return event_.set_ && may_go_on(); }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {

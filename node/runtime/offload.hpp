@@ -114,6 +114,7 @@ struct OffloadCall<Function> {
 template <class Function>
 class [[nodiscard]] Offload {
  public:
+  static constexpr AwaitKind awaits = AwaitKind::pool;
   using Value = typename detail::OffloadCall<Function>::Value;
   static_assert(!std::is_void_v<Value>, "an offloaded function returns what it found out, if only true");
 

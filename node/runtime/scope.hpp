@@ -23,7 +23,7 @@
 
 namespace cobus {
 
-class Scope {
+class Scope final : detail::AwaitGroup {
  public:
   // What becomes of the others when a child fails: it throws, or gives a Status or Result that is not ok.
   enum class OnFailure : std::uint8_t { cancel_others, supervise };
@@ -59,6 +59,7 @@ class Scope {
 
   class [[nodiscard]] Join : Wakeup {
    public:
+    static constexpr AwaitKind awaits = AwaitKind::scope;
     explicit Join(Scope& scope) noexcept : scope_(scope) {}
     [[nodiscard]] bool await_ready() const noexcept { return scope_.running_ == 0; }
     void await_suspend(std::coroutine_handle<> waiting) noexcept {
@@ -83,13 +84,13 @@ class Scope {
   [[nodiscard]] std::vector<Failure> take_failures() noexcept { return std::exchange(failures_, {}); }
 
  private:
-  struct Node : ListHook {
+  struct Node : ListHook, detail::AwaitLink {
     std::coroutine_handle<> frame;
+    std::size_t number = 0;
   };
   struct Child {
     struct promise_type : Node {
       Scope* scope = nullptr;
-      std::size_t number = 0;
       static void* operator new(std::size_t size) { return pool_allocate(size); }
       static void operator delete(void* frame, std::size_t size) noexcept { pool_free(frame, size); }
       Child get_return_object() noexcept {
@@ -103,9 +104,9 @@ class Scope {
         return {};
       }
       void return_value(Status status) noexcept {
-        if (!status.ok()) scope->failed(number, std::move(status), nullptr);
+        if (!status.ok()) scope->failed(this->number, std::move(status), nullptr);
       }
-      void unhandled_exception() noexcept { scope->threw(number); }
+      void unhandled_exception() noexcept { scope->threw(this->number); }
     };
     std::coroutine_handle<promise_type> frame;
   };
@@ -131,12 +132,17 @@ class Scope {
     strand_.whole = parent.whole != nullptr ? parent.whole : &parent;
     strand_.kind = parent.kind;
     strand_.id = parent.id;
+    enter(parent.scopes);
     if (parent.stop.requested()) {
       cancel();
     } else {
       parent.stop.add(on_stop_);
     }
   }
+  void each_running(const Visit& visit) override {
+    children_.each([&visit](const Node& child) { visit(child.number, child.inner); });
+  }
+  [[nodiscard]] const Strand* own_strand() const noexcept override { return &strand_; }
   void threw(std::size_t child) noexcept {
     try {
       throw;

@@ -64,6 +64,7 @@ class Semaphore {
 
   class [[nodiscard]] Acquire : ListHook, Waiting {
    public:
+    static constexpr AwaitKind awaits = AwaitKind::permit;
     Acquire(Semaphore& semaphore, std::size_t count, Duration timeout) noexcept
         : semaphore_(semaphore), count_(count), timeout_(timeout) {}
     ~Acquire() { leave(); }

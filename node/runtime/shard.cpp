@@ -115,13 +115,14 @@ void Shard::resume(Strand& strand, std::coroutine_handle<> coroutine) {
 }
 
 bool Shard::in_time() noexcept {
-  now_ = clock_.now();
+  set_time(clock_.now());
   return now_ - turn_began_ <= turn_longest;
 }
 
 bool Shard::turn() {
   Shard* const outer_shard = std::exchange(current_, this);
-  turn_began_ = now_ = clock_.now();
+  set_time(clock_.now());
+  turn_began_ = now_;
   drain_inbox();
   timers_.advance(now_);
   std::uint64_t resumed = 0;

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "node/runtime/await_point.hpp"
 #include "node/runtime/clock.hpp"
 #include "node/runtime/list.hpp"
 #include "node/runtime/random.hpp"
@@ -32,11 +33,12 @@ struct Strand {
   ~Strand();
 
   Shard* shard = nullptr;
-  Strand* whole = nullptr;  // the worker that it is a part of; null: it is a worker itself
-  StopSource stop;
-  const char* kind = "";     // static storage: the name in reports
-  WorkerId id;               // of the worker
-  std::uint64_t cpu_ns = 0;  // sampled: right in the long run
+  Strand* whole = nullptr;                // the worker that it is a part of; null: it is a worker itself
+  const char* kind = "";                  // static storage: the name in reports
+  WorkerId id;                            // of the worker
+  std::uint64_t cpu_ns = 0;               // sampled: right in the long run
+  detail::AwaitGroup* scopes = nullptr;   // that began on it, the last one first; for whoever looks inside
+  [[no_unique_address]] StopSource stop;  // last: what derives from a strand uses the bytes behind its flag
 };
 
 // A suspended coroutine that is to be resumed. Embedded in the awaiter, so it lives exactly as long
@@ -177,6 +179,11 @@ class Shard {
   void charge(WorkerId id, const char* kind, Duration held) noexcept;
   Wakeup* next_ready() noexcept;
 
+  void set_time(TimePoint now) noexcept {
+    now_ = now;
+    detail::turn_time_ns = static_cast<std::uint64_t>(now.time_since_epoch().count());
+  }
+
   static thread_local Shard* current_;
 
   // constant after construction
@@ -207,6 +214,7 @@ class Shard {
 
 inline Strand::~Strand() {
   if (shard != nullptr && shard->running_ == this) shard->running_ = nullptr;
+  while (scopes != nullptr) scopes->leave();
 }
 
 }  // namespace cobus

@@ -12,6 +12,7 @@ class Signal {
  public:
   class [[nodiscard]] Wait : public ListHook, Waiting {
    public:
+    static constexpr AwaitKind awaits = AwaitKind::change;
     Wait(Signal& signal, Duration timeout) noexcept : signal_(signal), timeout_(timeout) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {

@@ -7,6 +7,7 @@
 // the stream destroys the producer wherever it is suspended. Both live on one shard.
 #pragma once
 
+#include <concepts>
 #include <coroutine>
 #include <exception>
 #include <optional>
@@ -62,29 +63,39 @@ class [[nodiscard]] Stream {
     if (frame_) frame_.destroy();
   }
 
+  class Next {
+   public:
+    static constexpr AwaitKind awaits = AwaitKind::task;
+    explicit Next(Handle frame) noexcept : frame_(frame) {}
+    [[nodiscard]] bool await_ready() const noexcept {
+      return !frame_ || frame_.done() || !frame_.promise().status.ok();
+    }
+    template <class Promise>
+    std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> consumer) noexcept {
+      frame_.promise().item.reset();
+      frame_.promise().continuation = consumer;
+      if constexpr (std::derived_from<Promise, detail::AwaitLink>) {
+        outer_ = &consumer.promise();
+        outer_->inner = &frame_.promise();
+      }
+      return frame_;
+    }
+    std::optional<T> await_resume() const {
+      if (outer_ != nullptr) outer_->inner = nullptr;
+      if (!frame_) return std::nullopt;
+      promise_type& promise = frame_.promise();
+      if (promise.exception) std::rethrow_exception(std::exchange(promise.exception, nullptr));
+      if (frame_.done() || !promise.status.ok()) return std::nullopt;
+      return std::exchange(promise.item, std::nullopt);
+    }
+
+   private:
+    Handle frame_;
+    detail::AwaitLink* outer_ = nullptr;
+  };
   // The next item; nothing once the stream has ended, then status() says how. Rethrows what the
   // producer threw. One next() at a time.
-  auto next() noexcept {
-    struct Awaiter {
-      Handle frame;
-      [[nodiscard]] bool await_ready() const noexcept {
-        return !frame || frame.done() || !frame.promise().status.ok();
-      }
-      std::coroutine_handle<> await_suspend(std::coroutine_handle<> consumer) const noexcept {
-        frame.promise().item.reset();
-        frame.promise().continuation = consumer;
-        return frame;
-      }
-      std::optional<T> await_resume() const {
-        if (!frame) return std::nullopt;
-        promise_type& promise = frame.promise();
-        if (promise.exception) std::rethrow_exception(std::exchange(promise.exception, nullptr));
-        if (frame.done() || !promise.status.ok()) return std::nullopt;
-        return std::exchange(promise.item, std::nullopt);
-      }
-    };
-    return Awaiter{frame_};
-  }
+  [[nodiscard]] Next next() noexcept { return Next(frame_); }
 
   // Ok while it goes on and after an ordinary end.
   [[nodiscard]] Status status() const { return frame_ ? frame_.promise().status : Status(); }

@@ -15,6 +15,7 @@
 #include <source_location>
 #include <utility>
 
+#include "node/runtime/await_point.hpp"
 #include "node/runtime/check.hpp"
 #include "node/runtime/pool.hpp"
 
@@ -36,18 +37,15 @@ void* room_for_frame(std::size_t size, const First& first, const Rest&... rest) 
   }
 }
 
-// What every coroutine of ours has: who goes on when it ends, and pooled frames.
-struct PromiseBase {
+// What every coroutine of ours has: who goes on when it ends, where it stands, and pooled frames.
+struct PromiseBase : AwaitPoint {
   std::coroutine_handle<> continuation = std::noop_coroutine();
   std::exception_ptr exception;
-  // For whoever looks inside: the await that it stands at, and the task that it awaits there, if it is one.
-  std::source_location where;
-  PromiseBase* inner = nullptr;
 
   template <class Awaitable>
   Awaitable&& await_transform(Awaitable&& awaitable,
                               std::source_location at = std::source_location::current()) noexcept {
-    where = at;
+    stands_at(at, await_kind_of<Awaitable>());
     return std::forward<Awaitable>(awaitable);
   }
 
@@ -111,6 +109,7 @@ struct TaskPromise<void> : PromiseBase {
 template <class T>
 class [[nodiscard]] Task {
  public:
+  static constexpr AwaitKind awaits = AwaitKind::task;
   using promise_type = detail::TaskPromise<T>;
   using Handle = std::coroutine_handle<promise_type>;
 
@@ -144,12 +143,12 @@ class [[nodiscard]] Task {
  private:
   struct Awaiter {
     Handle frame;
-    detail::PromiseBase* outer = nullptr;
+    detail::AwaitLink* outer = nullptr;
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> awaiting) noexcept {
       frame.promise().continuation = awaiting;
-      if constexpr (std::derived_from<Promise, detail::PromiseBase>) {
+      if constexpr (std::derived_from<Promise, detail::AwaitLink>) {
         outer = &awaiting.promise();
         outer->inner = &frame.promise();
       }

@@ -22,6 +22,8 @@ namespace cobus {
 // Names one monitor of one watcher. Never 0.
 enum class MonitorRef : std::uint64_t {};
 
+class SupervisorFace;
+
 struct Bonds {
   // One side's view of a link. While an unlink is on its way the link is not active: exits of the peer
   // are ignored until it acknowledged, so that none that it sent before comes as a surprise.
@@ -49,6 +51,7 @@ struct Bonds {
   Status end_reason;                   // what it ends with when it returns
   std::vector<EnvelopePtr> abandoned;  // requests that an exception took along; answered when it is clear why
   bool trap_exits = false;
+  SupervisorFace* supervisor = nullptr;  // while it supervises
 };
 
 }  // namespace cobus

@@ -78,6 +78,7 @@ Status error_of(const Envelope& error) {
 // The wait for a unary reply.
 class Reply final : Waiting, PendingCall {
  public:
+  static constexpr AwaitKind awaits = AwaitKind::answer;
   Reply(Self self, NodeId node, std::string method, EnvelopePtr request, CallOptions options)
       : self_(self), method_(std::move(method)), request_(std::move(request)), options_(std::move(options)) {
     callee = node;
@@ -106,6 +107,7 @@ class Reply final : Waiting, PendingCall {
   }
 
  private:
+  [[nodiscard]] Shown shown() const noexcept override { return {self_.worker().id, method_}; }
   void answered(EnvelopePtr envelope) noexcept override {
     if (envelope->kind == v1::ITEM) {
       Status told = tell_progress(options_, *envelope);
@@ -200,6 +202,10 @@ void CallState::progress(double fraction, const std::string& note) {
   send(std::make_unique<TypedEnvelope<v1::Progress>>(std::move(progress)), v1::ITEM);
 }
 
+HandledCall::Shown CallState::shown() const noexcept {
+  return {method.name, caller_address, caller.name, deadline};
+}
+
 bool CallState::streaming() const noexcept { return method.streaming; }
 
 void CallState::credited(const Address& from, std::uint64_t its_call, std::uint32_t more) noexcept {
@@ -252,6 +258,7 @@ class EnvelopeStream::State final : PendingCall {
 
   class Next final : public Waiting {
    public:
+    static constexpr AwaitKind awaits = AwaitKind::item;
     explicit Next(State& state) noexcept : state_(state) {}
     Next(const Next&) = delete;
     Next& operator=(const Next&) = delete;
@@ -280,6 +287,7 @@ class EnvelopeStream::State final : PendingCall {
   [[nodiscard]] const Status& status() const noexcept { return status_; }
 
  private:
+  [[nodiscard]] Shown shown() const noexcept override { return {self_.worker().id, method_}; }
   void answered(EnvelopePtr envelope) noexcept override {
     if (envelope->kind == v1::ITEM) {
       if (envelope->type == type_id_of<v1::Progress>() && options_.on_progress) {

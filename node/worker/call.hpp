@@ -38,6 +38,7 @@ class CallState final : HandledCall {
   // Waits until the consumer takes one more item. False when the call is no longer wanted.
   class [[nodiscard]] Room : Waiting {
    public:
+    static constexpr AwaitKind awaits = AwaitKind::credit;
     explicit Room(CallState& state) noexcept : state_(state) {}
     ~Room() {
       if (state_.room_ == this) state_.room_ = nullptr;
@@ -73,6 +74,7 @@ class CallState final : HandledCall {
 
  private:
   static constexpr std::uint32_t credit_max = 0xffff;
+  [[nodiscard]] Shown shown() const noexcept override;
   void credited(const Address& from, std::uint64_t its_call, std::uint32_t more) noexcept override;
   [[nodiscard]] bool streaming() const noexcept override;
   [[nodiscard]] TimePoint caller_gives_up() const noexcept override { return deadline; }

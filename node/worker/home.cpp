@@ -116,6 +116,11 @@ Worker* Home::find(WorkerId id) noexcept {
   return its.generation == id.generation() ? its.worker : nullptr;
 }
 
+bool Home::has_ended(WorkerId id) noexcept {
+  if (id.index() >= slots_ || find(id) != nullptr) return false;
+  return id.generation() != 0 && id.generation() <= slot(id.index()).generation;
+}
+
 void Home::finish(Worker& worker) noexcept {
   Status reason = worker.stop.requested() ? exit_reason::shutdown() : exit_reason::normal();
   if (worker.bonds != nullptr && !worker.bonds->end_reason.ok()) reason = std::move(worker.bonds->end_reason);

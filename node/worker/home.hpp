@@ -4,6 +4,7 @@
 // and the envelopes on their way out. Used on the shard's thread only, except where said.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -27,6 +28,12 @@ struct Method;
 // A call or stream that a worker of this shard waits for.
 class PendingCall {
  public:
+  // Who asked for what, for whoever looks inside. The view lives as long as the call.
+  struct Shown {
+    WorkerId caller;
+    std::string_view method;
+  };
+  [[nodiscard]] virtual Shown shown() const noexcept { return {}; }
   // REPLY, ITEM, END or ERROR. After a REPLY, END or ERROR the call is no longer registered.
   virtual void answered(EnvelopePtr envelope) noexcept = 0;
   NodeId callee = NodeId::none;
@@ -77,6 +84,10 @@ class Home {
   void end(Worker& worker, Status reason) noexcept;
   // Frames of this kind are so large; the next worker of it has room for one.
   void learn_frame_size(const char* kind, std::size_t bytes) noexcept;
+  // 0 when none of this kind has been seen lately, or its frames are large.
+  [[nodiscard]] std::size_t learned_frame_size(const char* kind) noexcept {
+    return frame_size_of(kind).kind == kind ? frame_size_of(kind).bytes : 0;
+  }
   // Asks every worker to stop; those that do not are ended by end_all().
   void stop_all() noexcept;
   // The same for all but handlers of calls that end by themselves, and workers that stop last.
@@ -84,6 +95,11 @@ class Home {
   void end_all() noexcept;
   // Null when it is gone.
   [[nodiscard]] Worker* find(WorkerId id) noexcept;
+  // For whoever looks at all of them: slots are numbered from 0, and null is an empty one.
+  [[nodiscard]] std::uint32_t slots() const noexcept { return slots_; }
+  [[nodiscard]] Worker* in_slot(std::uint32_t index) noexcept { return slot(index).worker; }
+  // Whether there once was a worker of that id that is gone now.
+  [[nodiscard]] bool has_ended(WorkerId id) noexcept;
   [[nodiscard]] std::size_t workers() const noexcept {
     return live_.load(std::memory_order_relaxed);
   }  // any thread
@@ -162,6 +178,13 @@ class Home {
   void add_call(PendingCall& call);
   // Does nothing when it is not registered.
   void remove_call(PendingCall& call) noexcept;
+  // Calls that wait for an answer, at most the first `most` that there is a place for.
+  template <class Visit>
+  void each_call(std::size_t most, Visit&& visit) const {
+    for (std::size_t i = 0; i < std::min(most, calls_.size()); ++i) {
+      if (calls_[i].call != nullptr) visit(*calls_[i].call);
+    }
+  }
   // A peer is gone: its calls to us end, ours to it fail.
   void peer_lost(NodeId node, const Status& reason) noexcept;
   // After peer_lost() of every shard: those who watch the node hear of it.

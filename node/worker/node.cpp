@@ -7,6 +7,7 @@
 
 #include <algorithm>
 
+#include "node/runtime/source_path.hpp"
 #include "proto/limits.hpp"
 
 namespace cobus {
@@ -51,7 +52,7 @@ void report_stall(void* context, const Shard::Report& report) {
     const auto* worker =
         static_cast<const Worker*>(report.strand->whole != nullptr ? report.strand->whole : report.strand);
     if (const std::source_location at = worker->where(); at.line() != 0)
-      then = fmt::format(", until it came to {}:{}", at.file_name(), at.line());
+      then = fmt::format(", until it came to {}:{}", source_path(at.file_name()), at.line());
   }
   spdlog::warn(
       "node {}: worker {} ({}) held its shard for {} ms{}; use co_await offload(...) for code that blocks",

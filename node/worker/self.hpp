@@ -103,6 +103,7 @@ class Received {
 template <class... Messages>
 class [[nodiscard]] Receive {
  public:
+  static constexpr AwaitKind awaits = AwaitKind::message;
   explicit Receive(Worker& worker, bool heeds_stop = true) noexcept
       : worker_(worker), heeds_stop_(heeds_stop) {}
   Receive(const Receive&) = delete;
@@ -201,6 +202,7 @@ class [[nodiscard]] TimedReceive : public Receive<Messages...> {
 // its mailbox is full.
 class [[nodiscard]] Sent {
  public:
+  static constexpr AwaitKind awaits = AwaitKind::mailbox;
   Sent(Worker& from, Address to, EnvelopePtr envelope) noexcept;
   Sent(const Sent&) = delete;
   Sent& operator=(const Sent&) = delete;
@@ -370,7 +372,9 @@ Worker& Home::spawn(const char* kind, Function& function, Arguments&&... argumen
 
 template <class Function, class... Arguments>
 Address Self::spawn(const char* kind, Function function, Arguments... arguments) const {
-  return Self(worker().home().spawn(kind, function, std::move(arguments)...)).address();
+  Worker& made = worker().home().spawn(kind, function, std::move(arguments)...);
+  made.parent = worker().id;
+  return Self(made).address();
 }
 
 template <class Function, class... Arguments>

@@ -13,6 +13,7 @@
 #include "node/worker/exit_reason.hpp"
 #include "node/worker/node.hpp"
 #include "node/worker/spawn.hpp"
+#include "node/worker/supervisor_face.hpp"
 
 namespace cobus {
 namespace {
@@ -29,11 +30,29 @@ struct Child {
   Address address;            // empty: it does not run
   TimePoint restart = never;  // when it is started again
   bool over = false;          // it has ended for good
+  std::uint64_t restarts = 0;
 };
 
-class Supervisor {
+std::string_view strategy_name(Strategy strategy) noexcept {
+  switch (strategy) {
+    case Strategy::one_for_one:
+      return "one_for_one";
+    case Strategy::one_for_all:
+      return "one_for_all";
+    case Strategy::rest_for_one:
+      return "rest_for_one";
+    case Strategy::simple_one_for_one:
+      return "simple_one_for_one";
+  }
+  return "";
+}
+
+class Supervisor final : SupervisorFace {
  public:
-  Supervisor(Self self, SupervisorSpec spec) : self_(self), spec_(std::move(spec)) {}
+  Supervisor(Self self, SupervisorSpec spec) : self_(self), spec_(std::move(spec)) {
+    self_.worker().bonded().supervisor = this;
+  }
+  ~Supervisor() { self_.worker().bonded().supervisor = nullptr; }
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
 
@@ -57,11 +76,18 @@ class Supervisor {
   Task<> stop(std::size_t index);
   Task<> start_dynamic(Address from, v1::StartChild request);
   void exit_arrived(const v1::Exit& exit);
+  [[nodiscard]] Shown shown() const noexcept override {
+    return {strategy_name(spec_.strategy), spec_.intensity, spec_.period, restarts_ever_};
+  }
+  void each_child(const std::function<void(const ShownChild&)>& visit) const override {
+    for (const auto& child : children_) visit({child.spec->id, child.address, child.restarts});
+  }
 
   Self self_;
   const SupervisorSpec spec_;
   std::deque<Child> children_;
-  std::deque<TimePoint> restarts_;                // within the period
+  std::deque<TimePoint> restarts_;  // within the period
+  std::uint64_t restarts_ever_ = 0;
   std::deque<std::pair<Address, Status>> ended_;  // exits that are not dealt with yet
   std::optional<Status> end_;                     // the reason to end with, once that is decided
 };
@@ -135,6 +161,7 @@ void Supervisor::plan_restart(std::size_t index, const Status& reason) {
   }
   spdlog::info("supervisor {}: child {} ended ({}: {}) and is started again", to_string(self_.address()), id,
                exit_reason::name(reason), reason.message());
+  ++restarts_ever_;
   const TimePoint when = present + backoff();
   children_[index].restart = when;
   for (std::size_t i = 0; i < children_.size(); ++i) {
@@ -224,6 +251,7 @@ Task<> Supervisor::start_due() {
   const TimePoint present = now();
   for (std::size_t index = 0; index < children_.size() && !end_; ++index) {
     if (children_[index].restart > present || children_[index].restart == never) continue;
+    ++children_[index].restarts;
     const Status started = co_await start(index);
     if (started.ok()) continue;
     // Those that run already come again with it, or there would be two of them.

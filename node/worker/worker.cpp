@@ -9,6 +9,9 @@ namespace {
 constexpr std::size_t frame_offset = (sizeof(Worker) + __STDCPP_DEFAULT_NEW_ALIGNMENT__ - 1) /
                                      __STDCPP_DEFAULT_NEW_ALIGNMENT__ * __STDCPP_DEFAULT_NEW_ALIGNMENT__;
 
+// An idle worker is its control block and a frame: a million of them are what this number says.
+static_assert(sizeof(Worker) <= 224);
+
 }  // namespace
 
 Worker* Worker::make(Home& home, WorkerId id, const char* kind, std::uint32_t frame_bytes) {
@@ -57,9 +60,13 @@ void Worker::destroy() noexcept {
 
 std::source_location Worker::where() const noexcept {
   if (!body) return {};
-  const detail::PromiseBase* at = &body.promise();
-  while (at->inner != nullptr) at = at->inner;
+  const detail::AwaitPoint* at = &body.promise();
+  while (at->kind() != AwaitKind::branches && at->inner != nullptr) at = at->inner;
   return at->where;
+}
+
+std::size_t Worker::own_bytes() const noexcept {
+  return sizeof(Worker) + (frame_inside_ ? frame_bytes_ : home().learned_frame_size(kind));
 }
 
 Home& Worker::home() const noexcept { return Home::of(*shard); }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <source_location>
+#include <string_view>
 
 #include "node/runtime/shard.hpp"
 #include "node/runtime/task.hpp"
@@ -24,6 +25,14 @@ class Home;
 // A call handler's side of a call: what CREDIT and CANCEL from the caller act on.
 class HandledCall {
  public:
+  // For whoever looks inside. What is viewed lives as long as the call.
+  struct Shown {
+    std::string_view method;
+    Address caller;
+    std::string_view caller_name;
+    TimePoint deadline = never;
+  };
+  [[nodiscard]] virtual Shown shown() const noexcept { return {}; }
   // Ignored when it is not the caller of this call who says so.
   virtual void credited(const Address& from, std::uint64_t call, std::uint32_t more) noexcept = 0;
   // It goes on until the consumer leaves, so a stop does not wait for it.
@@ -56,6 +65,8 @@ class Worker final : public Strand {
     return *bonds;
   }
 
+  // The bytes of its control block and, where that is known, of its first frame.
+  [[nodiscard]] std::size_t own_bytes() const noexcept;
   // The await that its innermost task stands at; line 0 before its first.
   [[nodiscard]] std::source_location where() const noexcept;
   // Somebody waits for it, or there is room in the mailbox.
@@ -88,6 +99,18 @@ class Worker final : public Strand {
     shard->ready(wakeup);
   }
 
+  // First, in the bytes behind the stop flag of the strand:
+  bool handles_call : 1 = false;  // it is registered under the call that it handles
+  bool senders_wait : 1 = false;  // for room in the mailbox
+  bool ending : 1 = false;        // with bonds->end_reason, whatever it returns with
+  bool owes_answers : 1 = false;  // to requests that an exception took along
+  bool stops_last : 1 = false;    // it knows when its node drains: what it does may end first
+
+ private:
+  bool frame_inside_ = false;
+  const std::uint32_t frame_bytes_;
+
+ public:
   Mailbox mailbox;
   Wants wants = nullptr;  // of the receive() that waits, if any
   EnvelopePtr handed;     // what it was given
@@ -95,12 +118,8 @@ class Worker final : public Strand {
   Wakeup wakeup;                   // starts it, and wakes its receive()
   HandledCall* handled = nullptr;  // set while it handles a call
   std::unique_ptr<Bonds> bonds;    // null: it has none
-  bool handles_call = false;       // and is registered under it
-  bool senders_wait = false;       // for room in the mailbox
-  bool ending = false;             // with bonds->end_reason, whatever it returns with
-  bool owes_answers = false;       // to requests that an exception took along
-  bool stops_last = false;         // it knows when its node drains: what it does may end first
   std::uint64_t received = 0;      // messages and requests that reached it
+  WorkerId parent;                 // who spawned it, at this node; none: the node itself, for a call say
   struct OnStop : StopCallback {
     explicit OnStop(Worker& of) noexcept
         : StopCallback([](StopCallback& stop) { static_cast<OnStop&>(stop).worker.wake_empty(); }),
@@ -114,9 +133,6 @@ class Worker final : public Strand {
   void answer_abandoned() noexcept;
   Worker(WorkerId its_id, Shard& its_shard, const char* its_kind, std::uint32_t frame_bytes) noexcept;
   ~Worker();
-
-  const std::uint32_t frame_bytes_;
-  bool frame_inside_ = false;
 };
 
 }  // namespace cobus

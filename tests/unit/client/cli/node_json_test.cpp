@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace cobus::client {
 namespace {
 
@@ -35,7 +37,20 @@ TEST(NodeJson, HasTheFieldsThatScriptsRelyOn) {
       one_line(node_json(aged, false)),
       R"({"name":"n1","id":"00000000000000ab","state":"up","address":"tcp://127.0.0.1:7000","services":["text.Text"],)"
       R"("labels":{"zone":"a"},"load":{"shards":2,"pool_threads":0,"workers":0,"calls_running":0,"cpu":0.0,)"
-      R"("memory_bytes":0},"version":"0.1.0","age_ms":5})");
+      R"("memory_bytes":0,"dead_letters":{}},"version":"0.1.0","age_ms":5})");
+}
+
+TEST(NodeJson, TellsWhatBecameOfDeadLetters) {
+  v1::NodeRecord record = sample("n1");
+  (*record.mutable_load()->mutable_dead_letters())["no such worker"] = 2;
+  (*record.mutable_load()->mutable_dead_letters())["late answer"] = 1;
+  const Json node = node_json(record, false);
+  EXPECT_EQ(one_line(node["load"]["dead_letters"]), R"({"late answer":1,"no such worker":2})");
+  const auto fields = node_fields(node);
+  const auto found = std::find_if(fields.begin(), fields.end(),
+                                  [](const auto& line) { return line.first == "dead letters"; });
+  ASSERT_NE(found, fields.end());
+  EXPECT_EQ(found->second, "3 (1 late answer, 2 no such worker)");
 }
 
 TEST(NodeJson, ServicesOfCobusItselfAreShownOnDemand) {

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// cobus.v1.Inspect on the bus: the workers of this node, from all its shards: who stands highest, one in
+// every detail, who spawned whom. Looks, and changes nothing.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "node/worker/service.hpp"
+
+namespace cobus {
+
+// `node` must outlive it. `name_of` is called by any thread. Register it after those whose message types it
+// is to know.
+[[nodiscard]] std::unique_ptr<Service> make_inspect_service(Node& node,
+                                                            std::function<std::string(NodeId)> name_of);
+
+}  // namespace cobus
