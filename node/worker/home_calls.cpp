@@ -139,7 +139,8 @@ void Home::forget_unstarted_call(Worker& worker) noexcept {
   SignalEnvelope request;
   request.from = key.caller;
   request.call = key.call;
-  refuse(request, Status(Code::cancelled, "the handler was ended before it began"));
+  refuse(request, node_.draining() ? Status(Code::unavailable, "node " + node_.name() + " stops")
+                                   : Status(Code::cancelled, "the handler was ended before it began"));
   handled(worker, key.caller, key.call);
 }
 
