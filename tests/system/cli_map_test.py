@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# cobus map, cobus tap and what is shown on a terminal, on real processes.
+# cobus map and what is shown on a terminal, on real processes.
 # Run as: cli_map_test.py BIN_FOLDER [TEST...]
 import json
 import os
@@ -176,61 +176,6 @@ class Map(SharedCluster):
         resumed.send_signal(signal.SIGINT)
         self.assertIn(label, resumed.communicate(timeout=20)[1])
         self.assertEqual(left(), ids, "no job was made twice")
-
-
-class Tap(SharedCluster):
-    def tap(self, *flags):
-        """A tap that sees already."""
-        tap = self.start("tap", *flags)
-        self.assertIn("tapping 3 nodes", tap.stderr.readline())
-        return tap
-
-    def records(self, tap):
-        out = tap.communicate(timeout=60)[0]
-        self.assertEqual(tap.returncode, 0)
-        return [record for record in map(json.loads, out.splitlines()) if "dropped" not in record]
-
-    def test_counts_filters_and_decodes(self):
-        tap = self.tap("echo.Echo/Echo", "--count", "2", "--body", "-o", "jsonl")
-        self.cobus("call", "Count", '{"from":0,"to":10}')
-        self.cobus("call", "Echo", '{"text":"seen"}')
-        request, reply = self.records(tap)
-        self.assertEqual((request["kind"], request["type"], request["body"]["text"]), ("request", "echo.EchoRequest", "seen"))
-        self.assertEqual((reply["kind"], reply["status"], reply["body"]["text"]), ("reply", "OK", "seen"))
-        self.assertGreater(reply["latency_us"], 0)
-        self.assertEqual(request["to"].split("/")[0], reply["from"].split("/")[0])
-
-    def test_errors_only_and_an_end_after_a_time(self):
-        tap = self.tap("--errors-only", "--for", "3s", "-o", "jsonl")
-        self.cobus("call", "Count", '{"from":2,"to":1}', code=1)
-        self.cobus("call", "Echo")
-        records = self.records(tap)
-        self.assertEqual([record["status"] for record in records], ["INVALID_ARGUMENT"])
-        self.assertNotIn("body", records[0])
-
-    def test_what_is_above_the_rate_is_counted(self):
-        tap = self.start("tap", "Echo", "--rate", "2/s", "--for", "3s", "-o", "jsonl")
-        self.assertIn("tapping 3 nodes", tap.stderr.readline())
-        self.cobus("map", "Echo", "-", "--no-ledger", stdin=echoes(300))
-        out = [json.loads(line) for line in tap.communicate(timeout=60)[0].splitlines()]
-        self.assertGreater(sum(line.get("dropped", 0) for line in out), 300)
-
-    def test_ends_with_ctrl_c(self):
-        tap = self.tap()
-        tap.send_signal(signal.SIGINT)
-        self.assertEqual(tap.wait(timeout=20), 130)
-
-
-class TapOfNewcomers(processes.ClusterTest):
-    NODES = ("alpha",)
-
-    def test_a_node_that_joins_later_is_tapped_too(self):
-        tap = start(self, self.command("tap", "--to", "delta", "--count", "1", "-o", "jsonl"))
-        self.assertIn("tapping 1 node;", tap.stderr.readline())
-        self.start_node("delta")
-        while tap.poll() is None:
-            self.cobus("call", "Echo", "--node", "delta")
-        self.assertTrue(json.loads(tap.communicate()[0])["to"].startswith("delta"))
 
 
 class OnATerminal(SharedCluster):
