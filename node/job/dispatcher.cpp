@@ -180,10 +180,11 @@ Outcome Dispatcher::outcome_of(Result<EnvelopePtr> reply, NodeId node) const {
       if (lost && node != node_.id()) view_.lost(node);
       return HandedBack{why.message(), lost, true};
     }
-    case Code::deadline_exceeded:   // of this attempt
-    case Code::cancelled:           // that node stops, or this one does
-    case Code::resource_exhausted:  // it has no room now
+    case Code::cancelled:  // that node stops, or this one does
       return HandedBack{why.message(), false, true};
+    case Code::deadline_exceeded:   // of this attempt
+    case Code::resource_exhausted:  // it has no room now
+      return HandedBack{why.message(), false, true, why.code()};
     default:
       return Failed{why};
   }

@@ -57,9 +57,9 @@ std::string encode_labels(const std::map<std::string, std::string>& labels) {
   return job.SerializeAsString();
 }
 
-Status attempts_used_up(std::uint32_t attempts, std::uint32_t crashes, std::string_view cause) {
+Status attempts_used_up(Code code, std::uint32_t attempts, std::uint32_t crashes, std::string_view cause) {
   return Status(
-             Code::unavailable,
+             code,
              fmt::format("gave up after {} attempt{}{}; the last one: {}", attempts, attempts == 1 ? "" : "s",
                          crashes == 0 ? std::string() : fmt::format(", {} of them crashes", crashes), cause))
       .with("attempts", std::to_string(attempts))
