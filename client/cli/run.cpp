@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <cstdlib>
 
 #include "client/cli/units.hpp"
 #include "node/runtime/exit_code.hpp"
@@ -60,9 +59,6 @@ std::expected<std::unique_ptr<Session>, int> connect(Context& context) {
   SessionOptions options;
   options.state = context.globals.text("state");
   options.join = context.globals.text("join");
-  if (options.join.empty()) {
-    if (const char* join = std::getenv("COBUS_JOIN"); join != nullptr) options.join = join;
-  }
   options.connect_timeout = context.globals.duration("connect-timeout").value_or(options.connect_timeout);
   auto session = Session::open(options);
   if (session) return std::move(*session);
