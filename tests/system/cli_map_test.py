@@ -77,6 +77,11 @@ class Map(SharedCluster):
         self.fails(2, "map", "Echo", "-", "--resume", stdin="", says="--joblog")
         self.fails(2, "map", "Echo", "-", "--joblog", "/no/such/log", stdin="", says="/no/such/log")
 
+    def test_in_order_a_line_stands_for_its_request_also_if_that_failed(self):
+        out = self.cobus("map", "Echo", "-", "-k", stdin='{"text":"a"}\n{bad\n{"text":"c"}\n', code=1)[0]
+        self.assertEqual([(json.loads(line) or {}).get("text") for line in out.splitlines()], ["a", None, "c"])
+        self.fails(2, "map", "Echo", "-", "--no-ledger", "-o", "id", stdin="", says="--no-ledger")
+
     def test_a_role_that_may_ask_for_nothing_exits_with_77(self):
         join = "@" + os.path.join(self.state, "join", "observe")
         for ledger in ((), ("--no-ledger",)):
@@ -92,11 +97,11 @@ class Map(SharedCluster):
         self.assertEqual(rows[0][:9], "Seq Host Starttime JobRuntime Send Receive Exitval Signal Command".split())
         self.assertEqual({row[0]: row[6] for row in rows[1:]}, {"1": "0", "2": "0", "3": "1", "4": "0"})
         self.assertEqual({row[1] for row in rows[1:] if row[6] == "0"} - set(self.NODES), set())
-        self.assertEqual(self.cobus("map", "Echo", requests, "--joblog", log, "--resume")[0], "", "all of it was done")
+        self.assertEqual(self.cobus("map", "Echo", requests, "--joblog", log, "--resume", code=1)[0], "", "all of it was done, one failed")
         with open(requests, "a", encoding="utf-8") as file:
             file.write('{"text":"new"}\n')
-        self.assertEqual([line["text"] for line in self.lines("map", "Echo", requests, "--joblog", log, "--resume")], ["new"])
-        err = self.cobus("map", "Echo", requests, "--joblog", log, "--resume")[1]
+        self.assertEqual([line["text"] for line in self.lines("map", "Echo", requests, "--joblog", log, "--resume", code=1)], ["new"])
+        err = self.cobus("map", "Echo", requests, "--joblog", log, "--resume", code=1)[1]
         self.assertIn("5 done before, 1 of them failed: --retry-failed", err)
         out, err = self.cobus("map", "Echo", "--retry-failed", "--joblog", log, code=1)
         self.assertEqual(out, "")
@@ -176,6 +181,20 @@ class Map(SharedCluster):
         resumed.send_signal(signal.SIGINT)
         self.assertIn(label, resumed.communicate(timeout=20)[1])
         self.assertEqual(left(), ids, "no job was made twice")
+
+
+class WithoutNodes(processes.ClusterTest):
+    NODES = ("alpha",)
+
+    def test_it_says_what_it_waits_for(self):
+        mapping = start(self, self.command("map", "Count", "-"), stdin=subprocess.PIPE)
+        mapping.stdin.write('{"from":0,"to":400000000000}\n')
+        mapping.stdin.flush()
+        self.wait_until(lambda: self.cobus("jobs", "--state", "running", "-o", "id")[0] != "", "the job to run")
+        self.kill("alpha")
+        self.assertIn("waiting: no node is up", mapping.stderr.readline())
+        mapping.send_signal(signal.SIGINT)
+        self.assertEqual(mapping.wait(timeout=20), 130)
 
 
 class OnATerminal(SharedCluster):
