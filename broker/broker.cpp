@@ -144,6 +144,12 @@ Status check_addresses(const std::string& listen, const std::string& advertise) 
 
 }  // namespace
 
+Status Broker::check(const OptionValues& options) {
+  if (Status checked = check_addresses(options.text("listen"), options.text("advertise")); !checked.ok())
+    return checked;
+  return link::check_private_folder(link::state_folder(options.text("state")));
+}
+
 Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   if (Status checked = check_addresses(options.text("listen"), options.text("advertise")); !checked.ok())
     return fail(std::move(checked));

@@ -33,6 +33,8 @@ class Broker {
   // INVALID_ARGUMENT for an address that is none: each names the mend, and nothing is written.
   [[nodiscard]] static Result<std::unique_ptr<Broker>> open(const OptionValues& options);
   ~Broker();
+  // What open() says of the values alone, without opening or writing anything.
+  [[nodiscard]] static Status check(const OptionValues& options);
 
   void start();
   void stop();

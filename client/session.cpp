@@ -163,7 +163,7 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   session->watch_ = std::make_unique<Watch>(folder, *join);
   session->node_->add_peer_listener(session->watch_.get());
   session->membership_ = std::make_unique<Membership>(*session->node_, *session->view_);
-  if (Status joined = session->dial(*join, options.connect_timeout); !joined.ok()) {
+  if (Status joined = session->dial(*join, options); !joined.ok()) {
     return fail(explained(joined, *join));
   }
   // One that cannot be kept only means that --join is needed again.
@@ -172,8 +172,8 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
 }
 
 // Ok once a broker told who is there.
-Status Session::dial(const link::JoinString& join, Duration timeout) {
-  const TimePoint until = system_clock().now() + timeout;
+Status Session::dial(const link::JoinString& join, const SessionOptions& options) {
+  const TimePoint until = system_clock().now() + options.connect_timeout;
   std::size_t targets = 0;
   Status unresolved;
   for (const std::string& broker : join.brokers) {
@@ -193,6 +193,7 @@ Status Session::dial(const link::JoinString& join, Duration timeout) {
       Status why = watch_->reason();
       return why.ok() ? Status(Code::unavailable, "no answer in time from " + join.brokers.front()) : why;
     }
+    if (options.while_waiting) options.while_waiting();
     std::this_thread::sleep_for(look_again);
   }
   return {};

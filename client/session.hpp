@@ -7,6 +7,7 @@
 
 #include <condition_variable>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -24,6 +25,7 @@ struct SessionOptions {
   std::string state;  // folder; empty: $COBUS_STATE or the user's own
   std::string join;   // join string or @FILE; empty: what a broker or an earlier --join left there
   Duration connect_timeout = std::chrono::seconds(5);
+  std::function<void()> while_waiting = {};  // called again and again until it has joined
 };
 
 // What one coroutine that an ordinary thread waits for came to. Shared by both.
@@ -98,7 +100,7 @@ class Session {
  private:
   class Watch;
   Session() = default;
-  Status dial(const link::JoinString& join, Duration timeout);
+  Status dial(const link::JoinString& join, const SessionOptions& options);
 
   std::unique_ptr<link::Transport> transport_;
   std::unique_ptr<Node> node_;

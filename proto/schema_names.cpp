@@ -2,6 +2,7 @@
 //
 // SchemaPool's search by name: the whole one or any tail of it, and help for one mistyped.
 #include <algorithm>
+#include <cctype>
 #include <functional>
 
 #include "proto/schema.hpp"
@@ -17,6 +18,14 @@ struct Kind {
   const char* noun;
   const char* where_to_look;  // for the mend
 };
+
+constexpr std::size_t named_at_most = 6;
+
+std::string lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](unsigned char c) { return std::tolower(c); });
+  return out;
+}
 
 std::string shown(const pb::MethodDescriptor* method) {
   return method->service()->full_name() + "/" + method->name();
@@ -70,6 +79,27 @@ Result<const Descriptor*> find(std::string_view name, const std::vector<const De
   return fail(Code::not_found, text + "; " + kind.where_to_look);
 }
 
+// "text.Text/Grep or text.Text/WordCount" if `name` is a service or package rather than a method, or a
+// package rather than a service.
+std::string inside(std::string_view name, const std::vector<const pb::ServiceDescriptor*>& services,
+                   bool methods) {
+  std::string wanted = lower(name);
+  std::ranges::replace(wanted, '/', '.');
+  std::vector<std::string> found;
+  for (const pb::ServiceDescriptor* service : services) {
+    const std::string full = lower(service->full_name());
+    const bool of_package = lower(service->file()->package()) == wanted;
+    if (wanted.empty() || !(of_package || (methods && (full == wanted || full.ends_with("." + wanted)))))
+      continue;
+    if (!methods) found.push_back(service->full_name());
+    for (int i = 0; methods && i < service->method_count(); ++i) found.push_back(shown(service->method(i)));
+  }
+  std::string text;
+  for (std::size_t i = 0; i < std::min(found.size(), named_at_most); ++i)
+    text += (i == 0 ? "" : i + 1 == found.size() ? " or " : ", ") + found[i];
+  return found.size() > named_at_most ? text + " ..." : text;
+}
+
 }  // namespace
 
 Result<const pb::MethodDescriptor*> SchemaPool::find_method(std::string_view name) const {
@@ -77,12 +107,19 @@ Result<const pb::MethodDescriptor*> SchemaPool::find_method(std::string_view nam
   for (const pb::ServiceDescriptor* service : services()) {
     for (int i = 0; i < service->method_count(); ++i) all.push_back(service->method(i));
   }
-  return find(name, all, Kind{.noun = "method", .where_to_look = "`cobus services` lists what nodes offer"});
+  const std::string in_it = inside(name, services(), true);
+  auto found =
+      find(name, all, Kind{.noun = "method", .where_to_look = "`cobus services` lists what nodes offer"});
+  if (found || in_it.empty() || found.error().code() != Code::not_found) return found;
+  return fail(Code::not_found, "'" + std::string(name) + "' is no method; did you mean " + in_it + "?");
 }
 
 Result<const pb::ServiceDescriptor*> SchemaPool::find_service(std::string_view name) const {
-  return find(name, services(),
-              Kind{.noun = "service", .where_to_look = "`cobus services` lists what nodes offer"});
+  auto found = find(name, services(),
+                    Kind{.noun = "service", .where_to_look = "`cobus services` lists what nodes offer"});
+  const std::string in_it = inside(name, services(), false);
+  if (found || in_it.empty() || found.error().code() != Code::not_found) return found;
+  return fail(Code::not_found, "'" + std::string(name) + "' is a package; did you mean " + in_it + "?");
 }
 
 Result<const pb::Descriptor*> SchemaPool::find_message(std::string_view name) const {

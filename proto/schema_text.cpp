@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cctype>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "proto/schema.hpp"
 
@@ -14,6 +15,17 @@ namespace {
 namespace pb = google::protobuf;
 using Json = nlohmann::ordered_json;
 using Field = pb::FieldDescriptor;
+
+// As protoc makes it: "byte_count" is "byteCount".
+std::string json_name_of(const std::string& name) {
+  std::string out;
+  bool up = false;
+  for (const char c : name) {
+    if (c != '_') out += up ? static_cast<char>(std::toupper(static_cast<unsigned char>(c))) : c;
+    up = c == '_';
+  }
+  return out;
+}
 
 // protobuf prints types as ".text.Line"; a reader wants "Line", or "other.Line" of another package.
 // Quoted text is left as it is.
@@ -88,7 +100,39 @@ class Used {
   std::vector<std::pair<std::string, Type>> types_;
 };
 
-std::string head(const std::string& package) { return package.empty() ? "" : "package " + package + ";\n\n"; }
+// protobuf writes `json_name` also where it is the name that it would have anyhow.
+std::string without_default_json_names(const std::string& text) {
+  static const std::regex option(R"re((\w+) = (\d+) \[json_name = "(\w*)"(?:, |(\])))re");
+  std::string result;
+  auto from = text.cbegin();
+  for (std::sregex_iterator it(text.begin(), text.end(), option), end; it != end; ++it) {
+    const std::smatch& match = *it;
+    result.append(from, match[0].first);
+    from = match[0].second;
+    if (json_name_of(match[1].str()) != match[3].str()) {
+      result += match[0].str();
+    } else {
+      result += match[1].str() + " = " + match[2].str() + (match[4].matched ? "" : " [");
+    }
+  }
+  return result.append(from, text.cend());
+}
+
+// A whole file with this text in it: its syntax, its package, and what it imports.
+std::string as_file(const pb::FileDescriptor* file, const std::string& text) {
+  std::string out = file->syntax() == pb::FileDescriptor::SYNTAX_PROTO2 ? "syntax = \"proto2\";\n"
+                                                                        : "syntax = \"proto3\";\n";
+  if (!file->package().empty()) out += "package " + file->package() + ";\n";
+  std::string imports;
+  if (text.find("(cobus.v1.") != std::string::npos) imports += "import \"cobus/v1/options.proto\";\n";
+  for (int i = 0; i < file->dependency_count(); ++i) {
+    const pb::FileDescriptor* const other = file->dependency(i);
+    if (other->package() == "google.protobuf" && text.find("google.protobuf.") != std::string::npos)
+      imports += "import \"" + other->name() + "\";\n";
+  }
+  if (!imports.empty()) out += "\n" + imports;
+  return out + "\n" + without_default_json_names(text);
+}
 
 Json sample(const Field& field, int levels);
 
@@ -169,7 +213,7 @@ std::string SchemaPool::proto_text(const pb::ServiceDescriptor* service) {
     used.add(service->method(i)->input_type());
     used.add(service->method(i)->output_type());
   }
-  return head(package) + without_package(service->DebugString(), package) + used.text(package);
+  return as_file(service->file(), without_package(service->DebugString(), package) + used.text(package));
 }
 
 std::string SchemaPool::proto_text(const pb::MethodDescriptor* method) {
@@ -179,8 +223,9 @@ std::string SchemaPool::proto_text(const pb::MethodDescriptor* method) {
   used.add(method->output_type());
   std::string text = method->DebugString();
   text.erase(0, text.find_first_not_of(' '));
-  return head(package) + "// of service " + method->service()->name() + "\n" +
-         without_package(text, package) + used.text(package);
+  return as_file(method->file(), "service " + method->service()->name() +
+                                     " {\n  // only this method of it\n  " + without_package(text, package) +
+                                     "}\n" + used.text(package));
 }
 
 std::string SchemaPool::proto_text(const pb::Descriptor* message) {
@@ -189,7 +234,7 @@ std::string SchemaPool::proto_text(const pb::Descriptor* message) {
   used.add(message);
   std::string text = used.text(package);
   text.erase(0, text.find_first_not_of('\n'));
-  return head(package) + text;
+  return as_file(message->file(), text);
 }
 
 }  // namespace cobus

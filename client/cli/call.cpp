@@ -68,12 +68,15 @@ Task<int> call(Self self, CallVerb* verb) {
   Context& context = *verb->context;
   NodeId node = NodeId::none;
   if (const std::string& name = context.arguments.text("node"); !name.empty()) {
-    const auto record = verb->view->find_name(name);
-    if (!record) co_return fail_name(context, unknown_node(*verb->view, name));
-    node = NodeId{record->node()};
+    const auto named = node_to_call(*verb->view, name);
+    if (!named) co_return fail_name(context, named.error());
+    node = *named;
   }
   Catalog catalog(*verb->view);
+  StatusLine waiting = please_wait(self, context.console, "asking the nodes what there is to call");
   const auto method = co_await catalog.find_method(self, context.arguments.text("METHOD"), node);
+  waiting.end();
+  if (self.stop_requested()) co_return 0;  // said where the signal or the time is known
   if (!method) co_return fail_name(context, method.error());
   auto bytes = catalog.pool().json_to_bytes((*method)->input_type(), verb->json);
   if (!bytes) co_return fail_setup(context, with_template_hint(bytes.error(), method_name(*method)));

@@ -72,7 +72,8 @@ Task<Status> Catalog::load(Self self, Wanted wanted, NodeId prefer) {
     v1::SchemasStub schemas(self, NodeId{record.node()});
     auto reply = co_await schemas.Fetch(std::move(request), options);
     if (!reply) {
-      failed = reply.error();
+      failed = Status(reply.error().code(), fmt::format("node {} does not tell what it offers: {}",
+                                                        record.name(), reply.error().message()));
       continue;
     }
     for (const v1::Schema& schema : reply->schemas()) {
@@ -124,6 +125,7 @@ Json Catalog::decoded(const google::protobuf::Descriptor* type, std::string_view
       return Json::parse(*json, nullptr, false);
     }
   }
+  if (redacted) return Json{{"type", type_name}, {"size", bytes.size()}};
   return Json{{"type", type_name}, {"hex", hexadecimal(bytes)}};
 }
 

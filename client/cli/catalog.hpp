@@ -33,8 +33,9 @@ class Catalog {
   [[nodiscard]] Task<Status> load_method(Self self, std::string method);
 
   [[nodiscard]] SchemaPool& pool() noexcept { return pool_; }
+  [[nodiscard]] const SchemaPool& pool() const noexcept { return pool_; }
   // `bytes` as JSON; when the type is unknown or the bytes are no such message, their type and hexadecimal
-  // form.
+  // form. `redacted`: without what is marked secret, and of what cannot be decoded only type and size.
   [[nodiscard]] Json decoded(const google::protobuf::Descriptor* type, std::string_view type_name,
                              std::string_view bytes, bool redacted = false) const;
   // What a job of `method` gives; `method` in full.

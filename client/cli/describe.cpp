@@ -22,7 +22,7 @@ Result<Description> describe(const SchemaPool& pool, const std::string& what) {
   if (service) return Description{"service", (*service)->full_name(), SchemaPool::proto_text(*service)};
   if (method) return Description{"method", method_name(*method), SchemaPool::proto_text(*method)};
   if (message) return Description{"message", (*message)->full_name(), SchemaPool::proto_text(*message)};
-  const Status errors[] = {method.error(), service.error(), message.error()};
+  const Status errors[] = {service.error(), method.error(), message.error()};
   for (const Status& error : errors) {
     if (error.code() == Code::invalid_argument) return fail(error);  // it fits several
   }
@@ -53,7 +53,8 @@ Task<int> print_template(Self self, Context* context, View* view) {
   Catalog catalog(*view);
   const auto method = co_await catalog.find_method(self, context->arguments.text("METHOD"));
   if (!method) co_return fail_name(*context, method.error());
-  context->console.print(SchemaPool::template_json((*method)->input_type()));
+  const Json request = Json::parse(SchemaPool::template_json((*method)->input_type()));
+  print_value(context->console, asked_format(*context).value_or(Format::json), request);
   co_return 0;
 }
 

@@ -54,6 +54,11 @@ std::string page_of_program() {
                  {"cobus call echo.Echo/Echo '{\"text\":\"hi\"}'", "one call"},
                  {"cobus map text.Text/WordCount --files text *.txt", "one request a file, on all nodes"}});
   out +=
+      "\nOutput, state, join, connect-timeout and color are looked for in this order: the flag, the "
+      "environment\n"
+      "(COBUS_OUTPUT ...), and, as a line like output = \"json\", the nearest cobus.toml in this folder or "
+      "above,\n"
+      "~/.config/cobus/config.toml, /etc/cobus/config.toml.\n"
       "\nExit codes: 0 done, 1 failed, 2 usage, 3 cancelled or expired, 4 nothing can run it,\n"
       "69 cluster unreachable, 75 busy or no room, 77 not permitted, 124 out of time,\n"
       "130 and 143 interrupted.\n";

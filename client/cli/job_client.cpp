@@ -19,6 +19,7 @@ constexpr Duration ask_timeout = std::chrono::seconds(5);
 constexpr Duration look_again = std::chrono::milliseconds(200);
 constexpr std::string_view jobs_service = "cobus.v1.Jobs";
 constexpr std::size_t named_at_most = 5;
+constexpr std::size_t id_length = 26;  // of a whole one
 
 // Whether another node may take what this one did not.
 bool another_may(Code code) {
@@ -46,6 +47,12 @@ std::string joined(const std::vector<std::string>& texts) {
   return out;
 }
 
+// All that could not be asked.
+std::vector<std::string> missed(std::vector<std::string> not_asked, const std::vector<std::string>& away) {
+  not_asked.insert(not_asked.end(), away.begin(), away.end());
+  return not_asked;
+}
+
 std::string lower(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return std::tolower(c); });
   return text;
@@ -71,6 +78,35 @@ Task<Result<JobClient::Submitted>> JobClient::submit(Self self, v1::SubmitReques
   put_in_order(nodes, request.key(), random);
   if (request.key().empty())
     request.set_key(fmt::format("cobus-{:016x}{:016x}", random.next(), random.next()));
+  co_return co_await submit_to(self, std::move(nodes), std::move(request), elsewhere);
+}
+
+Task<Result<JobClient::Submitted>> JobClient::submit_once(Self self, v1::SubmitRequest request,
+                                                          std::vector<std::string> away) {
+  v1::GetJobRequest by_key;
+  by_key.set_key(request.key());
+  Listing known = co_await ask_all(self, std::move(by_key));
+  if (!known.jobs.empty()) {
+    const auto first = std::min_element(
+        known.jobs.begin(), known.jobs.end(),
+        [](const v1::Job& a, const v1::Job& b) { return a.submitted_us() < b.submitted_us(); });
+    const auto home = view_.find_name(first->home());
+    if (!home) co_return fail(Code::unavailable, fmt::format("node {} left just now", first->home()));
+    std::vector<v1::NodeRecord> its_home{*home};
+    co_return co_await submit_to(self, std::move(its_home), std::move(request), Elsewhere::never);
+  }
+  const auto missing = missed(known.not_asked, away);
+  if (missing.empty()) co_return co_await submit(self, std::move(request), Elsewhere::never);
+  co_return fail(
+      Code::resource_exhausted,
+      fmt::format("whether the key '{}' was submitted before is not known while it cannot be asked "
+                  "for at {}; start that node again and repeat this, or use another key if it "
+                  "never comes back",
+                  request.key(), joined(missing)));
+}
+
+Task<Result<JobClient::Submitted>> JobClient::submit_to(Self self, std::vector<v1::NodeRecord> nodes,
+                                                        v1::SubmitRequest request, Elsewhere elsewhere) {
   Status failed(Code::unavailable, view_.available().empty()
                                        ? "no node is up; start one with: cobus-node"
                                        : "no node keeps jobs; start one with: cobus-node --ledger sqlite");
@@ -96,9 +132,7 @@ Task<Result<JobClient::Submitted>> JobClient::submit(Self self, v1::SubmitReques
   co_return fail(std::move(failed));
 }
 
-Task<> JobClient::ask(Self self, NodeId node, std::string name, std::string prefix, Listing* into) {
-  v1::GetJobRequest request;
-  request.set_id(prefix);
+Task<> JobClient::ask(Self self, NodeId node, std::string name, v1::GetJobRequest request, Listing* into) {
   v1::JobsStub jobs(self, node);
   auto reply = co_await jobs.Get(std::move(request), timeout_of(ask_timeout));
   if (!reply) {
@@ -108,22 +142,35 @@ Task<> JobClient::ask(Self self, NodeId node, std::string name, std::string pref
   for (v1::Job& job : *reply->mutable_jobs()) into->jobs.push_back(std::move(job));
 }
 
-Task<Result<v1::Job>> JobClient::find(Self self, std::string prefix) {
+Task<JobClient::Listing> JobClient::ask_all(Self self, v1::GetJobRequest request) const {
+  Listing found;
+  Scope scope;
+  for (const v1::NodeRecord& node : homes_of_jobs(view_))
+    scope.spawn(ask(self, NodeId{node.node()}, node.name(), request, &found));
+  static_cast<void>(co_await scope.join());  // they say in `found` what went wrong
+  co_return found;
+}
+
+Task<Result<v1::Job>> JobClient::find(Self self, std::string prefix, std::vector<std::string> away) {
   prefix = lower(std::move(prefix));
   if (prefix.empty()) co_return fail(Code::invalid_argument, "an empty text is no job's id; see: cobus jobs");
-  const std::vector<v1::NodeRecord> nodes = homes_of_jobs(view_);
-  if (nodes.empty())
+  if (homes_of_jobs(view_).empty())
     co_return fail(Code::unavailable, "no node that keeps jobs is up; start one with: cobus-node");
-  Listing found;
-  {
-    Scope scope;
-    for (const v1::NodeRecord& node : nodes)
-      scope.spawn(ask(self, NodeId{node.node()}, node.name(), prefix, &found));
-    static_cast<void>(co_await scope.join());  // they say in `found` what went wrong
-  }
+  v1::GetJobRequest request;
+  request.set_id(prefix);
+  Listing found = co_await ask_all(self, std::move(request));
   std::set<std::string> ids;
   for (const v1::Job& job : found.jobs) ids.insert(job.id());
-  if (ids.size() == 1) co_return std::move(found.jobs.front());
+  const auto missing = missed(found.not_asked, away);
+  if (ids.size() == 1 && (missing.empty() || prefix.size() == id_length))
+    co_return std::move(found.jobs.front());
+  if (ids.size() == 1) {
+    co_return fail(
+        Code::unavailable,
+        fmt::format("job {} begins with '{}', and so may one at {}, which could not be asked; write "
+                    "the whole id",
+                    *ids.begin(), prefix, joined(missing)));
+  }
   if (ids.size() > 1) {
     std::vector<std::string> some(ids.begin(), ids.end());
     if (some.size() > named_at_most) some.resize(named_at_most);
@@ -135,10 +182,17 @@ Task<Result<v1::Job>> JobClient::find(Self self, std::string prefix) {
     co_return fail(Code::unavailable, fmt::format("no job '{}' at the nodes that answer; could not ask {}",
                                                   prefix, joined(found.not_asked)));
   }
-  co_return fail(Code::not_found,
-                 fmt::format("no node that is up has a job '{}'; see: cobus jobs (the node that holds it "
-                             "may be down: cobus nodes)",
-                             prefix));
+  if (!away.empty()) {
+    co_return fail(Code::unavailable,
+                   fmt::format("no node that is up has a job '{}'; it may be at {}, which kept jobs and is "
+                               "away; see: cobus nodes",
+                               prefix, joined(away)));
+  }
+  co_return fail(
+      Code::not_found,
+      fmt::format("no node that is up has a job '{}'; see: cobus jobs (the node that holds it may be down: "
+                  "cobus nodes)",
+                  prefix));
 }
 
 Task<Result<v1::Job>> JobClient::follow(Self self, std::string id, std::string home, bool patient,
@@ -181,6 +235,8 @@ Task<> JobClient::list_one(Self self, NodeId node, std::string name, v1::ListJob
 
 Task<JobClient::Listing> JobClient::list(Self self, v1::ListJobsRequest request) {
   Listing listing;
+  const std::size_t limit = request.limit();
+  if (limit > 0) request.set_limit(request.limit() + 1);  // one more shows whether there are more
   Scope scope;
   for (const v1::NodeRecord& node : homes_of_jobs(view_)) {
     scope.spawn(list_one(self, NodeId{node.node()}, node.name(), request, &listing));
@@ -189,7 +245,8 @@ Task<JobClient::Listing> JobClient::list(Self self, v1::ListJobsRequest request)
   std::sort(listing.jobs.begin(), listing.jobs.end(), [](const v1::Job& a, const v1::Job& b) {
     return std::pair(a.submitted_us(), a.id()) > std::pair(b.submitted_us(), b.id());
   });
-  if (request.limit() > 0 && listing.jobs.size() > request.limit()) listing.jobs.resize(request.limit());
+  listing.cut = limit > 0 && listing.jobs.size() > limit;
+  if (listing.cut) listing.jobs.resize(limit);
   co_return listing;
 }
 

@@ -39,10 +39,15 @@ class JobClient {
   // this object was made and are lost since. UNAVAILABLE when no node keeps jobs.
   [[nodiscard]] Task<Result<Submitted>> submit(Self self, v1::SubmitRequest request,
                                                Elsewhere elsewhere = Elsewhere::allowed);
+  // For a key that a person gave: first asks every node that keeps jobs whether it knows the key, since the
+  // order changes when nodes come and go. RESOURCE_EXHAUSTED when none of them does, but one does not answer or
+  // is `away` (as homes_away() names them): it may.
+  [[nodiscard]] Task<Result<Submitted>> submit_once(Self self, v1::SubmitRequest request,
+                                                    std::vector<std::string> away);
 
-  // The one job whose id begins with `prefix`. NOT_FOUND, INVALID_ARGUMENT naming several that do,
-  // UNAVAILABLE when it was not found and not every node could be asked.
-  [[nodiscard]] Task<Result<v1::Job>> find(Self self, std::string prefix);
+  // The one job whose id begins with `prefix`. NOT_FOUND, INVALID_ARGUMENT naming several that do.
+  // UNAVAILABLE when not every node could be asked, and it was not found or `prefix` is not a whole id.
+  [[nodiscard]] Task<Result<v1::Job>> find(Self self, std::string prefix, std::vector<std::string> away);
 
   // The job's state when it is over; `on_job` hears of each state in between. Without `patient` UNAVAILABLE
   // as soon as its home is lost; otherwise it says so on stderr, once, and waits until the home is back.
@@ -52,12 +57,16 @@ class JobClient {
   struct Listing {
     std::vector<v1::Job> jobs;           // newest first
     std::vector<std::string> not_asked;  // "NODE: why"
+    bool cut = false;                    // there are more than the limit
   };
   [[nodiscard]] Task<Listing> list(Self self, v1::ListJobsRequest request);
 
  private:
   static void put_in_order(std::vector<v1::NodeRecord>& homes, const std::string& key, Random& random);
-  static Task<> ask(Self self, NodeId node, std::string name, std::string prefix, Listing* into);
+  [[nodiscard]] Task<Listing> ask_all(Self self, v1::GetJobRequest request) const;
+  static Task<> ask(Self self, NodeId node, std::string name, v1::GetJobRequest request, Listing* into);
+  [[nodiscard]] Task<Result<Submitted>> submit_to(Self self, std::vector<v1::NodeRecord> nodes,
+                                                  v1::SubmitRequest request, Elsewhere elsewhere);
   static Task<> list_one(Self self, NodeId node, std::string name, v1::ListJobsRequest request,
                          Listing* into);
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cobus jobs, cobus job ID: what the ledgers of all nodes hold.
+#include <fmt/format.h>
+
 #include <filesystem>
 
 #include "client/cli/catalog.hpp"
@@ -78,18 +80,21 @@ Task<int> list_jobs(Self self, JobsVerb* verb) {
   ListOutput output(context.console, format_of(context), job_columns(system_clock().unix_us()), "id");
   for (const v1::Job& job : listing.jobs) output.add(listed_job_json(job));
   output.finish();
+  if (listing.cut)
+    context.console.note(
+        fmt::format("the list ends after {} jobs; for more: --limit N", verb->request.limit()));
   for (const std::string& node : listing.not_asked)
     context.console.error("the list lacks the jobs of " + node);
   for (const std::string& node : homes_away(context, *verb->view))
-    context.console.error("the list lacks the jobs of " + node + ", which is away; see: cobus nodes");
+    context.console.note("the list lacks the jobs of " + node + ", which is away; see: cobus nodes");
   co_return listing.not_asked.empty() ? 0 : setup_exit_code({Code::unavailable, ""});
 }
 
 Task<int> show_job(Self self, JobsVerb* verb) {
   Context& context = *verb->context;
   JobClient jobs(*verb->view, context.console);
-  const auto job = co_await jobs.find(self, context.arguments.text("ID"));
-  if (!job) co_return fail_find(context, *verb->view, job.error());
+  const auto job = co_await jobs.find(self, context.arguments.text("ID"), homes_away(context, *verb->view));
+  if (!job) co_return fail_name(context, job.error());
   Catalog catalog(*verb->view);
   Json result;
   if (job->state() == v1::SUCCEEDED) {

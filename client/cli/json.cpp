@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/cli/json.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -30,6 +32,30 @@ std::string scalar(const Json& value) {
     if (needs_no_quotes(text)) return text;
   }
   return one_line(value);  // JSON is YAML; also {} and []
+}
+
+// JSON lets DEL and the C1 controls (U+0080 to U+009F) stand as they are; a terminal obeys some of them.
+std::string harmless(std::string json) {
+  const auto control = [&json](std::size_t i) -> int {
+    const auto c = static_cast<unsigned char>(json[i]);
+    if (c == 0x7f) return c;
+    const int next = i + 1 < json.size() ? static_cast<unsigned char>(json[i + 1]) : 0;
+    return c == 0xc2 && next >= 0x80 && next < 0xa0 ? next : 0;
+  };
+  std::size_t i = 0;
+  while (i < json.size() && control(i) == 0) ++i;
+  if (i == json.size()) return json;
+  std::string out = json.substr(0, i);
+  for (; i < json.size(); ++i) {
+    const int code = control(i);
+    if (code == 0) {
+      out += json[i];
+      continue;
+    }
+    out += fmt::format("\\u{:04x}", code);
+    if (code >= 0x80) ++i;
+  }
+  return out;
 }
 
 bool is_block(const Json& value) { return value.is_structured() && !value.empty(); }
@@ -66,6 +92,14 @@ void write_block(const Json& value, std::size_t indent, std::string& out) {
 }
 
 }  // namespace
+
+std::string one_line(const Json& value) {
+  return harmless(value.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+std::string indented(const Json& value) {
+  return harmless(value.dump(2, ' ', false, Json::error_handler_t::replace));
+}
 
 std::string to_yaml(const Json& value) {
   if (!is_block(value)) return scalar(value) + '\n';

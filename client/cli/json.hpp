@@ -12,13 +12,9 @@ namespace cobus::client {
 
 using Json = nlohmann::ordered_json;
 
-// On one line. Text that is not UTF-8 is repaired, never an exception.
-[[nodiscard]] inline std::string one_line(const Json& value) {
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-[[nodiscard]] inline std::string indented(const Json& value) {
-  return value.dump(2, ' ', false, Json::error_handler_t::replace);
-}
+// On one line. Text that is not UTF-8 is repaired, never an exception; nothing in it can drive a terminal.
+[[nodiscard]] std::string one_line(const Json& value);
+[[nodiscard]] std::string indented(const Json& value);
 // Block style, with a line end after each line.
 [[nodiscard]] std::string to_yaml(const Json& value);
 

@@ -2,13 +2,11 @@
 #include "client/cli/known_homes.hpp"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <map>
 #include <sstream>
 
-#include "client/cli/run.hpp"
 #include "client/cli/units.hpp"
 #include "node/link/identity.hpp"
 
@@ -77,14 +75,6 @@ std::vector<std::string> homes_away(const Context& context, const View& view) {
                                short_duration(std::chrono::microseconds(now_us - home.seen_us))));
   }
   return away;
-}
-
-int fail_find(Context& context, const View& view, const Status& status) {
-  const auto away = homes_away(context, view);
-  if (status.code() != Code::not_found || away.empty()) return fail_setup(context, status);
-  return fail_setup(context,
-                    {Code::unavailable, fmt::format("{}; it may be at {}, which kept jobs and is away",
-                                                    status.message(), fmt::join(away, ", "))});
 }
 
 }  // namespace cobus::client

@@ -13,7 +13,6 @@
 
 #include "client/cli/command.hpp"
 #include "node/cluster/view.hpp"
-#include "proto/status.hpp"
 
 namespace cobus::client {
 
@@ -38,9 +37,5 @@ class KnownHomes {
 
 // The same for the nodes of a view: "beta (seen 3m ago)" for each that is away.
 std::vector<std::string> homes_away(const Context& context, const View& view);
-
-// Prints why a job was not found and gives the exit code: that of a cluster that cannot be reached while a
-// node that may hold it is away.
-int fail_find(Context& context, const View& view, const Status& status);
 
 }  // namespace cobus::client

@@ -8,6 +8,7 @@
 
 #include <cstdlib>
 
+#include "client/cli/config.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/parser.hpp"
 #include "node/runtime/exit_code.hpp"
@@ -38,6 +39,12 @@ int run(int argc, char** argv) {
   if (parsed->command == nullptr) {
     console.write(parsed->text);
     return 0;
+  }
+  const auto files = cobus::client::config_files();
+  const cobus::Status configured = files ? add_config(parsed->globals, *files) : files.error();
+  if (!configured.ok()) {
+    console.error(configured.message());
+    return cobus::exit_code(configured.code());
   }
   const Color color = cobus::client::color_of(parsed->globals);
   console.set_traits(stream_traits_of(STDOUT_FILENO, color), stream_traits_of(STDERR_FILENO, color));

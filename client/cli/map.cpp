@@ -23,6 +23,8 @@
 namespace cobus::client {
 namespace {
 
+constexpr int exit_away = 69;
+constexpr int exit_no_room = 75;
 constexpr int exit_not_permitted = 77;
 constexpr std::uint64_t kept_back_max = 1024;  // results that wait for an earlier one
 
@@ -147,9 +149,11 @@ int finish(Self self, MapVerb& verb, TimePoint started) {
   if (interrupted || report.failed() > 0 || verb.resume.done() > 0 || looked_at) {
     context.console.note(summary(verb, started, interrupted));
   }
-  // Whoever may not ask for one may not ask for any.
-  if (report.exit_of_all() == exit_not_permitted) return exit_not_permitted;
-  return report.failed() > 0 || bad_input || !report.status().ok() ? 1 : 0;
+  // Whoever may not ask for one may not ask for any; the same for a cluster that is away or has no room.
+  for (const int code : {exit_not_permitted, exit_no_room, exit_away}) {
+    if (report.exit_of_all() == code) return code;
+  }
+  return report.failed() + verb.resume.failed() > 0 || bad_input || !report.status().ok() ? 1 : 0;
 }
 
 // The joblog names the method in full, so the whole name goes into the options.
@@ -187,7 +191,10 @@ Task<int> map(Self self, MapVerb* verb) {
   Context& context = *verb->context;
   const MapOptions& options = verb->options;
   Catalog catalog(*verb->view);
+  StatusLine waiting = please_wait(self, context.console, "asking the nodes what there is to call");
   const auto method = co_await find_method(self, verb, &catalog);
+  waiting.end();
+  if (self.stop_requested()) co_return 0;
   if (!method) co_return fail_name(context, method.error());
   const google::protobuf::FieldDescriptor* field = nullptr;
   if (!options.field.empty()) {
@@ -275,6 +282,10 @@ Status open_joblog(MapVerb& verb) {
 int run(Context& context) {
   auto options = map_options(context.arguments, ::isatty(STDIN_FILENO) == 1);
   if (!options) return fail_setup(context, options.error());
+  if (!options->ledger && asked_format(context) == Format::id) {
+    return fail_setup(context, {Code::invalid_argument,
+                                "-o id prints the ids of jobs, and with --no-ledger there are none"});
+  }
   MapVerb verb{};
   verb.context = &context;
   verb.options = std::move(*options);
@@ -305,12 +316,14 @@ Command map_command() {
        {"INPUT", "a file with one JSON request a line; - or nothing for stdin", false}},
       {{"files", "", Kind::texts, "FIELD PATH...", "one request a file instead, with FIELD set to its text"},
        {"jobs", "j", Kind::number, "N", "requests at once (16)", 1, 10'000},
-       {"keep-order", "k", Kind::toggle, "", "print results in the order of the input"},
+       {"keep-order", "k", Kind::toggle, "",
+        "print results in the order of the input; null for a request that failed"},
        {"bar", "", Kind::toggle, "", "a bar on stderr, if that is a terminal"},
        {"joblog", "", Kind::text, "FILE", "write down what is done, in the columns of GNU parallel"},
        {"resume", "", Kind::toggle, "", "pass over what the joblog has"},
        {"retry-failed", "", Kind::toggle, "", "do again what failed according to the joblog"},
-       {"halt", "", Kind::text, "now,fail=N", "end after N failures; soon,fail=N waits for what runs"},
+       {"halt", "", Kind::text, "now,fail=N",
+        "end after N failures; soon,fail=N waits for what runs; never (the default)"},
        {"timeout", "", Kind::duration, "DURATION", "of one attempt of a request", 1},
        {"no-ledger", "", Kind::toggle, "",
         "plain calls instead of jobs: faster, gone when this program ends"}},

@@ -47,6 +47,7 @@ MapReport::MapReport(Console& console, std::optional<Format> asked, bool keep_or
     : console_(console),
       asked_(asked),
       keep_order_(keep_order),
+      aligned_(keep_order),
       joblog_(joblog),
       list_(console, whole_objects(asked) ? *asked : Format::jsonl, {}, "id") {}
 
@@ -88,7 +89,8 @@ void MapReport::print(const MapOutcome& outcome) {
     // Ids are for what goes on with them.
   } else if (whole_objects(asked_)) {
     list_.add(outcome_json(outcome));
-  } else if (outcome.error.ok()) {
+  } else if (outcome.error.ok() || aligned_) {
+    // In order, a line stands for the request of the same line, also where there is no result.
     console_.print(one_line(outcome.result));
   }
   // Only what was printed is done: what a crash loses in between comes again with --resume.
@@ -103,6 +105,7 @@ void MapReport::print(const MapOutcome& outcome) {
 
 void MapReport::finish() {
   // What those before them came to will not be known here.
+  aligned_ = false;
   for (const auto& [sequence, outcome] : waiting_) {
     if (outcome) print(*outcome);
   }

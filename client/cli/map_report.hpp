@@ -68,6 +68,7 @@ class MapReport {
   Console& console_;
   const std::optional<Format> asked_;
   const bool keep_order_;
+  bool aligned_;  // each line of the output stands for the request of the same line
   JoblogWriter* const joblog_;
   ListOutput list_;
   std::deque<std::uint64_t> order_;  // begun and not printed; only to keep the order

@@ -20,6 +20,8 @@ using google::protobuf::FieldDescriptor;
 
 constexpr int losses_max = 5;  // nodes that one request may lose: it may be what kills them
 constexpr Duration patience = std::chrono::seconds(30);  // for a node that can take it
+constexpr Duration said_after = std::chrono::seconds(1);
+constexpr Duration said_again = std::chrono::seconds(10);
 constexpr Duration pause_first = std::chrono::milliseconds(50);
 constexpr Duration pause_max = std::chrono::seconds(1);
 
@@ -36,6 +38,7 @@ class Backoff {
     return std::exchange(pause_, std::min(pause_ * 2, pause_max));
   }
   void reset() { *this = Backoff(); }
+  [[nodiscard]] Duration waited(TimePoint now) const { return since_ ? now - *since_ : Duration(0); }
 
  private:
   std::optional<TimePoint> since_;
@@ -102,6 +105,7 @@ MapRunner::MapRunner(const MapOptions& options, Console& console, View& view, Ca
                      const google::protobuf::MethodDescriptor* method, const FieldDescriptor* field,
                      std::string run_id)
     : options_(options),
+      console_(console),
       view_(view),
       catalog_(catalog),
       jobs_(view, console),
@@ -118,6 +122,14 @@ double MapRunner::running_part() const {
 
 void MapRunner::reported(std::uint64_t sequence, const v1::Progress& progress) {
   if (progress.fraction() >= 0) parts_[sequence] = std::min<double>(progress.fraction(), 1);
+}
+
+void MapRunner::say_what_it_waits_for(const Status& failed) {
+  const TimePoint now = system_clock().now();
+  if (now - waiting_said_ < said_again) return;
+  waiting_said_ = now;
+  console_.note(printable(fmt::format("waiting: {}; a request waits {} s at most", failed.message(),
+                                      std::chrono::duration_cast<std::chrono::seconds>(patience).count())));
 }
 
 Task<Result<std::string>> MapRunner::payload_of(MapInput input) {
@@ -214,6 +226,7 @@ Task<Status> MapRunner::as_job(Self self, std::string payload, std::string faile
     const bool again = lost(failed.code()) || failed.code() == Code::resource_exhausted ||
                        failed.code() == Code::deadline_exceeded;
     const auto pause = again && !self.stop_requested() ? backoff.next(system_clock().now()) : std::nullopt;
+    if (pause && backoff.waited(system_clock().now()) > said_after) say_what_it_waits_for(failed);
     if (!pause || !(co_await sleep(*pause)).ok()) {
       outcome->exit = call_exit_code(failed);
       co_return failed;
@@ -256,6 +269,7 @@ Task<Status> MapRunner::as_call(Self self, std::string payload, MapOutcome* outc
       failed = node.error();
     }
     const auto pause = self.stop_requested() ? std::nullopt : backoff.next(system_clock().now());
+    if (pause && backoff.waited(system_clock().now()) > said_after) say_what_it_waits_for(failed);
     if (!pause || !(co_await sleep(*pause)).ok()) {
       outcome->exit = call_exit_code(failed);
       co_return failed;

@@ -44,12 +44,14 @@ class MapRunner {
 
  private:
   void reported(std::uint64_t sequence, const v1::Progress& progress);
+  void say_what_it_waits_for(const Status& failed);
   [[nodiscard]] Task<Result<std::string>> payload_of(MapInput input);
   [[nodiscard]] Task<Status> as_job(Self self, std::string payload, std::string failed_job,
                                     MapOutcome* outcome);
   [[nodiscard]] Task<Status> as_call(Self self, std::string payload, MapOutcome* outcome);
 
   const MapOptions& options_;
+  Console& console_;
   View& view_;
   Catalog& catalog_;
   JobClient jobs_;
@@ -57,6 +59,7 @@ class MapRunner {
   const google::protobuf::FieldDescriptor* const field_;
   const std::string method_name_;
   const std::string run_id_;
+  TimePoint waiting_said_{};
   std::map<std::uint64_t, double> parts_;  // of requests that run, as far as they report it
 };
 

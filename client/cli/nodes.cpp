@@ -2,22 +2,12 @@
 //
 // cobus nodes, cobus node NAME, cobus services: who is there and what can be called. All of it is what the
 // brokers told at the start of the session; nodes that left within the last minute are listed as down.
-#include <algorithm>
-
 #include "client/cli/node_json.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
 
 namespace cobus::client {
 namespace {
-
-// All nodes, by name; those that are down as well.
-std::vector<v1::NodeRecord> all_nodes(const View& view) {
-  std::vector<v1::NodeRecord> nodes = view.nodes();
-  for (v1::NodeRecord& record : view.down()) nodes.push_back(std::move(record));
-  std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.name() < b.name(); });
-  return nodes;
-}
 
 int run_nodes(Context& context) {
   auto session = connect(context);
@@ -35,15 +25,8 @@ int run_node(Context& context) {
   if (!session) return session.error();
   const View& view = (*session)->view();
   const std::string& name = context.arguments.text("NAME");
-  const std::vector<v1::NodeRecord> nodes = all_nodes(view);
-  const auto id = parse_node_id(name);
-  auto record =
-      std::find_if(nodes.begin(), nodes.end(), [&](const auto& node) { return node.name() == name; });
-  if (record == nodes.end() && id) {
-    record = std::find_if(nodes.begin(), nodes.end(),
-                          [&](const auto& node) { return NodeId{node.node()} == *id; });
-  }
-  if (record == nodes.end()) return fail_name(context, unknown_node(view, name));
+  const auto record = find_node(view, name);
+  if (!record) return fail_name(context, record.error());
   const Json node = node_json(*record, context.arguments.has("all"));
   print_object(context.console, format_of(context), node, "name", node_fields(node));
   return 0;
@@ -74,7 +57,7 @@ Command nodes_command() {
 
 Command node_command() {
   return {"node",     "show one node",
-          "",         {{"NAME", "name or id of the node"}},
+          "",         {{"NAME", "name or id of the node, or the beginning of its id"}},
           {all_flag}, {{"cobus node n1", ""}, {"cobus node n1 -o json", "for scripts"}},
           &run_node};
 }

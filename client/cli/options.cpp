@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/cli/options.hpp"
 
-#include <cstdlib>
-
 namespace cobus::client {
 
 std::optional<Format> asked_format(const Context& context) {
   const Arguments& arguments = context.globals;
   if (arguments.has("output")) return parse_format(arguments.text("output")).value_or(Format::json);
   if (arguments.has("json")) return Format::json;
-  const char* wanted = std::getenv("COBUS_OUTPUT");
-  if (wanted == nullptr || *wanted == '\0') return std::nullopt;
-  const auto format = parse_format(wanted);
-  return format ? std::optional(*format) : std::nullopt;
+  return std::nullopt;
 }
 
 Format format_of(const Context& context) { return format_or_default(asked_format(context), context.console); }

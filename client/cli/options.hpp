@@ -8,7 +8,7 @@
 
 namespace cobus::client {
 
-// What -o, or --json before it, or $COBUS_OUTPUT asks for.
+// What -o, or --json before it, or the configuration asks for.
 [[nodiscard]] std::optional<Format> asked_format(const Context& context);
 // The same, or the default of this stdout.
 [[nodiscard]] Format format_of(const Context& context);

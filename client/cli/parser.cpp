@@ -21,9 +21,12 @@ std::unexpected<Status> usage(std::string message) {
   return fail(Code::invalid_argument, std::move(message));
 }
 
+// Only what is close: flags and verbs are short, so that many are within two letters of one another.
 std::string did_you_mean(const std::string& word, const std::vector<std::string>& known) {
   const std::string similar = most_similar(word, known);
-  return similar.empty() ? "" : fmt::format("; did you mean {}?", similar);
+  const std::size_t letters = word.size() - std::min(word.size(), word.find_first_not_of('-'));
+  if (similar.empty() || edit_distance(word, similar) > std::max<std::size_t>(1, letters / 3)) return "";
+  return fmt::format("; did you mean {}?", similar);
 }
 
 std::vector<std::string> split(const std::string& text, char at) {
@@ -48,6 +51,8 @@ Status check_number(const Flag& flag, const std::string& value) {
                                 : fmt::format("a whole number from {} to {}", flag.least, flag.most);
   return {Code::invalid_argument, fmt::format("'{}' is not {}", value, bound)};
 }
+
+}  // namespace
 
 Status check_value(const Flag& flag, const std::string& value) {
   switch (flag.kind) {
@@ -80,6 +85,8 @@ Status check_value(const Flag& flag, const std::string& value) {
   }
   return {};
 }
+
+namespace {
 
 std::string names_of(const Flag& flag) {
   return (flag.letter.empty() ? "" : "-" + flag.letter + ",") + "--" + flag.name;
@@ -129,16 +136,24 @@ Status take_flags(const CLI::App& app, const std::vector<Flag>& flags, Arguments
 
 std::string see_help(const Command& command) { return fmt::format("; see: cobus {} --help", command.name); }
 
-Status take_places(const CLI::App& app, const Command& command, Arguments& arguments) {
+// `rest` are the words behind "--".
+Status take_places(const CLI::App& app, const Command& command, std::vector<std::string> rest,
+                   Arguments& arguments) {
+  auto next = rest.begin();
   for (const Place& place : command.places) {
     const CLI::Option* option = app.get_option(place.name);
-    if (option->count() > 0) {
-      arguments.set(place.name, option->results());
+    std::vector<std::string> values = option->results();
+    while (next != rest.end() && (values.empty() || place.repeats)) values.push_back(std::move(*next++));
+    if (!values.empty()) {
+      arguments.set(place.name, std::move(values));
     } else if (place.required) {
       return {Code::invalid_argument, fmt::format("cobus {} needs {} ({}){}", command.name, place.name,
                                                   place.help, see_help(command))};
     }
   }
+  if (next != rest.end())
+    return {Code::invalid_argument,
+            fmt::format("cobus {} does not take '{}'{}", command.name, *next, see_help(command))};
   return {};
 }
 
@@ -215,6 +230,10 @@ Result<ParsedCommand> parse_command(std::vector<std::string> words) {
     add_places(*sub, command.places);
     subcommands.emplace_back(&command, sub);
   }
+  // Behind "--" nothing is a flag.
+  const auto end = std::find(words.begin(), words.end(), "--");
+  std::vector<std::string> rest(end == words.end() ? end : end + 1, words.end());
+  words.erase(end, words.end());
   try {
     std::reverse(words.begin(), words.end());  // as CLI11 wants them
     app.parse(std::move(words));
@@ -235,7 +254,8 @@ Result<ParsedCommand> parse_command(std::vector<std::string> words) {
     return *answer(command, arguments, globals);
   if (!extra.empty()) return fail(unexpected_word(extra[0], *command));
   if (Status taken = take_flags(*used->second, command->flags, arguments); !taken.ok()) return fail(taken);
-  if (Status taken = take_places(*used->second, *command, arguments); !taken.ok()) return fail(taken);
+  if (Status taken = take_places(*used->second, *command, std::move(rest), arguments); !taken.ok())
+    return fail(taken);
   if (auto answered = answer(command, arguments, globals)) return *std::move(answered);
   return ParsedCommand{command, std::move(arguments), std::move(globals), {}};
 }

@@ -22,6 +22,9 @@ struct ParsedCommand {
 // INVALID_ARGUMENT for everything that exit code 2 stands for. `words` are without the program's name.
 [[nodiscard]] Result<ParsedCommand> parse_command(std::vector<std::string> words);
 
+// Whether `value` is one that the flag takes; INVALID_ARGUMENT saying why not.
+[[nodiscard]] Status check_value(const Flag& flag, const std::string& value);
+
 // The page of one verb, or of the program for null.
 [[nodiscard]] std::string help_text(const Command* command);
 

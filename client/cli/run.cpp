@@ -3,17 +3,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
-#include <cstdlib>
 
+#include "client/cli/progress.hpp"
 #include "client/cli/units.hpp"
 #include "node/runtime/exit_code.hpp"
+#include "proto/address.hpp"
 #include "proto/similar.hpp"
 
 namespace cobus::client {
 namespace {
 
-constexpr auto last_moment = std::chrono::seconds(1);  // that a verb has to end after an interrupt
+constexpr auto last_moment = std::chrono::seconds(1);            // that a verb has to end after an interrupt
+constexpr auto between_frames = std::chrono::milliseconds(100);  // nothing is drawn for what takes no longer
 constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 constexpr int exit_out_of_time = 124;
@@ -51,6 +54,38 @@ Status unknown_node(const View& view, const std::string& name) {
                       similar.empty() ? "see: cobus nodes" : "did you mean " + similar + "?")};
 }
 
+std::vector<v1::NodeRecord> all_nodes(const View& view) {
+  std::vector<v1::NodeRecord> nodes = view.nodes();
+  for (v1::NodeRecord& record : view.down()) nodes.push_back(std::move(record));
+  std::sort(nodes.begin(), nodes.end(), [](const auto& a, const auto& b) { return a.name() < b.name(); });
+  return nodes;
+}
+
+Result<v1::NodeRecord> find_node(const View& view, const std::string& word) {
+  std::vector<v1::NodeRecord> fitting;
+  std::string names;
+  for (v1::NodeRecord& node : all_nodes(view)) {
+    if (node.name() == word) return std::move(node);
+    if (word.empty() || !to_string(NodeId{node.node()}).starts_with(word)) continue;
+    names +=
+        (names.empty() ? "" : ", ") + fmt::format("{} ({})", to_string(NodeId{node.node()}), node.name());
+    fitting.push_back(std::move(node));
+  }
+  if (fitting.size() == 1) return std::move(fitting.front());
+  if (fitting.empty()) return fail(unknown_node(view, word));
+  return fail(Code::invalid_argument,
+              fmt::format("{} nodes have an id that begins with '{}': {}; write more of it", fitting.size(),
+                          word, names));
+}
+
+Result<NodeId> node_to_call(const View& view, const std::string& word) {
+  const auto node = find_node(view, word);
+  if (!node) return fail(node.error());
+  if (node->state() != v1::DEPARTED) return NodeId{node->node()};
+  return fail(Code::unavailable, fmt::format("node {} is down (since {}); see: cobus nodes", node->name(),
+                                             short_duration(std::chrono::milliseconds(node->age_ms()))));
+}
+
 int fail_call(Context& context, const std::string& what, const Status& status) {
   context.console.error(fmt::format("{} failed: {}", what, printable(status.to_string())));
   return call_exit_code(status);
@@ -60,11 +95,18 @@ std::expected<std::unique_ptr<Session>, int> connect(Context& context) {
   SessionOptions options;
   options.state = context.globals.text("state");
   options.join = context.globals.text("join");
-  if (options.join.empty()) {
-    if (const char* join = std::getenv("COBUS_JOIN"); join != nullptr) options.join = join;
-  }
   options.connect_timeout = context.globals.duration("connect-timeout").value_or(options.connect_timeout);
+  const TimePoint started = system_clock().now();
+  CallProgress progress(started);
+  progress.waits_for("connecting");
+  options.while_waiting = [&context, &progress, drawn = started]() mutable {
+    const TimePoint now = system_clock().now();
+    if (now - drawn < between_frames) return;
+    drawn = now;
+    context.console.status(progress.line(now, context.console.err()));
+  };
   auto session = Session::open(options);
+  context.console.clear_status();
   if (session) return std::move(*session);
   return std::unexpected(fail_setup(context, session.error()));
 }

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "client/cli/command.hpp"
 #include "client/session.hpp"
@@ -33,6 +34,14 @@ int fail_call(Context& context, const std::string& what, const Status& status);
 [[nodiscard]] Status with_template_hint(const Status& status, const std::string& method);
 // NOT_FOUND, with the name that was probably meant; UNAVAILABLE when no node is up.
 [[nodiscard]] Status unknown_node(const View& view, const std::string& name);
+
+// All nodes by name, those that left a short while ago as well.
+[[nodiscard]] std::vector<v1::NodeRecord> all_nodes(const View& view);
+// One of them, by its name, its id or the beginning of that. As unknown_node(); INVALID_ARGUMENT naming
+// several.
+[[nodiscard]] Result<v1::NodeRecord> find_node(const View& view, const std::string& word);
+// The same to call it: UNAVAILABLE when it is down.
+[[nodiscard]] Result<NodeId> node_to_call(const View& view, const std::string& word);
 
 // The session that the global flags ask for; else the exit code, the reason being printed.
 [[nodiscard]] std::expected<std::unique_ptr<Session>, int> connect(Context& context);

@@ -3,6 +3,8 @@
 
 #include <utility>
 
+#include "client/cli/progress.hpp"
+
 namespace cobus::client {
 namespace {
 
@@ -30,6 +32,13 @@ Task<> StatusLine::draw(Self /*self*/, std::shared_ptr<Shared> shared) {
     if (!slept.ok() || !shared->render) co_return;
     shared->console->status(shared->render(system_clock().now()));
   }
+}
+
+StatusLine please_wait(Self self, Console& console, const std::string& what) {
+  const auto progress = std::make_shared<CallProgress>(system_clock().now());
+  progress->waits_for(what);
+  return StatusLine(self, console,
+                    [progress, &console](TimePoint now) { return progress->line(now, console.err()); });
 }
 
 }  // namespace cobus::client

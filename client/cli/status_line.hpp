@@ -36,4 +36,7 @@ class StatusLine {
   std::shared_ptr<Shared> shared_;
 };
 
+// One with a spinner, the time, and what it waits for.
+[[nodiscard]] StatusLine please_wait(Self self, Console& console, const std::string& what);
+
 }  // namespace cobus::client

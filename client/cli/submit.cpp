@@ -9,6 +9,7 @@
 #include "client/cli/options.hpp"
 #include "client/cli/request_input.hpp"
 #include "client/cli/run.hpp"
+#include "client/cli/status_line.hpp"
 
 namespace cobus::client {
 namespace {
@@ -53,7 +54,10 @@ Task<int> submit(Self self, SubmitVerb* verb) {
   Context& context = *verb->context;
   Catalog catalog(*verb->view);
   JobClient jobs(*verb->view, context.console);
+  StatusLine waiting = please_wait(self, context.console, "asking the nodes what there is to call");
   const auto method = co_await catalog.find_method(self, context.arguments.text("METHOD"));
+  waiting.end();
+  if (self.stop_requested()) co_return 0;  // said where the signal or the time is known
   if (!method) {
     const int code = fail_name(context, method.error());
     co_return context.arguments.has("require-worker") ? exit_nothing_can_run_it : code;
@@ -66,11 +70,11 @@ Task<int> submit(Self self, SubmitVerb* verb) {
   }
   auto bytes = catalog.pool().json_to_bytes((*method)->input_type(), verb->json);
   if (!bytes) co_return fail_setup(context, with_template_hint(bytes.error(), name));
-  static_cast<void>(homes_away(context, *verb->view));  // takes note of who is there now
-  const auto elsewhere =
-      context.arguments.has("key") ? JobClient::Elsewhere::never : JobClient::Elsewhere::allowed;
-  const auto submitted =
-      co_await jobs.submit(self, request_of(context.arguments, name, std::move(*bytes)), elsewhere);
+  std::vector<std::string> away = homes_away(context, *verb->view);  // takes note of who is there now
+  v1::SubmitRequest request = request_of(context.arguments, name, std::move(*bytes));
+  const auto submitted = context.arguments.has("key")
+                             ? co_await jobs.submit_once(self, std::move(request), std::move(away))
+                             : co_await jobs.submit(self, std::move(request));
   if (!submitted) co_return fail_call(context, "submitting " + name, submitted.error());
   context.console.set_loss(fmt::format("job {} is submitted: cobus wait {}", submitted->id, submitted->id));
   if (!verb->wait) {
@@ -96,6 +100,11 @@ int run(Context& context) {
                                 "--timeout says how long to wait: give it with --wait; what bounds "
                                 "each attempt of the job is --attempt-timeout"});
   }
+  if (arguments.has("key") && arguments.text("key").empty()) {
+    return fail_setup(context, {Code::invalid_argument,
+                                "--key: the key is an empty text (a variable that is not set?); leave the "
+                                "flag out, or write a key"});
+  }
   auto json = read_request(arguments);
   if (!json) return fail_setup(context, json.error());
   SubmitVerb verb{&context, nullptr, std::move(*json), wait};
@@ -117,6 +126,8 @@ Command submit_command() {
       "again when that node dies, when an attempt takes too long (DEADLINE_EXCEEDED), and when it fails "
       "with\n"
       "UNAVAILABLE, RESOURCE_EXHAUSTED or CANCELLED; any other error is not tried again.\n"
+      "With --key: the job that has the key is looked for at every node that keeps jobs. While one of them,\n"
+      "or one that kept jobs within the last week, cannot be asked: exit code 75, and nothing is submitted.\n"
       "With --wait: prints the result, with -o json the whole job; exit code 1 if it failed.",
       {{"METHOD", "package.Service/Method, or any end of it that is clear"},
        {"JSON", "the request: JSON, @FILE, or - for stdin; an empty request if left out", false}},

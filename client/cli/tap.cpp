@@ -12,6 +12,7 @@
 #include "client/cli/catalog.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
+#include "client/cli/tap_body.hpp"
 #include "client/cli/tap_record.hpp"
 #include "client/cli/units.hpp"
 #include "node/runtime/scope.hpp"
@@ -21,6 +22,7 @@ namespace cobus::client {
 namespace {
 
 constexpr Duration look_for_nodes = std::chrono::milliseconds(500);
+constexpr Duration between_dropped = std::chrono::seconds(1);
 
 // All that the coroutines of one tap share. Lives in main's frame, longer than the session.
 struct TapVerb {
@@ -31,6 +33,10 @@ struct TapVerb {
   std::size_t seeing = 0;                                          // of them, those that said that they see
   bool said = false;                                               // how many nodes are tapped
   std::uint64_t left = std::numeric_limits<std::uint64_t>::max();  // records still to be shown
+  std::optional<TapTable> table;                                   // for people
+  bool titled = false;
+  std::uint64_t dropped = 0;  // records that nodes left out, not said yet
+  TimePoint dropped_said{};
   Signal changed;
   Status refused;  // why a node lets nobody tap
 };
@@ -51,30 +57,55 @@ v1::TapRequest request_of(const Arguments& arguments) {
   return request;
 }
 
-Json body_of(const v1::TapRecord& record, const Catalog& catalog, SchemaPool& pool) {
-  // The node left out a body that was too large for it.
-  if (record.body().size() < record.size()) return Json{{"type", record.type()}, {"bytes", record.size()}};
-  const auto type = pool.find_message(record.type());
-  return catalog.decoded(type ? *type : nullptr, record.type(), record.body(), true);
+// Once, before the first line or as soon as there may be one.
+void print_titles(TapVerb& verb) {
+  if (!verb.table || std::exchange(verb.titled, true)) return;
+  Console& console = verb.context->console;
+  console.print(console.painted(verb.table->titles(), Console::Paint::bold));
+}
+
+void print(TapVerb& verb, const v1::TapRecord& record, const std::optional<Json>& body) {
+  Console& console = verb.context->console;
+  if (!verb.table) return console.print(one_line(tap_json(record, body)));
+  print_titles(verb);
+  console.print(verb.table->line(record, body));
+}
+
+// One line a second for all nodes, however often and in how many pieces they say it.
+void print_dropped(TapVerb& verb, bool last) {
+  const TimePoint now = system_clock().now();
+  if (verb.dropped == 0 || (!last && now - verb.dropped_said < between_dropped)) return;
+  verb.dropped_said = now;
+  const std::uint64_t count = std::exchange(verb.dropped, 0);
+  verb.context->console.print(verb.table ? dropped_line(count) : one_line(dropped_json(count)));
 }
 
 Task<> show(Self self, TapVerb* verb, v1::TapBatch batch) {
-  const Format format = format_of(*verb->context);
-  const bool people = format == Format::table || format == Format::wide;
-  Console& console = verb->context->console;
   for (const v1::TapRecord& record : batch.records()) {
     std::optional<Json> body;
     if (verb->context->arguments.has("body") && !record.type().empty()) {
-      if (!record.method().empty())
-        static_cast<void>(co_await verb->catalog->load_method(self, record.method()));
-      body = body_of(record, *verb->catalog, verb->catalog->pool());
+      for (const std::string& method : methods_of_body(record))
+        static_cast<void>(co_await verb->catalog->load_method(self, method));
+      body = tap_body(record, *verb->catalog);
     }
     if (verb->left == 0) co_return;  // another node was quicker
-    console.print(people ? tap_line(record, body) : one_line(tap_json(record, body)));
+    print(*verb, record, body);
     if (--verb->left == 0) verb->changed.notify();
   }
-  if (batch.dropped() == 0 || verb->left == 0) co_return;
-  console.print(people ? dropped_line(batch.dropped()) : one_line(dropped_json(batch.dropped())));
+  verb->dropped += batch.dropped();
+}
+
+// A name with a slip in it would be waited for in silence.
+void say_who_is_not_there(const TapVerb& verb) {
+  for (const char* flag : {"from", "to"}) {
+    const std::string& place = verb.context->arguments.text(flag);
+    const std::string name = place.substr(0, place.find('/'));
+    if (name.empty() || verb.view->find_name(name)) continue;
+    const Status unknown = unknown_node(*verb.view, name);
+    verb.context->console.note(
+        fmt::format("--{}: {}; a client of that name, or a node that comes later, is shown all the same",
+                    flag, unknown.message()));
+  }
 }
 
 Task<> tap_node(Self self, TapVerb* verb, NodeId node) {
@@ -105,6 +136,7 @@ void say_that_it_sees(TapVerb& verb) {
   verb.said = true;
   verb.context->console.note(
       fmt::format("tapping {} node{}; Ctrl-C ends it", verb.seeing, verb.seeing == 1 ? "" : "s"));
+  print_titles(verb);
 }
 
 Task<int> tap(Self self, TapVerb* verb) {
@@ -116,6 +148,9 @@ Task<int> tap(Self self, TapVerb* verb) {
         *verb->context,
         {Code::unavailable, "no node is up, so there is nothing to tap; start one with: cobus-node"});
   }
+  const Format format = format_of(*verb->context);
+  if (format == Format::table || format == Format::wide) verb->table.emplace(format == Format::wide);
+  say_who_is_not_there(*verb);
   Scope taps;
   while (verb->left > 0 && verb->refused.ok() && system_clock().now() < end) {
     for (const v1::NodeRecord& record : verb->view->providers("cobus.v1.Observe")) {
@@ -123,10 +158,12 @@ Task<int> tap(Self self, TapVerb* verb) {
       if (verb->tapped.insert(node).second) taps.spawn(tap_node(self, verb, node));
     }
     say_that_it_sees(*verb);
+    print_dropped(*verb, false);
     const Duration wait =
         end == never ? look_for_nodes : std::min<Duration>(look_for_nodes, end - system_clock().now());
     if ((co_await verb->changed.wait(std::max(wait, Duration(0)))).code() == Code::cancelled) break;
   }
+  print_dropped(*verb, true);
   if (!verb->refused.ok()) co_return fail_call(*verb->context, "tap", verb->refused);
   co_return 0;
 }
@@ -153,12 +190,12 @@ Command tap_command() {
           "and says\n"
           "how many it left out. Payloads are shown with --body; fields marked secret never are.",
           {{"FILTER", "a method, or the start or end of its name", false}},
-          {{"from", "", Kind::text, "NODE[/WORKER]", "only what comes from there"},
+          {{"from", "", Kind::text, "NODE[/WORKER]", "only what comes from there: the whole name"},
            {"to", "", Kind::text, "NODE[/WORKER]", "only what goes there"},
            {"method", "", Kind::text, "METHOD", "only this method; the same as FILTER"},
            {"type", "", Kind::text, "TYPE", "only messages of this type"},
            {"errors-only", "", Kind::toggle, "", "only errors"},
-           {"slow", "", Kind::duration, "DURATION", "only answers that took at least this long"},
+           {"slow", "", Kind::duration, "DURATION", "only the ends of calls that took at least this long"},
            {"rate", "", Kind::rate, "N/s", "records a second from each node (100/s)"},
            {"count", "", Kind::number, "N", "end after N records", 1},
            {"for", "", Kind::duration, "DURATION", "end after this time"},

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "client/cli/terminal.hpp"
 #include "client/cli/units.hpp"
@@ -11,6 +12,25 @@
 
 namespace cobus::client {
 namespace {
+
+struct Column {
+  const char* title;
+  std::size_t narrowest;
+  bool right = false;
+  bool wide_only = false;
+  bool grows = true;  // with its cells
+};
+
+constexpr std::array<Column, 10> columns = {{{"TIME", 12},
+                                             {"KIND", 7},
+                                             {"FROM", 14},
+                                             {"TO", 14},
+                                             {"METHOD", 20},
+                                             {"SIZE", 7, true},
+                                             {"LATENCY", 7, true},
+                                             {"TYPE", 20, false, true},
+                                             {"TRACE", 32, false, true},
+                                             {"STATUS", 6, false, false, false}}};
 
 std::string kind_name(v1::Kind kind) {
   std::string name = v1::Kind_IsValid(kind) ? v1::Kind_Name(kind) : "unknown";
@@ -51,17 +71,46 @@ Json tap_json(const v1::TapRecord& record, const std::optional<Json>& body) {
   return json;
 }
 
-std::string tap_line(const v1::TapRecord& record, const std::optional<Json>& body) {
-  std::string line = fmt::format("{}  {} → {}  {:<7}", clock_time(record.time_us()), record.from(),
-                                 record.to(), kind_name(record.kind()));
-  for (const std::string& part :
-       {record.method(), record.type(), record.size() > 0 ? short_size(record.size()) : "",
-        latency_text(record.latency_us())}) {
-    if (!part.empty()) line += "  " + part;
+TapTable::TapTable(bool wide) : wide_(wide) {
+  for (const Column& column : columns) widths_.push_back(column.narrowest);
+}
+
+std::string TapTable::laid_out(const std::vector<std::string>& cells) const {
+  std::string line;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].wide_only && !wide_) continue;
+    const std::string padding(widths_[i] - std::min(widths_[i], display_width(cells[i])), ' ');
+    line += (line.empty() ? "" : "  ") + (columns[i].right ? padding + cells[i] : cells[i] + padding);
   }
-  if (record.code() != 0) line += fmt::format("  {}: {}", code_name(Code{record.code()}), record.message());
-  if (body) line += "  " + one_line(*body);
-  return printable(line);
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
+}
+
+std::string TapTable::titles() const {
+  std::vector<std::string> cells;
+  for (const Column& column : columns) cells.emplace_back(column.title);
+  return laid_out(cells);
+}
+
+std::string TapTable::line(const v1::TapRecord& record, const std::optional<Json>& body) {
+  std::string status = record.code() == 0 ? "" : std::string(code_name(Code{record.code()}));
+  if (!record.message().empty()) status += ": " + record.message();
+  std::vector<std::string> cells = {clock_time(record.time_us()),
+                                    kind_name(record.kind()),
+                                    record.from(),
+                                    record.to(),
+                                    record.method().empty() ? record.type() : record.method(),
+                                    record.size() > 0 ? short_size(record.size()) : "",
+                                    latency_text(record.latency_us()),
+                                    record.type(),
+                                    trace_id(record),
+                                    status};
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    cells[i] = printable(cells[i]);
+    if (columns[i].grows) widths_[i] = std::max(widths_[i], display_width(cells[i]));
+  }
+  const std::string line = laid_out(cells);
+  return body ? line + "  " + printable(one_line(*body)) : line;
 }
 
 Json dropped_json(std::uint64_t count) { return {{"dropped", count}}; }

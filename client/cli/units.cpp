@@ -74,13 +74,10 @@ Result<std::uint32_t> parse_rate(std::string_view text) {
   std::string_view rest = text;
   const std::optional<double> number = take_number(rest);
   if (number) {
-    double each_second = -1;
-    if (rest.empty() || rest == "/s") each_second = *number;
-    if (rest == "/m") each_second = *number / 60;
-    if (each_second > 0 && each_second <= 1e9)
-      return static_cast<std::uint32_t>(std::max(1.0, std::round(each_second)));
+    const double each_second = rest.empty() || rest == "/s" ? *number : rest == "/m" ? *number / 60 : 0;
+    if (each_second >= 1 && each_second <= 1e9) return static_cast<std::uint32_t>(std::round(each_second));
   }
-  return fail(Code::invalid_argument, fmt::format("'{}' is not a rate; write 100/s", text));
+  return fail(Code::invalid_argument, fmt::format("'{}' is not a rate of 1/s or more; write 100/s", text));
 }
 
 std::string short_duration(Duration duration) {

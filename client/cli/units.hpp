@@ -18,7 +18,7 @@ namespace cobus::client {
 // negative ones included.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view text);
 
-// "100/s", "6/m" or a bare number a second; at least one. INVALID_ARGUMENT otherwise.
+// "100/s", "600/m" or a bare number a second; one a second or more. INVALID_ARGUMENT otherwise.
 [[nodiscard]] Result<std::uint32_t> parse_rate(std::string_view text);
 
 // For tables and bars: "35ms", "12s", "3m20s", "5h12m", "4d3h".

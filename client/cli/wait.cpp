@@ -19,6 +19,8 @@
 namespace cobus::client {
 namespace {
 
+constexpr int exit_not_yet = 75;
+
 struct WaitVerb {
   Context* context;
   View* view;
@@ -120,10 +122,11 @@ Task<int> wait_for_jobs(Self self, WaitVerb* verb) {
   Context& context = *verb->context;
   Catalog catalog(*verb->view);
   JobClient jobs(*verb->view, context.console);
+  const std::vector<std::string> away = homes_away(context, *verb->view);
   std::vector<v1::Job> found;
   for (const std::string& id : context.arguments.list("ID")) {
-    auto job = co_await jobs.find(self, id);
-    if (!job) co_return fail_find(context, *verb->view, job.error());
+    auto job = co_await jobs.find(self, id, away);
+    if (!job) co_return fail_name(context, job.error());
     // Now, since whoever is asked to stop cannot ask for it any more.
     static_cast<void>(co_await catalog.load_method(self, job->method()));
     found.push_back(std::move(*job));
@@ -150,12 +153,12 @@ Task<int> wait_for_jobs(Self self, WaitVerb* verb) {
 Task<int> print_result(Self self, WaitVerb* verb) {
   Context& context = *verb->context;
   JobClient jobs(*verb->view, context.console);
-  const auto job = co_await jobs.find(self, context.arguments.text("ID"));
-  if (!job) co_return fail_find(context, *verb->view, job.error());
+  const auto job = co_await jobs.find(self, context.arguments.text("ID"), homes_away(context, *verb->view));
+  if (!job) co_return fail_name(context, job.error());
   if (!is_final(job->state())) {
     context.console.error(fmt::format("job {} has no result yet: it is {}; to wait for it: cobus wait {}",
                                       job->id(), state_name(job->state()), job->id()));
-    co_return 1;
+    co_return exit_not_yet;
   }
   Catalog catalog(*verb->view);
   static_cast<void>(co_await catalog.load_method(self, job->method()));
@@ -195,9 +198,12 @@ Command wait_command() {
 }
 
 Command result_command() {
-  return {"result",   "print the result of a job that is over",
-          "",         {{"ID", "the job's id, or the beginning of it"}},
-          {},         {{"cobus result 01k2", ""}, {"cobus result 01k2 -o json", "the whole job"}},
+  return {"result",
+          "print the result of a job that is over",
+          "Exit code 75 while the job is not over; 1 if it failed, 3 if it was cancelled or expired.",
+          {{"ID", "the job's id, or the beginning of it"}},
+          {},
+          {{"cobus result 01k2", ""}, {"cobus result 01k2 -o json", "the whole job"}},
           &run_result};
 }
 

@@ -38,6 +38,10 @@ struct Setup {
 // each names the option and the mend.
 [[nodiscard]] Result<Setup> set_up(const OptionValues& options);
 
+// The same for --check-config: loads the modules too, and does without a join string that nobody named, which
+// may come later. Writes nothing.
+[[nodiscard]] Status check(const OptionValues& options);
+
 class Daemon {
  public:
   // Opens everything or nothing: keys, door, ledger, modules. UNAVAILABLE, FAILED_PRECONDITION and others

@@ -8,6 +8,7 @@
 #include "node/daemon/daemon.hpp"
 #include "node/daemon/options.hpp"
 #include "node/observe/log.hpp"
+#include "node/observe/reload.hpp"
 #include "node/runtime/descriptor_limit.hpp"
 #include "node/runtime/exit_code.hpp"
 #include "node/runtime/signals.hpp"
@@ -28,6 +29,10 @@ int main(int argc, char** argv) {
   auto parsed = cobus::parse_options("cobus-node", "A node of a cobus cluster: hosts workers, runs jobs.",
                                      cobus::daemon::node_options(), argc, argv);
   if (!parsed) return complain(parsed.error());
+  if (parsed->check) {
+    if (const cobus::Status checked = cobus::daemon::check(parsed->values); !checked.ok())
+      return complain(checked);
+  }
   if (parsed->finished) {
     std::fputs(parsed->output.c_str(), stdout);
     return 0;
@@ -38,11 +43,14 @@ int main(int argc, char** argv) {
   auto daemon = Daemon::open(std::move(*setup));
   if (!daemon) return complain(daemon.error());
 
+  cobus::Reload reload("cobus-node", cobus::daemon::node_options(), argc, argv, parsed->values);
+  signals.on_reload([&reload] { reload(); });
   // Joining may take for ever while no broker answers; a signal ends it.
   signals.on_stop([&daemon] { (*daemon)->give_up(); });
   const cobus::Status started = (*daemon)->start(cobus::Duration(-1));
   signals.on_stop({});  // the gate outlives the daemon, and more signals may come while that ends
   if (!started.ok()) {
+    signals.on_reload({});
     (*daemon)->stop();
     return started.code() == cobus::Code::cancelled ? 0 : complain(started);
   }
@@ -50,6 +58,7 @@ int main(int argc, char** argv) {
                (*daemon)->address().c_str());
   signals.wait();
   spdlog::info("stopping: no new work, work in flight gets its time");
+  signals.on_reload({});
   (*daemon)->stop();
   return 0;
 }

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "node/daemon/daemon.hpp"
+#include "node/host/module.hpp"
 #include "node/link/reach_probe.hpp"
 
 namespace cobus::daemon {
@@ -34,20 +35,14 @@ unsigned cores_unless(std::int64_t given) {
   return given > 0 ? static_cast<unsigned>(given) : std::max(1U, std::thread::hardware_concurrency());
 }
 
-}  // namespace
-
-Result<Setup> set_up(const OptionValues& options) {
+// All but the join string.
+Result<Setup> values_of(const OptionValues& options) {
   Setup setup;
   const std::filesystem::path state = link::state_folder(options.text("state"));
   if (const Status checked = link::check_private_folder(state); !checked.ok()) return fail(checked);
   setup.name = options.text("name").empty() ? host_name() : options.text("name");
   if (const Status checked = check_name(setup.name); !checked.ok()) return fail(checked);
   setup.state = state / "nodes" / setup.name;
-  const Result<link::JoinString> join =
-      link::find_join_string(options.text("join"), {state / "join" / "node", setup.state / "join"}, state);
-  if (!join && join.error().code() == Code::not_found) return fail(Code::unavailable, join.error().message());
-  if (!join) return fail(join.error());
-  setup.join = *join;
   setup.join_given = !options.text("join").empty();
   setup.listen = options.text("listen");
   if (const Status checked = link::check_listen(setup.listen); !checked.ok()) return fail(checked);
@@ -68,6 +63,34 @@ Result<Setup> set_up(const OptionValues& options) {
   setup.ledger = options.text("ledger") == "sqlite";
   setup.drain = std::chrono::seconds(options.number("drain"));
   return setup;
+}
+
+Result<link::JoinString> join_of(const OptionValues& options, const Setup& setup) {
+  const std::filesystem::path state = link::state_folder(options.text("state"));
+  return link::find_join_string(options.text("join"), {state / "join" / "node", setup.state / "join"}, state);
+}
+
+}  // namespace
+
+Result<Setup> set_up(const OptionValues& options) {
+  Result<Setup> setup = values_of(options);
+  if (!setup) return setup;
+  Result<link::JoinString> join = join_of(options, *setup);
+  if (!join && join.error().code() == Code::not_found) return fail(Code::unavailable, join.error().message());
+  if (!join) return fail(join.error());
+  setup->join = std::move(*join);
+  return setup;
+}
+
+Status check(const OptionValues& options) {
+  const Result<Setup> setup = values_of(options);
+  if (!setup) return setup.error();
+  const Result<link::JoinString> join = join_of(options, *setup);
+  if (!join && (setup->join_given || join.error().code() != Code::not_found)) return join.error();
+  for (const std::string& file : setup->modules) {
+    if (const auto service = host::load_module(file); !service) return service.error();
+  }
+  return {};
 }
 
 }  // namespace cobus::daemon

@@ -216,7 +216,7 @@ JobTables::Ending JobTables::hand_back(const std::string& id, std::uint32_t atte
   const std::uint32_t crashes = attempts.small(2) + (outcome.crashed ? 1 : 0);
   ending.state = v1::FAILED;
   ending.wait_reason.clear();
-  ending.error = encode_status(attempts_used_up(used, crashes, outcome.wait_reason));
+  ending.error = encode_status(attempts_used_up(outcome.code, used, crashes, outcome.wait_reason));
   return ending;
 }
 
@@ -309,6 +309,20 @@ Result<std::vector<v1::Job>> JobTables::get(const std::string& prefix) {
     Execution result(result_of_, seq);
     if (result.step()) jobs.front().set_result(result.text(0));
   }
+  return jobs;
+}
+
+std::vector<v1::Job> JobTables::get_by_key(const std::string& key) {
+  std::string id;
+  {
+    Execution known(find_key_, key);
+    if (!known.step()) return {};
+    id = known.text(1);
+  }
+  std::vector<v1::Job> jobs;
+  const std::string past = id + '~';  // a statement refers to what it is given
+  Execution found(get_, id, past, 1);
+  if (found.step()) jobs.push_back(read_row(found.statement()).job);
   return jobs;
 }
 

@@ -47,6 +47,7 @@ class JobTables {
 
   // Outside a transaction.
   [[nodiscard]] Result<std::vector<v1::Job>> get(const std::string& prefix);
+  [[nodiscard]] std::vector<v1::Job> get_by_key(const std::string& key);
   [[nodiscard]] JobPage list(const v1::ListJobsRequest& request, std::int64_t from);
 
  private:

@@ -146,8 +146,16 @@ Stream<v1::JobEvent> JobsService::Follow(Call /*call*/, v1::FollowRequest reques
   }
 }
 
+Task<Result<std::vector<v1::Job>>> JobsService::fetch_by_key(std::string key) {
+  Completion<std::vector<v1::Job>> done;
+  ledger_.get_by_key(std::move(key), done.callback());
+  Result<std::vector<v1::Job>> jobs = co_await done;
+  co_return jobs;
+}
+
 Task<Result<v1::GetJobReply>> JobsService::Get(Call /*call*/, v1::GetJobRequest request) {
-  Result<std::vector<v1::Job>> jobs = co_await fetch(request.id());
+  Result<std::vector<v1::Job>> jobs =
+      request.key().empty() ? co_await fetch(request.id()) : co_await fetch_by_key(request.key());
   if (!jobs) co_return fail(std::move(jobs).error());
   v1::GetJobReply reply;
   for (v1::Job& job : *jobs) *reply.add_jobs() = std::move(job);

@@ -27,6 +27,7 @@ class JobsService final : public v1::JobsService {
 
  private:
   Task<Result<std::vector<v1::Job>>> fetch(std::string prefix);
+  Task<Result<std::vector<v1::Job>>> fetch_by_key(std::string key);
 
   Node& node_;
   View& view_;

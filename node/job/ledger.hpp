@@ -95,9 +95,10 @@ struct Failed {
 };
 // The attempt ended without an answer: another one follows unless they are used up.
 struct HandedBack {
-  std::string wait_reason;  // shown while the job waits; the cause, if this was the last attempt
-  bool crashed = false;     // whoever ran it died
-  bool started = true;      // false: nobody took it, so the attempt does not count
+  std::string wait_reason;        // shown while the job waits; the cause, if this was the last attempt
+  bool crashed = false;           // whoever ran it died
+  bool started = true;            // false: nobody took it, so the attempt does not count
+  Code code = Code::unavailable;  // of the job's error, if this was the last attempt
 };
 using Outcome = std::variant<Succeeded, Failed, HandedBack>;
 
@@ -150,6 +151,9 @@ class Ledger {
   // The jobs whose id starts with `prefix`, oldest first: list_limit_default or page_bytes_max of them, and
   // with its result if there is only one. Empty when there is none; INVALID_ARGUMENT for an empty prefix.
   virtual void get(std::string prefix, Done<std::vector<v1::Job>> done) = 0;
+
+  // The job that has this idempotency key, without its result. None when no job has it.
+  virtual void get_by_key(std::string key, Done<std::vector<v1::Job>> done) = 0;
 
   // The jobs that match, newest first, without results, about page_bytes_max at once. `from` is 0 or the
   // `next` of the page before. A page may be empty and yet not the last.

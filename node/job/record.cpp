@@ -81,9 +81,9 @@ Status shown(const Status& error) {
   return kept;
 }
 
-Status attempts_used_up(std::uint32_t attempts, std::uint32_t crashes, std::string_view cause) {
+Status attempts_used_up(Code code, std::uint32_t attempts, std::uint32_t crashes, std::string_view cause) {
   return Status(
-             Code::unavailable,
+             code,
              fmt::format("gave up after {} attempt{}{}; the last one: {}", attempts, attempts == 1 ? "" : "s",
                          crashes == 0 ? std::string() : fmt::format(", {} of them crashes", crashes), cause))
       .with("attempts", std::to_string(attempts))

@@ -32,7 +32,8 @@ namespace cobus::job {
 [[nodiscard]] Status shown(const Status& error);
 
 // Why a job failed whose attempts are used up: says how many there were, and the last cause.
-[[nodiscard]] Status attempts_used_up(std::uint32_t attempts, std::uint32_t crashes, std::string_view cause);
+[[nodiscard]] Status attempts_used_up(Code code, std::uint32_t attempts, std::uint32_t crashes,
+                                      std::string_view cause);
 
 // Whether `job` is one that `request` asks for; the limit is not looked at.
 [[nodiscard]] bool matches(const v1::Job& job, const v1::ListJobsRequest& request);

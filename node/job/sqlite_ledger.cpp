@@ -16,6 +16,9 @@ namespace {
 constexpr std::size_t batch_operations_max = 512;
 constexpr std::size_t batch_bytes_max = std::size_t{16} * 1024 * 1024;
 
+// Without a write that failed, before it is said that writing works again.
+constexpr Duration works_again_after = std::chrono::seconds(5);
+
 std::size_t bytes_of(const NewJob& job) {
   std::size_t bytes = job.method.size() + job.payload.size() + job.key.size();
   for (const auto& [name, value] : job.labels) bytes += name.size() + value.size();
@@ -76,6 +79,7 @@ SqliteLedger::SqliteLedger(Options options, LedgerDatabase database, const Clock
     : options_(std::move(options)),
       database_(std::move(database)),
       tables_(database_.sql(), options_.home, clock, random),
+      clock_(clock),
       thread_([this] { run(); }) {
   pthread_setname_np(thread_.native_handle(), "cobus-ledger");
 }
@@ -166,6 +170,7 @@ void SqliteLedger::write(Operations& batch) {
 }
 
 void SqliteLedger::fail_writes(Operations& batch, const Status& status) {
+  last_failed_ = clock_.now();
   if (std::exchange(healthy_, false)) spdlog::error("{}", status.message());
   for (const auto& each : batch) {
     if (each->access == Access::write && !each->failed) each->fail(status);
@@ -184,7 +189,7 @@ void SqliteLedger::write_transaction(Operations& batch) {
       }
       current = nullptr;
       tables_.commit();
-      if (!std::exchange(healthy_, true)) spdlog::info("ledger {}: works again", options_.file.string());
+      note_commit();
       return;
     } catch (const SQLite::Exception& error) {
       const Status status = database_.explain(error);
@@ -199,6 +204,14 @@ void SqliteLedger::write_transaction(Operations& batch) {
       return;
     }
   }
+}
+
+// On a full disk one transaction may find room where the next finds none, and one that changes nothing needs
+// none.
+void SqliteLedger::note_commit() {
+  if (healthy_ || clock_.now() - last_failed_ < works_again_after) return;
+  healthy_ = true;
+  spdlog::info("ledger {}: works again", options_.file.string());
 }
 
 void SqliteLedger::read(Operations& batch) {
@@ -274,6 +287,15 @@ void SqliteLedger::get(std::string prefix, Done<std::vector<v1::Job>> done) {
   queue<std::vector<v1::Job>>(
       Access::read, From::outside, 0,
       [prefix = std::move(prefix)](JobTables& tables) { return tables.get(prefix); }, std::move(done));
+}
+
+void SqliteLedger::get_by_key(std::string key, Done<std::vector<v1::Job>> done) {
+  queue<std::vector<v1::Job>>(
+      Access::read, From::outside, 0,
+      [key = std::move(key)](JobTables& tables) {
+        return Result<std::vector<v1::Job>>(tables.get_by_key(key));
+      },
+      std::move(done));
 }
 
 void SqliteLedger::list(v1::ListJobsRequest request, std::int64_t from, Done<JobPage> done) {

@@ -54,6 +54,7 @@ class SqliteLedger final : public Ledger {
   void recover(Done<Recovered> done) override;
   void set_wait_reason(std::vector<std::string> ids, std::string reason, Done<void> done) override;
   void get(std::string prefix, Done<std::vector<v1::Job>> done) override;
+  void get_by_key(std::string key, Done<std::vector<v1::Job>> done) override;
   void list(v1::ListJobsRequest request, std::int64_t from, Done<JobPage> done) override;
   void counts(Done<Counts> done) override;
   void on_change(Observer observer) override;
@@ -80,13 +81,16 @@ class SqliteLedger final : public Ledger {
   void remember(Operations& batch);
   void write(Operations& batch);
   void write_transaction(Operations& batch);
+  void note_commit();
   void fail_writes(Operations& batch, const Status& status);
   void read(Operations& batch);
 
   const Options options_;
   LedgerDatabase database_;
   JobTables tables_;
-  bool healthy_ = true;  // the last transaction was committed; said once when that changes
+  const Clock& clock_;
+  bool healthy_ = true;      // writes are committed; said once when that changes
+  TimePoint last_failed_{};  // when one was not
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -152,12 +152,15 @@ Result<JoinString> find_join_string(const std::string& flag, std::vector<std::fi
   if (!flag.empty() && flag[0] != '@') return parse_join_string(flag);
   if (flag.substr(std::min<std::size_t>(flag.size(), 1)).starts_with(scheme))
     return refuse("behind '@' stands the name of a file that holds one; leave the '@' away");
+  if (flag == "@") return refuse("'@' names no file; write --join @FILE");
   if (!flag.empty()) files = {flag.substr(1)};
   for (const std::filesystem::path& file : files) {
     Result<std::string> text = read_private_file(file);
     if (!text && text.error().code() == Code::not_found) continue;
     if (!text) return fail(std::move(text).error());
-    return parse_join_string(text->substr(0, text->find('\n')));
+    Result<JoinString> join = parse_join_string(text->substr(0, text->find('\n')));
+    if (join) return join;
+    return fail(join.error().code(), file.string() + ": " + join.error().message());
   }
   if (!flag.empty()) return fail(Code::invalid_argument, "--join: there is no file " + flag.substr(1));
   return fail(Code::not_found,

@@ -3,7 +3,6 @@
 
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
-#include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -71,17 +70,22 @@ class JsonFormatter final : public spdlog::formatter {
 
 }  // namespace
 
-void set_up_log(const std::string& program, const std::string& level, const std::string& format) {
-  const bool json = format == "json" || (format == "auto" && isatty(STDERR_FILENO) == 0);
-  auto logger = json ? spdlog::stderr_logger_mt(program) : spdlog::stderr_color_mt(program);
-  if (json) {
-    logger->set_formatter(std::make_unique<JsonFormatter>(program));
+void change_log(const std::string& level, const std::string& format) {
+  // The logger stays the same one, since other threads are using it; a sink locks itself.
+  const std::shared_ptr<spdlog::logger> logger = spdlog::default_logger();
+  if (format == "json" || (format == "auto" && isatty(STDERR_FILENO) == 0)) {
+    logger->set_formatter(std::make_unique<JsonFormatter>(logger->name()));
   } else {
     logger->set_formatter(text_formatter());
   }
   logger->set_level(spdlog::level::from_str(level == "warn" ? "warning" : level));
+}
+
+void set_up_log(const std::string& program, const std::string& level, const std::string& format) {
+  auto logger = spdlog::stderr_color_mt(program);
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
+  change_log(level, format);
 }
 
 }  // namespace cobus

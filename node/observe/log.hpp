@@ -10,5 +10,7 @@ namespace cobus {
 // `level`: debug, info, warn, error. `format`: text, json, auto. `program` stands in each line. Once, at
 // start.
 void set_up_log(const std::string& program, const std::string& level, const std::string& format);
+// Changes how it logs from now on. Any thread, after set_up_log().
+void change_log(const std::string& level, const std::string& format);
 
 }  // namespace cobus

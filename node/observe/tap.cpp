@@ -22,15 +22,24 @@ static_assert(batch_bytes_max + 2 * body_bytes_max < limits::payload_bytes_max);
 
 std::string shown(std::string_view text) { return utf8_repaired(text.substr(0, text_bytes_max)); }
 
+constexpr Duration open_for = std::chrono::minutes(10);  // then it makes room for newer ones
+
+// NODE, or NODE/WORKER.
+bool is_place(const std::string& filter, const std::string& place) {
+  return filter.empty() || place == filter || place.starts_with(filter + '/');
+}
+
+bool is_answer(v1::Kind kind) { return kind == v1::REPLY || kind == v1::END || kind == v1::ERROR; }
+
 bool matches(const std::string& filter, const std::string& text) {
   return filter.empty() || text.starts_with(filter) || text.ends_with(filter);
 }
 
 bool wanted(const v1::TapRequest& filter, const v1::TapRecord& record) {
-  if (!matches(filter.from(), record.from()) || !matches(filter.to(), record.to())) return false;
+  if (!is_place(filter.from(), record.from()) || !is_place(filter.to(), record.to())) return false;
   if (!matches(filter.method(), record.method()) || !matches(filter.type(), record.type())) return false;
   if (filter.errors_only() && record.code() == 0) return false;
-  return filter.slow_us() == 0 || record.latency_us() >= filter.slow_us();
+  return filter.slow_us() == 0 || (is_answer(record.kind()) && record.latency_us() >= filter.slow_us());
 }
 
 }  // namespace
@@ -100,8 +109,7 @@ v1::TapRecord Tap::describe(const Sighting& sighting) {
   const TimePoint now = node_.clock().now();
   if (sighting.kind == v1::REQUEST) {
     record.set_method(shown(sighting.to_name));
-    if (requests_.size() >= open_requests_max) requests_.clear();
-    requests_.insert_or_assign(Key{sighting.from, sighting.call}, Request{record.method(), now});
+    note(sighting, now);
     return record;
   }
   // The answers, and what the caller sends about a call, belong to its request.
@@ -111,9 +119,17 @@ v1::TapRecord Tap::describe(const Sighting& sighting) {
   record.set_method(request->second.method);
   record.set_latency_us(static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::microseconds>(now - request->second.seen).count()));
-  if (sighting.kind == v1::REPLY || sighting.kind == v1::END || sighting.kind == v1::ERROR)
-    requests_.erase(request);
+  if (is_answer(sighting.kind)) requests_.erase(request);
   return record;
+}
+
+void Tap::note(const Sighting& request, TimePoint now) {
+  if (requests_.size() >= open_requests_max) {
+    // Some never get an answer that passes here: those whose caller gave up, or whose node was lost.
+    std::erase_if(requests_, [now](const auto& open) { return now - open.second.seen > open_for; });
+    if (requests_.size() >= open_requests_max) requests_.clear();
+  }
+  requests_.insert_or_assign(Key{request.from, request.call}, Request{shown(request.to_name), now});
 }
 
 void Tap::offer(Watcher& watcher, const v1::TapRecord& record, const Sighting& sighting) {
@@ -139,6 +155,7 @@ void Tap::offer(Watcher& watcher, const v1::TapRecord& record, const Sighting& s
 void Tap::saw(const Sighting& sighting) noexcept {
   const std::scoped_lock lock(mutex_);
   if (watchers_.empty()) return;
+  if (sighting.shown_elsewhere) return note(sighting, node_.clock().now());
   const v1::TapRecord record = describe(sighting);
   for (Watcher* watcher : watchers_) {
     if (wanted(watcher->request_, record)) offer(*watcher, record, sighting);

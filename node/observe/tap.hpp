@@ -74,6 +74,7 @@ class Tap final : public TrafficObserver {
       return std::hash<Address>{}(key.caller) ^ key.call;
     }
   };
+  void note(const Sighting& request, TimePoint now);
   v1::TapRecord describe(const Sighting& sighting);
   void offer(Watcher& watcher, const v1::TapRecord& record, const Sighting& sighting);
   [[nodiscard]] std::string place(const Address& address) const;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <sstream>
 
 #include "node/runtime/check.hpp"
@@ -28,6 +29,12 @@ const std::string& OptionValues::text(std::string_view name) const {
 
 std::int64_t OptionValues::number(std::string_view name) const {
   return std::strtoll(text(name).c_str(), nullptr, 10);
+}
+
+const std::string& OptionValues::source(std::string_view name) const {
+  static const std::string none;
+  const auto found = sources_.find(name);
+  return found == sources_.end() ? none : found->second;
 }
 
 bool OptionValues::flag(std::string_view name) const { return text(name) == "true"; }
@@ -65,6 +72,7 @@ class OptionParser {
       if (Status status = check(spec, value, where); !status.ok()) return status;
     }
     values_.values_[spec.name] = std::move(given);
+    values_.sources_[spec.name] = where;
     return {};
   }
 
@@ -77,14 +85,14 @@ class OptionParser {
     return {};
   }
 
-  Status environment() {
+  Status environment(bool empty_counts = true) {
     for (const OptionSpec& spec : table_) {
       std::string variable = "COBUS_" + spec.name;
       for (char& c : variable)
         c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
       const char* value =
           std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): at start, one thread
-      if (value == nullptr) continue;
+      if (value == nullptr || (*value == '\0' && !empty_counts)) continue;
       if (Status status = set(spec, {value}, "the environment variable " + variable); !status.ok())
         return status;
     }
@@ -93,6 +101,10 @@ class OptionParser {
 
   Status file(const std::string& path) {
     toml::table parsed;
+    if (std::error_code error; !std::filesystem::is_regular_file(path, error)) {
+      return {Code::invalid_argument, path + " is no file that can be read" +
+                                          (error ? ": " + error.message() : "") + "; write one in TOML"};
+    }
     try {
       parsed = toml::parse_file(path);
     } catch (const toml::parse_error& error) {
@@ -217,8 +229,22 @@ Result<ParsedOptions> parse_options(const std::string& program, const std::strin
   parsed.values = parser.take();
   parsed.finished = print_config || check_config;
   if (print_config) parsed.output = parsed.values.to_toml(table);
+  parsed.check = check_config;
   if (check_config && !print_config) parsed.output = "the options are valid\n";
   return parsed;
+}
+
+Result<OptionValues> read_options(const std::vector<OptionSpec>& table,
+                                  const std::vector<std::string>& files) {
+  OptionParser parser(table);
+  Status status = parser.defaults();
+  for (const std::string& file : files) {
+    std::error_code error;
+    if (status.ok() && std::filesystem::exists(file, error)) status = parser.file(file);
+  }
+  if (status.ok()) status = parser.environment(false);
+  if (!status.ok()) return fail(std::move(status));
+  return parser.take();
 }
 
 }  // namespace cobus

@@ -32,18 +32,23 @@ class OptionValues {
   [[nodiscard]] std::int64_t number(std::string_view name) const;
   [[nodiscard]] bool flag(std::string_view name) const;
   [[nodiscard]] const std::vector<std::string>& list(std::string_view name) const;
+  // Where the value of this option comes from, a file or "the environment variable NAME"; empty if it is the
+  // default.
+  [[nodiscard]] const std::string& source(std::string_view name) const;
   // TOML that sets every option to its present value, with its help as a comment.
   [[nodiscard]] std::string to_toml(const std::vector<OptionSpec>& table) const;
 
  private:
   friend class OptionParser;
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
+  std::map<std::string, std::string, std::less<>> sources_;
 };
 
 struct ParsedOptions {
   OptionValues values;
   // Set when there is nothing to run: --help, --version, --print-config, --check-config. Text for stdout.
   bool finished = false;
+  bool check = false;  // of these, --check-config: the program looks at the values before it prints this
   std::string output;
 };
 
@@ -52,5 +57,11 @@ struct ParsedOptions {
 [[nodiscard]] Result<ParsedOptions> parse_options(const std::string& program, const std::string& summary,
                                                   const std::vector<OptionSpec>& table, int argc,
                                                   const char* const* argv);
+
+// The values of a table for a program that has flags of its own: from the `files` that are there, a later one
+// before an earlier one, and from the environment, where an empty variable says nothing. INVALID_ARGUMENT as
+// above.
+[[nodiscard]] Result<OptionValues> read_options(const std::vector<OptionSpec>& table,
+                                                const std::vector<std::string>& files);
 
 }  // namespace cobus

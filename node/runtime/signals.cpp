@@ -39,6 +39,11 @@ void SignalGate::on_stop(std::function<void()> function) {
   if (stop_ != 0 && on_stop_) on_stop_();
 }
 
+void SignalGate::on_reload(std::function<void()> function) {
+  const std::scoped_lock lock(mutex_);
+  on_reload_ = std::move(function);
+}
+
 int SignalGate::wait() {
   std::unique_lock lock(mutex_);
   came_.wait(lock, [this] { return stop_ != 0; });
@@ -52,6 +57,7 @@ void SignalGate::run() {
     if (sigwait(&set, &signal) != 0) continue;
     const std::scoped_lock lock(mutex_);
     if (signal == SIGUSR1 && ending_) return;
+    if (signal == SIGHUP && on_reload_) on_reload_();
     if (signal != SIGINT && signal != SIGTERM) continue;
     stop_ = signal;
     came_.notify_all();

@@ -23,6 +23,8 @@ class SignalGate {
   // must not call the gate. An empty function takes the last one back: it does not run any more, and does not
   // begin, once this returns.
   void on_stop(std::function<void()> function);
+  // The same for SIGHUP, but for those that come from now on.
+  void on_reload(std::function<void()> function);
   // Waits for SIGINT or SIGTERM; gives its number.
   int wait();
 
@@ -31,9 +33,10 @@ class SignalGate {
 
   std::mutex mutex_;
   std::condition_variable came_;
-  std::function<void()> on_stop_;  // guarded by mutex_
-  int stop_ = 0;                   // guarded by mutex_
-  bool ending_ = false;            // guarded by mutex_
+  std::function<void()> on_stop_;    // guarded by mutex_
+  std::function<void()> on_reload_;  // guarded by mutex_
+  int stop_ = 0;                     // guarded by mutex_
+  bool ending_ = false;              // guarded by mutex_
   std::thread thread_;
 };
 

@@ -178,7 +178,13 @@ void CallState::reply(EnvelopePtr envelope) {
 void CallState::finish(const Status& status) {
   answered_ = true;
   auto envelope = std::make_unique<SignalEnvelope>();
-  if (!status.ok()) envelope->extra().status = status;
+  if (status.code() == Code::cancelled && self.node().draining()) {
+    // Nobody wanted the call to end: another node may do it.
+    envelope->extra().status =
+        Status(Code::unavailable, "node " + self.node().name() + " stops: " + status.message());
+  } else if (!status.ok()) {
+    envelope->extra().status = status;
+  }
   send(std::move(envelope), status.ok() ? v1::END : v1::ERROR);
 }
 

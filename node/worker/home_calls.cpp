@@ -198,7 +198,9 @@ void Home::forget_unstarted_call(Worker& worker) noexcept {
   SignalEnvelope request;
   request.from = key.caller;
   request.call = key.call;
-  refuse(request, unstarted(Code::cancelled, "the handler was ended before it began"));
+  refuse(request, node_.draining()
+                      ? unstarted(Code::unavailable, "node " + node_.name() + " stops")
+                      : unstarted(Code::cancelled, "the handler was ended before it began"));
   handled(worker, key.caller, key.call);
 }
 

@@ -276,10 +276,12 @@ std::optional<link::PeerInfo> Node::peer(NodeId node) const {
 void Node::show(const Envelope& envelope, NodeId to_node) {
   TrafficObserver* watching = observer();
   if (watching == nullptr || (envelope.flags & v1::HIDDEN) != 0) return;
+  bool elsewhere = false;
   if (to_node != id()) {
     // What goes to another node daemon is seen where it arrives.
     const std::optional<link::PeerInfo> to = peer(to_node);
-    if (!to || to->role == v1::NODE) return;
+    elsewhere = !to || to->role == v1::NODE;
+    if (elsewhere && envelope.kind != v1::REQUEST) return;
   }
   const std::function<std::string()> body = [&envelope] {
     std::string bytes(envelope.payload_size(), '\0');
@@ -288,7 +290,7 @@ void Node::show(const Envelope& envelope, NodeId to_node) {
   };
   const EnvelopeExtra& extra = envelope.extra();
   watching->saw({envelope.kind, envelope.from, Address{to_node, envelope.to}, extra.to_name, envelope.type,
-                 envelope.call, envelope.payload_size(), extra.trace, &extra.status, body});
+                 envelope.call, envelope.payload_size(), extra.trace, &extra.status, elsewhere, body});
 }
 
 void Node::on_peer_up(const link::PeerInfo& peer, link::TargetId target) {
@@ -405,7 +407,7 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
     watching->saw({header.kind, Address{peer.node, WorkerId{header.from}}, Address{id(), WorkerId{header.to}},
                    header.to_name, TypeId{header.type}, header.call, view.payload.size(),
                    TraceContext{header.trace_high, header.trace_low, header.trace_span, header.trace_flags},
-                   &status, body});
+                   &status, false, body});
   }
   // Shard 0 is awake in its own poll: what it finds needs no wake. Not so when the keeper polls.
   if (waiting_in_link_ == this) places_[0]->shard.awake();

@@ -49,6 +49,8 @@ class TrafficObserver {
     std::size_t size;
     TraceContext trace;
     const Status* status;
+    // A request that leaves for another node, which shows it: here only to know its answers by.
+    bool shown_elsewhere;
     // Gives the payload's bytes; only during the call.
     const std::function<std::string()>& body;
   };

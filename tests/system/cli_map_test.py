@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# cobus map, cobus tap and what is shown on a terminal, on real processes.
+# cobus map and what is shown on a terminal, on real processes.
 # Run as: cli_map_test.py BIN_FOLDER [TEST...]
 import json
 import os
@@ -77,6 +77,11 @@ class Map(SharedCluster):
         self.fails(2, "map", "Echo", "-", "--resume", stdin="", says="--joblog")
         self.fails(2, "map", "Echo", "-", "--joblog", "/no/such/log", stdin="", says="/no/such/log")
 
+    def test_in_order_a_line_stands_for_its_request_also_if_that_failed(self):
+        out = self.cobus("map", "Echo", "-", "-k", stdin='{"text":"a"}\n{bad\n{"text":"c"}\n', code=1)[0]
+        self.assertEqual([(json.loads(line) or {}).get("text") for line in out.splitlines()], ["a", None, "c"])
+        self.fails(2, "map", "Echo", "-", "--no-ledger", "-o", "id", stdin="", says="--no-ledger")
+
     def test_a_role_that_may_ask_for_nothing_exits_with_77(self):
         join = "@" + os.path.join(self.state, "join", "observe")
         for ledger in ((), ("--no-ledger",)):
@@ -92,11 +97,11 @@ class Map(SharedCluster):
         self.assertEqual(rows[0][:9], "Seq Host Starttime JobRuntime Send Receive Exitval Signal Command".split())
         self.assertEqual({row[0]: row[6] for row in rows[1:]}, {"1": "0", "2": "0", "3": "1", "4": "0"})
         self.assertEqual({row[1] for row in rows[1:] if row[6] == "0"} - set(self.NODES), set())
-        self.assertEqual(self.cobus("map", "Echo", requests, "--joblog", log, "--resume")[0], "", "all of it was done")
+        self.assertEqual(self.cobus("map", "Echo", requests, "--joblog", log, "--resume", code=1)[0], "", "all of it was done, one failed")
         with open(requests, "a", encoding="utf-8") as file:
             file.write('{"text":"new"}\n')
-        self.assertEqual([line["text"] for line in self.lines("map", "Echo", requests, "--joblog", log, "--resume")], ["new"])
-        err = self.cobus("map", "Echo", requests, "--joblog", log, "--resume")[1]
+        self.assertEqual([line["text"] for line in self.lines("map", "Echo", requests, "--joblog", log, "--resume", code=1)], ["new"])
+        err = self.cobus("map", "Echo", requests, "--joblog", log, "--resume", code=1)[1]
         self.assertIn("5 done before, 1 of them failed: --retry-failed", err)
         out, err = self.cobus("map", "Echo", "--retry-failed", "--joblog", log, code=1)
         self.assertEqual(out, "")
@@ -178,59 +183,18 @@ class Map(SharedCluster):
         self.assertEqual(left(), ids, "no job was made twice")
 
 
-class Tap(SharedCluster):
-    def tap(self, *flags):
-        """A tap that sees already."""
-        tap = self.start("tap", *flags)
-        self.assertIn("tapping 3 nodes", tap.stderr.readline())
-        return tap
-
-    def records(self, tap):
-        out = tap.communicate(timeout=60)[0]
-        self.assertEqual(tap.returncode, 0)
-        return [record for record in map(json.loads, out.splitlines()) if "dropped" not in record]
-
-    def test_counts_filters_and_decodes(self):
-        tap = self.tap("echo.Echo/Echo", "--count", "2", "--body", "-o", "jsonl")
-        self.cobus("call", "Count", '{"from":0,"to":10}')
-        self.cobus("call", "Echo", '{"text":"seen"}')
-        request, reply = self.records(tap)
-        self.assertEqual((request["kind"], request["type"], request["body"]["text"]), ("request", "echo.EchoRequest", "seen"))
-        self.assertEqual((reply["kind"], reply["status"], reply["body"]["text"]), ("reply", "OK", "seen"))
-        self.assertGreater(reply["latency_us"], 0)
-        self.assertEqual(request["to"].split("/")[0], reply["from"].split("/")[0])
-
-    def test_errors_only_and_an_end_after_a_time(self):
-        tap = self.tap("--errors-only", "--for", "3s", "-o", "jsonl")
-        self.cobus("call", "Count", '{"from":2,"to":1}', code=1)
-        self.cobus("call", "Echo")
-        records = self.records(tap)
-        self.assertEqual([record["status"] for record in records], ["INVALID_ARGUMENT"])
-        self.assertNotIn("body", records[0])
-
-    def test_what_is_above_the_rate_is_counted(self):
-        tap = self.start("tap", "Echo", "--rate", "2/s", "--for", "3s", "-o", "jsonl")
-        self.assertIn("tapping 3 nodes", tap.stderr.readline())
-        self.cobus("map", "Echo", "-", "--no-ledger", stdin=echoes(300))
-        out = [json.loads(line) for line in tap.communicate(timeout=60)[0].splitlines()]
-        self.assertGreater(sum(line.get("dropped", 0) for line in out), 300)
-
-    def test_ends_with_ctrl_c(self):
-        tap = self.tap()
-        tap.send_signal(signal.SIGINT)
-        self.assertEqual(tap.wait(timeout=20), 130)
-
-
-class TapOfNewcomers(processes.ClusterTest):
+class WithoutNodes(processes.ClusterTest):
     NODES = ("alpha",)
 
-    def test_a_node_that_joins_later_is_tapped_too(self):
-        tap = start(self, self.command("tap", "--to", "delta", "--count", "1", "-o", "jsonl"))
-        self.assertIn("tapping 1 node;", tap.stderr.readline())
-        self.start_node("delta")
-        while tap.poll() is None:
-            self.cobus("call", "Echo", "--node", "delta")
-        self.assertTrue(json.loads(tap.communicate()[0])["to"].startswith("delta"))
+    def test_it_says_what_it_waits_for(self):
+        mapping = start(self, self.command("map", "Count", "-"), stdin=subprocess.PIPE)
+        mapping.stdin.write('{"from":0,"to":400000000000}\n')
+        mapping.stdin.flush()
+        self.wait_until(lambda: self.cobus("jobs", "--state", "running", "-o", "id")[0] != "", "the job to run")
+        self.kill("alpha")
+        self.assertIn("waiting: no node is up", mapping.stderr.readline())
+        mapping.send_signal(signal.SIGINT)
+        self.assertEqual(mapping.wait(timeout=20), 130)
 
 
 class OnATerminal(SharedCluster):

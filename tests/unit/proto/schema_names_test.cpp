@@ -59,6 +59,15 @@ TEST_F(SchemaNames, SuggestTheNearestMethod) {
   EXPECT_EQ(method("Txt/Grep"), "NOT_FOUND: no method named 'Txt/Grep'; did you mean text.Text/Grep?");
 }
 
+TEST_F(SchemaNames, NameTheMethodsOfAServiceOrPackageThatStandsInTheirPlace) {
+  for (const char* name : {"Text", "text", "text.Text"}) {
+    EXPECT_EQ(method(name), "NOT_FOUND: '" + std::string(name) +
+                                "' is no method; did you mean text.Text/WordCount or text.Text/Grep?");
+  }
+  EXPECT_EQ(pool_.find_service("audio").error().message(),
+            "'audio' is a package; did you mean audio.Speech?");
+}
+
 TEST_F(SchemaNames, SayWhereToLookWhenNothingIsNear) {
   EXPECT_EQ(method("Frobnicate"),
             "NOT_FOUND: no method named 'Frobnicate'; `cobus services` lists what nodes offer");

@@ -21,6 +21,7 @@ class SchemaText : public testing::Test {
           oneof choice { bool first = 5; bool second = 6; }
           optional int64 offset = 7; google.protobuf.Timestamp since = 8; Limit limit = 9; google.protobuf.Any any = 10;
           string token = 11 [(cobus.v1.secret) = true];
+          int32 byte_count = 12; int32 odd = 13 [json_name = "other"];
           message Limit { uint32 lines = 1; Deep deep = 2; message Deep { bool x = 1; } }
         }
         message Line { string text = 1; }
@@ -36,7 +37,10 @@ class SchemaText : public testing::Test {
 
 TEST_F(SchemaText, WritesAServiceWithAllThatItUses) {
   const std::string text = SchemaPool::proto_text(pool_.services()[0]);
-  EXPECT_TRUE(text.starts_with("package text;\n\nservice Text {\n  rpc Grep(Request) returns (stream Line)"))
+  EXPECT_TRUE(text.starts_with(
+      "syntax = \"proto3\";\npackage text;\n\nimport \"cobus/v1/options.proto\";\n"
+      "import \"google/protobuf/timestamp.proto\";\n"
+      "import \"google/protobuf/any.proto\";\n\nservice Text {\n  rpc Grep(Request) returns (stream Line)"))
       << text;
   EXPECT_NE(text.find("rpc Count(Line) returns (other.Place);"), std::string::npos) << text;
   EXPECT_NE(text.find("timeout_ms: 5"), std::string::npos) << text;
@@ -44,6 +48,8 @@ TEST_F(SchemaText, WritesAServiceWithAllThatItUses) {
   EXPECT_NE(text.find("  repeated other.Place places = 3;\n"), std::string::npos) << text;
   EXPECT_NE(text.find("  map<int32, Request.Limit> limits = 4;\n"), std::string::npos) << text;
   EXPECT_NE(text.find("[(cobus.v1.secret) = true]"), std::string::npos) << text;
+  EXPECT_NE(text.find("int32 byte_count = 12;"), std::string::npos) << text;
+  EXPECT_NE(text.find("int32 odd = 13 [json_name = \"other\"];"), std::string::npos) << text;
   EXPECT_NE(text.find("\nenum Order {\n"), std::string::npos) << text;
   EXPECT_NE(text.find("\n// package other\nmessage Place {\n"), std::string::npos) << text;
   EXPECT_EQ(text.find("Unused"), std::string::npos) << text;
@@ -54,14 +60,15 @@ TEST_F(SchemaText, WritesAServiceWithAllThatItUses) {
 TEST_F(SchemaText, WritesAMethodWithItsMessages) {
   const std::string text = SchemaPool::proto_text(*pool_.find_method("Count"));
   EXPECT_EQ(text,
-            "package text;\n\n// of service Text\nrpc Count(Line) returns (other.Place);\n"
+            "syntax = \"proto3\";\npackage text;\n\nservice Text {\n  // only this method of it\n"
+            "  rpc Count(Line) returns (other.Place);\n}\n"
             "\nmessage Line {\n  string text = 1;\n}\n"
             "\n// package other\nmessage Place {\n  string host = 1;\n}\n");
 }
 
 TEST_F(SchemaText, WritesAMessage) {
   EXPECT_EQ(SchemaPool::proto_text(*pool_.find_message("text.Line")),
-            "package text;\n\nmessage Line {\n  string text = 1;\n}\n");
+            "syntax = \"proto3\";\npackage text;\n\nmessage Line {\n  string text = 1;\n}\n");
 }
 
 TEST_F(SchemaText, MakesATemplateWithEveryField) {
@@ -87,7 +94,9 @@ TEST_F(SchemaText, MakesATemplateWithEveryField) {
     "deep": {}
   },
   "any": {},
-  "token": ""
+  "token": "",
+  "byte_count": 0,
+  "odd": 0
 })");
 }
 

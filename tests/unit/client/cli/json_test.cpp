@@ -42,5 +42,15 @@ TEST(Yaml, TextThatYamlWouldReadOtherwiseIsQuoted) {
   EXPECT_EQ(to_yaml(Json("text.Text/WordCount")), "text.Text/WordCount\n");
 }
 
+TEST(Json, ControlsThatATerminalObeysAreEscaped) {
+  const Json value =
+      "a\x7f"
+      "b\xc2\x9b"
+      "31m \xc2\xa0\xc3\x9b";
+  EXPECT_EQ(one_line(value), "\"a\\u007fb\\u009b31m \xc2\xa0\xc3\x9b\"");
+  EXPECT_EQ(Json::parse(one_line(value)), value);
+  EXPECT_EQ(to_yaml(value), one_line(value) + "\n");
+}
+
 }  // namespace
 }  // namespace cobus::client

@@ -121,6 +121,16 @@ TEST(MapReport, JsonHasResultOrError) {
       "\n");
 }
 
+TEST(MapReport, InOrderALineStandsForARequestThatFailedToo) {
+  CapturedConsole captured;
+  MapReport report(captured.console, {}, true, nullptr);
+  for (const std::uint64_t sequence : {1, 2, 3}) report.begin(sequence);
+  report.end(success(3));
+  report.end(failure(2));
+  report.end(success(1));
+  EXPECT_EQ(captured.out(), "{\"count\":\"1\"}\nnull\n{\"count\":\"3\"}\n");
+}
+
 TEST(MapReport, WhatWaitsForOneThatNeverEndsIsPrintedAtTheEnd) {
   CapturedConsole captured;
   MapReport report(captured.console, {}, true, nullptr);

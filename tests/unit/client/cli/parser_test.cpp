@@ -9,6 +9,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 ParsedCommand parsed(std::vector<std::string> words) {
   auto result = parse_command(std::move(words));
@@ -66,6 +67,13 @@ TEST(Parser, FilesTakesWordsUpToTheNextFlagAsTheyAre) {
   EXPECT_EQ(command.arguments.number("jobs"), 8);
 }
 
+TEST(Parser, BehindTwoDashesNothingIsAFlag) {
+  EXPECT_EQ(parsed({"call", "--", "Echo", "--json"}).arguments.text("JSON"), "--json");
+  EXPECT_EQ(parsed({"call", "Echo", "--timeout", "3s", "--", "-"}).arguments.text("JSON"), "-");
+  EXPECT_THAT(parsed({"wait", "a", "--", "-b", "--"}).arguments.list("ID"), ElementsAre("a", "-b", "--"));
+  EXPECT_THAT(complaint({"nodes", "--", "-x"}), HasSubstr("does not take '-x'"));
+}
+
 TEST(Parser, PlacesMayBeNamedAsVerbsAre) {
   EXPECT_EQ(parsed({"node", "up"}).arguments.text("NAME"), "up");
   EXPECT_THAT(parsed({"wait", "jobs", "map"}).arguments.list("ID"), ElementsAre("jobs", "map"));
@@ -82,6 +90,7 @@ TEST(Parser, UnknownVerbsAndFlagsAreAnsweredWithTheNearest) {
   EXPECT_THAT(complaint({"xyzzy"}), HasSubstr("cobus help"));
   EXPECT_THAT(complaint({"nodes", "--al"}), HasSubstr("did you mean --all?"));
   EXPECT_THAT(complaint({"map", "m", "--keep-ordr"}), HasSubstr("did you mean --keep-order?"));
+  EXPECT_THAT(complaint({"submit", "m", "--at", "9"}), Not(HasSubstr("did you mean"))) << "two letters off";
   EXPECT_THAT(complaint({"--nonsense"}), HasSubstr("--nonsense"));
 }
 

@@ -47,17 +47,29 @@ TEST(TapJson, WithoutABodyThereIsNoneAndAnErrorSaysWhy) {
   EXPECT_EQ(json["trace"], "");
 }
 
-TEST(TapLine, SaysWhoToldWhomWhat) {
-  const std::string line = tap_line(sample(), {});
-  EXPECT_NE(line.find("n1/0.3.1 → n2/1.4.2  reply  "), std::string::npos) << line;
-  EXPECT_NE(line.find("text.Text/WordCount  text.WordCountReply  212 B  717us"), std::string::npos) << line;
+TEST(TapTable, SaysUnderTitlesWhoToldWhomWhat) {
+  TapTable table(false);
+  const std::string titles = table.titles();
+  const std::string line = table.line(sample(), {});
+  EXPECT_EQ(titles.substr(12),
+            "  KIND     FROM            TO              METHOD                   SIZE  LATENCY  STATUS");
+  EXPECT_EQ(line.substr(12),
+            "  reply    n1/0.3.1        n2/1.4.2        text.Text/WordCount     212 B    717us");
 }
 
-TEST(TapLine, NothingInARecordCanDriveTheTerminal) {
+TEST(TapTable, AColumnGrowsWithItsCells) {
+  TapTable table(false);
+  v1::TapRecord record = sample();
+  record.set_from("a-node-with-a-long-name/0.3.1");
+  const std::size_t to = table.line(record, {}).find("n2/1.4.2");
+  EXPECT_EQ(table.line(sample(), {}).find("n2/1.4.2"), to);
+}
+
+TEST(TapTable, NothingInARecordCanDriveTheTerminal) {
   v1::TapRecord record = sample();
   record.set_code(13);
   record.set_message("\x1b[2J\n");
-  EXPECT_EQ(tap_line(record, Json("\x1b")).find('\x1b'), std::string::npos);
+  EXPECT_EQ(TapTable(true).line(record, Json("\x1b")).find('\x1b'), std::string::npos);
 }
 
 TEST(TapRecord, WhatWasLeftOutIsCounted) {

@@ -31,8 +31,9 @@ TEST(Units, RatesAreASecondUnlessTheySayOtherwise) {
   EXPECT_EQ(parse_rate("100/s"), 100U);
   EXPECT_EQ(parse_rate("7"), 7U);
   EXPECT_EQ(parse_rate("600/m"), 10U);
-  EXPECT_EQ(parse_rate("1/m"), 1U) << "at least one";
-  for (const char* text : {"", "0", "-3", "x", "5/h", "1e12"}) EXPECT_FALSE(parse_rate(text)) << text;
+  EXPECT_EQ(parse_rate("60/m"), 1U);
+  for (const char* text : {"5/m", "0.5", "", "0", "-3", "x", "5/h", "1e12"})
+    EXPECT_FALSE(parse_rate(text)) << text;
 }
 
 TEST(Units, DurationsAreShownInAtMostTwoUnits) {

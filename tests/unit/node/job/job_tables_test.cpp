@@ -97,6 +97,14 @@ TEST_F(JobTablesTest, J7_TheSameKeyAndRequestIsTheSameJob) {
   EXPECT_EQ(count(v1::READY), 1U);
 }
 
+TEST_F(JobTablesTest, J7_AJobIsFoundByItsKey) {
+  const auto submitted = submit(echo("hello", "order-1"));
+  const auto found = tables_->get_by_key("order-1");
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].id(), submitted->id);
+  EXPECT_TRUE(tables_->get_by_key("order").empty());
+}
+
 TEST_F(JobTablesTest, J7_TheSameKeyWithAnotherRequestIsRefused) {
   const auto first = submit(echo("hello", "order-1"));
   const auto second = submit(echo("good bye", "order-1"));

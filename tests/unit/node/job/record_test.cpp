@@ -74,10 +74,11 @@ TEST(Record, AnErrorIsShownWithDetailsOnlyWhileThereIsRoom) {
 }
 
 TEST(Record, UsedUpAttemptsNameNumberCrashesAndCause) {
-  const Status status = attempts_used_up(5, 2, "node n3 was lost");
+  const Status status = attempts_used_up(Code::unavailable, 5, 2, "node n3 was lost");
   EXPECT_EQ(status.message(), "gave up after 5 attempts, 2 of them crashes; the last one: node n3 was lost");
   EXPECT_EQ(status.detail("crashes"), "2");
-  EXPECT_EQ(attempts_used_up(1, 0, "x").message(), "gave up after 1 attempt; the last one: x");
+  EXPECT_EQ(attempts_used_up(Code::unavailable, 1, 0, "x").message(),
+            "gave up after 1 attempt; the last one: x");
 }
 
 TEST(Record, MatchesByStateMethodTimeAndEveryLabel) {

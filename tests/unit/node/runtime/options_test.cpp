@@ -62,6 +62,20 @@ TEST_F(OptionsTest, NamesTheFileAndTheUnknownKey) {
   EXPECT_NE(parsed.error().message().find("no option 'colour'"), std::string::npos);
 }
 
+TEST_F(OptionsTest, AFolderIsNoFileOfOptions) {
+  const auto parsed = parse({"--config", "/tmp"});
+  ASSERT_FALSE(parsed);
+  EXPECT_NE(parsed.error().message().find("/tmp is no file"), std::string::npos) << parsed.error().message();
+}
+
+TEST_F(OptionsTest, FilesAndEnvironmentAloneSayWhereAValueComesFrom) {
+  const auto values = read_options(table(), {write("shards = 3\n"), "/no/such/file"});
+  ASSERT_TRUE(values);
+  EXPECT_EQ(values->number("shards"), 3);
+  EXPECT_EQ(values->source("shards"), file_);
+  EXPECT_EQ(values->source("name"), "");
+}
+
 TEST_F(OptionsTest, CollectsEveryValueOfAList) {
   EXPECT_EQ(parse({"--label", "a=1", "--label", "b=2"})->values.list("label"),
             (std::vector<std::string>{"a=1", "b=2"}));

@@ -56,5 +56,16 @@ TEST_F(SignalGateTest, TakesAFunctionBackThoughASignalHasComeAlready) {
   EXPECT_EQ(calls, 1);
 }
 
+TEST_F(SignalGateTest, AHangUpReloadsAndStopsNothing) {
+  SignalGate gate;
+  std::atomic<int> reloads = 0;
+  gate.on_reload([&] { ++reloads; });
+  ASSERT_EQ(::kill(::getpid(), SIGHUP), 0);
+  while (reloads == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  gate.on_reload({});
+  send(gate, SIGTERM);
+  EXPECT_EQ(reloads, 1);
+}
+
 }  // namespace
 }  // namespace cobus
