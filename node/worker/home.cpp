@@ -164,6 +164,7 @@ void Home::end_all() noexcept {
 }
 
 void Home::receive(EnvelopePtr envelope) noexcept {
+  if (goes_upstream(*envelope)) return receive_upstream(std::move(envelope));
   switch (envelope->kind) {
     case v1::REPLY:
     case v1::ITEM:

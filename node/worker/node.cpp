@@ -291,7 +291,7 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
 }
 
 void Node::deliver(EnvelopePtr envelope) {
-  if (envelope->kind == v1::CANCEL) {
+  if (envelope->kind == v1::CANCEL && !goes_upstream(*envelope)) {
     // Only the shard that handles the call knows it.
     for (unsigned i = 0; i < shards(); ++i) {
       auto copy = std::make_unique<SignalEnvelope>();
@@ -363,27 +363,6 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
   if (peer.role == v1::SUBMIT) envelope->flags &= ~static_cast<std::uint32_t>(v1::HIDDEN);
   if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};
   deliver(std::move(envelope));
-}
-
-void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) {
-  const auto fail_call = [&](const EnvelopeView& view) {
-    const v1::Kind kind = view.header.kind;
-    if (kind != v1::REQUEST && kind != v1::MONITOR && kind != v1::LINK) {
-      if (kind != v1::MESSAGE && kind != v1::REPLY && kind != v1::ITEM) return;
-      return dead_letters_.add(DeadLetter::not_delivered, id(), Address{id(), WorkerId{view.header.from}},
-                               Address{node, WorkerId{view.header.to}}, view.header.to_name,
-                               TypeId{view.header.type}, clock().now());
-    }
-    auto error = std::make_unique<SignalEnvelope>();
-    error->kind = kind == v1::REQUEST ? v1::ERROR : kind == v1::MONITOR ? v1::DOWN : v1::EXIT;
-    error->from = Address{node, kind == v1::REQUEST ? WorkerId{} : WorkerId{view.header.to}};
-    error->to = WorkerId{view.header.from};
-    error->call = kind == v1::LINK ? 0 : view.header.call;
-    error->extra().status = reason;
-    if (reason.code() == Code::unavailable) error->extra().status.with("cause", "connection");
-    deliver(std::move(error));
-  };
-  static_cast<void>(read_frame(envelopes, fail_call));
 }
 
 void Node::on_target_failed(link::TargetId target, const Status& reason) {
