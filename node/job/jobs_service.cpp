@@ -19,7 +19,7 @@ Result<std::string> obstacle(const View& view, const std::string& method) {
       service_known = true;
       for (const v1::MethodRecord& candidate : offered.methods()) {
         if (candidate.name() != method) continue;
-        if (!candidate.streaming()) return std::string();
+        if (!candidate.streaming() && !candidate.client_streaming()) return std::string();
         return fail(Code::invalid_argument,
                     method + " is a stream and cannot be a job; use: cobus call " + method);
       }
