@@ -110,8 +110,8 @@ class Calls(SharedCluster):
             chat.stdin.write('{"text":"%s"}\n' % word)
             chat.stdin.flush()
             self.assertEqual(json.loads(chat.stdout.readline())["text"], word)
-        chat.stdin.close()
-        self.assertEqual(chat.wait(timeout=20), 0)
+        self.assertEqual(chat.communicate(timeout=20), ("", ""), "the end of stdin ends the call")
+        self.assertEqual(chat.returncode, 0)
 
     def test_what_is_wrong_with_one_of_many_requests_ends_the_call(self):
         self.fails(2, "call", "Collect", says=["takes a stream of requests", "JSON lines"])
