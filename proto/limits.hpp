@@ -70,6 +70,10 @@ inline constexpr std::uint32_t watch_credit = 12;
 
 // Items of a stream that may be on their way unasked for.
 inline constexpr std::uint32_t stream_credit = 64;
+// And their bytes: a producer with as many on their way waits, whatever the size of the next one, ...
+inline constexpr std::size_t stream_bytes_max = 1024 * 1024;
+// ... so a consumer gives credit for what it took when it comes to as many.
+inline constexpr std::size_t stream_credit_bytes = stream_bytes_max / 4;
 
 static_assert(frame_bytes_target + payload_bytes_max + envelope_overhead_bytes_max <= 2 * frame_bytes_max);
 static_assert(payload_bytes_max + envelope_overhead_bytes_max <= frame_bytes_max);
@@ -77,6 +81,8 @@ static_assert(status_bytes_max + 2 * name_bytes_max < envelope_overhead_bytes_ma
 static_assert(hello_bytes_max < frame_bytes_target);
 static_assert(peer_window_bytes_max < shard_inbox_bytes_max, "one peer alone never fills a shard");
 static_assert(frame_bytes_max <= peer_window_bytes_max, "one frame must fit into an empty window");
+static_assert(stream_bytes_max + payload_bytes_max <= peer_window_bytes_max / 4,
+              "a few streams of large items fit into one window");
 static_assert(beat_interval * 3 <= suspect_after, "two lost beats alone make nobody suspect");
 static_assert(suspect_after < down_after);
 static_assert(renew_interval * 3 <= lease_ttl, "a lease survives two lost renewals");

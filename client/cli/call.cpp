@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// cobus call METHOD [JSON|@FILE|-]: one call; a stream prints one JSON line an item.
+// cobus call METHOD [JSON|@FILE|-]: one call; a stream prints one JSON line an item, and takes one a line.
 #include <fmt/format.h>
 
+#include "client/cli/call_items.hpp"
 #include "client/cli/catalog.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/progress.hpp"
@@ -20,7 +21,7 @@ constexpr int exit_of_signals = 128;
 struct CallVerb {
   Context* context;
   View* view;
-  std::string json;
+  NamedInput input;
 };
 
 CallOptions options_of(const Context& context) {
@@ -64,6 +65,22 @@ Task<int> call_once(Self self, Context* context, Catalog* catalog,
   co_return 0;
 }
 
+Status no_items(const std::string& method) {
+  return {
+      Code::invalid_argument,
+      fmt::format("{0} takes a stream of requests; give them as JSON lines, with - for stdin or @FILE, or "
+                  "as a JSON array; [] for none",
+                  method)};
+}
+
+// A slow writer at the other end of stdin holds nobody else.
+Task<Result<std::string>> read_on_pool(NamedInput input) {
+  const auto read = [input](OffloadStop stop) { return read_all(input, &stop); };
+  Result<Result<std::string>> text = co_await offload(read);
+  if (!text) co_return fail(std::move(text).error());
+  co_return std::move(*text);
+}
+
 Task<int> call(Self self, CallVerb* verb) {
   Context& context = *verb->context;
   NodeId node = NodeId::none;
@@ -78,10 +95,20 @@ Task<int> call(Self self, CallVerb* verb) {
   waiting.end();
   if (self.stop_requested()) co_return 0;  // said where the signal or the time is known
   if (!method) co_return fail_name(context, method.error());
-  auto bytes = catalog.pool().json_to_bytes((*method)->input_type(), verb->json);
-  if (!bytes) co_return fail_setup(context, with_template_hint(bytes.error(), method_name(*method)));
   if (node == NodeId::none)
     node = any_provider(*verb->view, (*method)->service()->full_name(), self.node().random());
+  if ((*method)->client_streaming()) {
+    if (!context.arguments.has("JSON")) co_return fail_setup(context, no_items(method_name(*method)));
+    const auto source = open_items(verb->input);
+    if (!source) co_return fail_setup(context, with_template_hint(source.error(), method_name(*method)));
+    co_return co_await call_with_items(self, &context, &catalog, *method, node, source->get(),
+                                       options_of(context));
+  }
+  const auto json = co_await read_on_pool(verb->input);
+  if (self.stop_requested()) co_return 0;
+  if (!json) co_return fail_setup(context, json.error());
+  auto bytes = catalog.pool().json_to_bytes((*method)->input_type(), *json);
+  if (!bytes) co_return fail_setup(context, with_template_hint(bytes.error(), method_name(*method)));
   if ((*method)->server_streaming()) {
     co_return co_await call_stream(self, &context, &catalog, *method, node, std::move(*bytes));
   }
@@ -89,16 +116,17 @@ Task<int> call(Self self, CallVerb* verb) {
 }
 
 int run(Context& context) {
-  auto json = read_request(context.arguments);
-  if (!json) return fail_setup(context, json.error());
-  CallVerb verb{&context, nullptr, std::move(*json)};
+  auto input = open_request(context.arguments);
+  if (!input) return fail_setup(context, input.error());
+  CallVerb verb{&context, nullptr, std::move(*input)};
   auto session = connect(context);
   if (!session) return session.error();
   verb.view = &(*session)->view();
-  // The callee is told as well; this bounds a stream that goes on.
+  // The callee is told as well. What is read may take its time: only the call itself is bounded then.
   const auto timeout = context.arguments.duration("timeout");
+  const bool bounded = timeout && verb.input.descriptor < 0;
   const int code =
-      run_verb(context, **session, timeout ? Patience(*timeout + grace) : Patience(), &call, &verb);
+      run_verb(context, **session, bounded ? Patience(*timeout + grace) : Patience(), &call, &verb);
   if (code > exit_of_signals) context.console.error("interrupted; the call was cancelled");
   return code;
 }
@@ -106,19 +134,24 @@ int run(Context& context) {
 }  // namespace
 
 Command call_command() {
-  return {"call",
-          "call a method and print its answer; a stream prints one JSON line an item",
-          "A call is not written down anywhere: when this program or the node ends, so does the call. For "
-          "work that\n"
-          "must survive that, see: cobus submit --help",
-          {{"METHOD", "package.Service/Method, or any end of it that is clear"},
-           {"JSON", "the request: JSON, @FILE, or - for stdin; an empty request if left out", false}},
-          {{"node", "", Flag::Kind::text, "NAME", "the node to call, rather than any that offers the method"},
-           {"timeout", "", Flag::Kind::duration, "DURATION", "how long to wait for the answer (30s)", 1}},
-          {{"cobus call echo.Echo/Echo '{\"text\":\"hello\"}'", "one answer"},
-           {"cobus call Text/Grep @request.json", "one line an item"},
-           {"echo '{\"from\":0,\"to\":100}' | cobus call math.Primes/Count -", "the request from stdin"}},
-          &run};
+  return {
+      "call",
+      "call a method and print its answer; a stream is one JSON line an item, in and out",
+      "A call is not written down anywhere: when this program or the node ends, so does the call. For "
+      "work that\n"
+      "must survive that, see: cobus submit --help",
+      {{"METHOD", "package.Service/Method, or any end of it that is clear"},
+       {"JSON",
+        "the request: JSON, @FILE, or - for stdin; an empty request if left out. Of a method that takes a\n"
+        "stream: one on each line, or a JSON array of them",
+        false}},
+      {{"node", "", Flag::Kind::text, "NAME", "the node to call, rather than any that offers the method"},
+       {"timeout", "", Flag::Kind::duration, "DURATION", "how long to wait for the answer (30s)", 1}},
+      {{"cobus call echo.Echo/Echo '{\"text\":\"hello\"}'", "one answer"},
+       {"cobus call Text/Grep @request.json", "one line an item"},
+       {"tail -f requests.jsonl | cobus call Echo/Chat -", "a stream in, and one out"},
+       {"echo '{\"from\":0,\"to\":100}' | cobus call math.Primes/Count -", "the request from stdin"}},
+      &run};
 }
 
 }  // namespace cobus::client

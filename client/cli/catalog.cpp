@@ -34,6 +34,10 @@ std::string method_name(const google::protobuf::MethodDescriptor* method) {
   return method->service()->full_name() + '/' + method->name();
 }
 
+bool has_stream(const google::protobuf::MethodDescriptor* method) {
+  return method->client_streaming() || method->server_streaming();
+}
+
 NodeId any_provider(const View& view, const std::string& service, Random& random) {
   const auto providers = view.providers(service);
   return providers.empty() ? NodeId::none : NodeId{providers[random.below(providers.size())].node()};

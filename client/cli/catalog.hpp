@@ -53,6 +53,9 @@ class Catalog {
 // "package.Service/Method" of a descriptor.
 [[nodiscard]] std::string method_name(const google::protobuf::MethodDescriptor* method);
 
+// Whether its request or its answer is a stream, so that it is neither a job nor mapped.
+[[nodiscard]] bool has_stream(const google::protobuf::MethodDescriptor* method);
+
 // A node that offers `service`, by chance, since every run of this program is a new caller; none when there
 // is none.
 [[nodiscard]] NodeId any_provider(const View& view, const std::string& service, Random& random);

@@ -40,8 +40,8 @@ class JobClient {
   [[nodiscard]] Task<Result<Submitted>> submit(Self self, v1::SubmitRequest request,
                                                Elsewhere elsewhere = Elsewhere::allowed);
   // For a key that a person gave: first asks every node that keeps jobs whether it knows the key, since the
-  // order changes when nodes come and go. RESOURCE_EXHAUSTED when none of them does, but one does not answer or
-  // is `away` (as homes_away() names them): it may.
+  // order changes when nodes come and go. RESOURCE_EXHAUSTED when none of them does, but one does not answer
+  // or is `away` (as homes_away() names them): it may.
   [[nodiscard]] Task<Result<Submitted>> submit_once(Self self, v1::SubmitRequest request,
                                                     std::vector<std::string> away);
 

@@ -162,7 +162,7 @@ Task<Result<const google::protobuf::MethodDescriptor*>> find_method(Self self, M
   auto method = co_await catalog->find_method(self, verb->options.method);
   if (!method) co_return method;
   verb->options.method = method_name(*method);
-  if ((*method)->server_streaming()) {
+  if (has_stream(*method)) {
     co_return fail(Code::invalid_argument,
                    fmt::format("{} is a stream and cannot be mapped; use: cobus call {}",
                                verb->options.method, verb->options.method));

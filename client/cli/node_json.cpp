@@ -70,7 +70,7 @@ std::string method_tails(const Json& methods) {
   for (const Json& method : methods) {
     const std::string name = plain(field(method, "name"));
     text += (text.empty() ? "" : " ") + name.substr(name.find('/') + 1);
-    if (method.value("streaming", false)) text += "*";
+    if (method.value("streaming", false) || method.value("client_streaming", false)) text += "*";
   }
   return text;
 }
@@ -171,7 +171,8 @@ std::vector<Json> services_json(const std::vector<v1::NodeRecord>& records, bool
       object["methods"].push_back({{"name", full_name},
                                    {"input", method->input()},
                                    {"output", method->output()},
-                                   {"streaming", method->streaming()}});
+                                   {"streaming", method->streaming()},
+                                   {"client_streaming", method->client_streaming()}});
     }
     list.push_back(std::move(object));
   }

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,40 +17,52 @@ namespace {
 
 // JSON takes more room than the message it stands for, up to six bytes for one.
 constexpr std::size_t json_bytes_max = 6 * limits::payload_bytes_max;
+constexpr int look_up_ms = 50;  // from waiting for a slow writer, to see whether it is still wanted
 
 std::unexpected<Status> unreadable(const std::string& name, int error) {
   return fail(Code::invalid_argument, fmt::format("cannot read {}: {}", name, std::strerror(error)));
 }
 
-}  // namespace
+Result<NamedInput> open_file(const std::string& path) {
+  if (path == "-") return NamedInput{{}, STDIN_FILENO, "stdin"};
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return unreadable(path, errno);
+  return NamedInput{{}, descriptor, path};
+}
 
-Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_max) {
-  const bool standard = path == "-";
-  const std::string name = standard ? "stdin" : path;
-  const int descriptor = standard ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return unreadable(name, errno);
+Result<std::string> read_descriptor(const NamedInput& input, std::size_t bytes_max,
+                                    const OffloadStop* stop = nullptr) {
   std::string text;
   std::array<char, 65536> chunk;
   int error = 0;
+  bool stopped = false;
   for (;;) {
-    const ssize_t count = ::read(descriptor, chunk.data(), chunk.size());
+    if (stop != nullptr) {
+      pollfd waiting{input.descriptor, POLLIN, 0};
+      const int some = ::poll(&waiting, 1, look_up_ms);
+      stopped = stop->requested();
+      if (stopped) break;
+      if (some == 0 || (some < 0 && errno == EINTR)) continue;
+    }
+    const ssize_t count = ::read(input.descriptor, chunk.data(), chunk.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) error = errno;
     if (count <= 0) break;
     text.append(chunk.data(), static_cast<std::size_t>(count));
     if (text.size() > bytes_max) break;
   }
-  if (!standard) ::close(descriptor);
-  if (error != 0) return unreadable(name, error);
+  if (input.descriptor != STDIN_FILENO) ::close(input.descriptor);
+  if (stopped) return fail(Code::cancelled, "stopped while it read " + input.name);
+  if (error != 0) return unreadable(input.name, error);
   if (text.size() > bytes_max) {
     return fail(
         Code::invalid_argument,
-        fmt::format("{} is too large for one request, which holds at most {} bytes", name, bytes_max));
+        fmt::format("{} is too large for one request, which holds at most {} bytes", input.name, bytes_max));
   }
   return text;
 }
 
-Result<std::string> read_request(const std::string& argument) {
+Result<NamedInput> open_request(const std::string& argument) {
   if (argument.empty()) {
     return fail(Code::invalid_argument,
                 "the request is an empty text (a variable that is not set?); leave it out, or write {}");
@@ -57,14 +70,38 @@ Result<std::string> read_request(const std::string& argument) {
   if (argument == "@") {
     return fail(Code::invalid_argument, "'@' names no file; write @request.json, or - for stdin");
   }
-  if (argument == "-") return read_whole_file(argument, json_bytes_max);
-  if (argument[0] == '@') return read_whole_file(argument.substr(1), json_bytes_max);
-  return argument;
+  if (argument == "-") return open_file(argument);
+  if (argument[0] == '@') return open_file(argument.substr(1));
+  return NamedInput{argument, -1, "the request"};
+}
+
+}  // namespace
+
+Result<NamedInput> open_request(const Arguments& arguments) {
+  return arguments.has("JSON") ? open_request(arguments.text("JSON")) : open_request("{}");
+}
+
+Result<std::string> read_all(const NamedInput& input, const OffloadStop* stop) {
+  if (input.descriptor < 0) return input.text;
+  return read_descriptor(input, json_bytes_max, stop);
+}
+
+Result<std::string> read_whole_file(const std::string& path, std::size_t bytes_max) {
+  const auto input = open_file(path);
+  if (!input) return fail(input.error());
+  return read_descriptor(*input, bytes_max);
+}
+
+Result<std::string> read_request(const std::string& argument) {
+  const auto input = open_request(argument);
+  if (!input) return fail(input.error());
+  return read_all(*input);
 }
 
 Result<std::string> read_request(const Arguments& arguments) {
-  if (!arguments.has("JSON")) return "{}";
-  return read_request(arguments.text("JSON"));
+  const auto input = open_request(arguments);
+  if (!input) return fail(input.error());
+  return read_all(*input);
 }
 
 }  // namespace cobus::client

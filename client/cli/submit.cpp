@@ -63,7 +63,7 @@ Task<int> submit(Self self, SubmitVerb* verb) {
     co_return context.arguments.has("require-worker") ? exit_nothing_can_run_it : code;
   }
   const std::string name = method_name(*method);
-  if ((*method)->server_streaming()) {
+  if (has_stream(*method)) {
     co_return fail_setup(context,
                          {Code::invalid_argument,
                           fmt::format("{} is a stream and cannot be a job; use: cobus call {}", name, name)});

@@ -8,6 +8,7 @@
 #include <future>
 #include <mutex>
 
+#include "node/cluster/workers_service.hpp"
 #include "node/host/module.hpp"
 #include "node/link/route.hpp"
 #include "node/observe/inspect.hpp"

@@ -181,7 +181,8 @@ Outcome Dispatcher::outcome_of(Result<EnvelopePtr> reply, const Placement::Place
     case Code::unavailable:        // the node was lost, or the handler says: try again
     case Code::deadline_exceeded:  // of this attempt
     case Code::cancelled:          // that node stops
-      return HandedBack{why.message(), lost, true, why.code() == Code::cancelled ? Code::unavailable : why.code()};
+      return HandedBack{why.message(), lost, true,
+                        why.code() == Code::cancelled ? Code::unavailable : why.code()};
     default:
       return Failed{why};
   }

@@ -54,7 +54,7 @@ Result<std::string> obstacle(const View& view, const std::string& method, v1::Ro
       service_known = true;
       for (const v1::MethodRecord& at : candidate.methods()) {
         if (at.name() != method) continue;
-        if (at.streaming()) {
+        if (at.streaming() || at.client_streaming()) {
           return fail(Code::invalid_argument,
                       method + " is a stream and cannot be a job; use: cobus call " + method);
         }

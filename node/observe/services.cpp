@@ -72,6 +72,7 @@ v1::ServiceRecord describe_service(const Service& service) {
     described.set_input(method.descriptor->input_type()->full_name());
     described.set_output(method.descriptor->output_type()->full_name());
     described.set_streaming(method.streaming);
+    described.set_client_streaming(method.client_streaming);
     described.set_where(method.options.where());
     *described.mutable_roles() = method.options.roles();
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// echo.Echo: the smallest service. Start here to see what an author writes.
+// echo.Echo: the smallest service. Start here to see what an author writes, streams of requests included.
 #include <cobus/service.hpp>
 
 #include "echo.cobus.h"
@@ -17,6 +17,25 @@ class EchoWorker final : public echo::EchoService {
     reply.set_text(std::move(*request.mutable_text()));
     reply.set_node(call.self().node().name());
     co_return reply;
+  }
+
+  Task<Result<echo::CollectReply>> Collect(Call /*call*/, Incoming<echo::EchoRequest> requests) override {
+    echo::CollectReply reply;
+    while (std::optional<echo::EchoRequest> request = co_await requests.next()) {
+      reply.set_count(reply.count() + 1);
+      reply.set_bytes(reply.bytes() + request->text().size());
+    }
+    if (!requests.status().ok()) co_return fail(requests.status());
+    co_return reply;
+  }
+
+  Stream<echo::EchoReply> Chat(Call call, Incoming<echo::EchoRequest> requests) override {
+    while (std::optional<echo::EchoRequest> request = co_await requests.next()) {
+      echo::EchoReply reply;
+      reply.set_text(std::move(*request->mutable_text()));
+      reply.set_node(call.self().node().name());
+      co_yield reply;
+    }
   }
 };
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Call: both ends of a request. Callee: Call is the handle a handler gets, CallState the runtime's
-// side of it. Caller: call_method and open_stream. A call ends exactly once: with a reply, an error,
-// or DEADLINE_EXCEEDED at its deadline; a late reply never reaches anybody.
+// side of it. Caller: call_method; with streams, call_stream.hpp. A call ends exactly once: with a reply,
+// an error, or DEADLINE_EXCEEDED at its deadline; a late reply never reaches anybody.
 #pragma once
 
 #include <functional>
@@ -13,12 +13,14 @@
 #include "node/runtime/await.hpp"
 #include "node/runtime/task.hpp"
 #include "node/worker/envelope.hpp"
+#include "node/worker/flow.hpp"
 #include "node/worker/home.hpp"
 #include "node/worker/self.hpp"
 
 namespace cobus {
 
 struct Method;
+class Upstream;
 
 // The runtime's side of one call that is being handled. Lives in the frame of the handling worker.
 class CallState final : HandledCall {
@@ -29,6 +31,7 @@ class CallState final : HandledCall {
   CallState(const CallState&) = delete;
   CallState& operator=(const CallState&) = delete;
 
+  // The first answer counts.
   void reply(EnvelopePtr envelope);   // REPLY
   void finish(const Status& status);  // END when ok, else ERROR
   // ITEM, uses one credit. One that is too large for a message ends the stream with OUT_OF_RANGE.
@@ -43,21 +46,20 @@ class CallState final : HandledCall {
     ~Room() {
       if (state_.room_ == this) state_.room_ = nullptr;
     }
-    [[nodiscard]] bool await_ready() const noexcept {
-      return state_.credit_ > 0 && !stop_requested() && may_go_on();
-    }
+    [[nodiscard]] bool await_ready() const noexcept { return wanted() && may_go_on(); }
     bool await_suspend(std::coroutine_handle<> coroutine) noexcept {
-      if (state_.credit_ > 0 && !stop_requested()) {
+      if (wanted()) {
         step_aside(coroutine);
         return true;
       }
       state_.room_ = this;
       return park(coroutine, never);
     }
-    [[nodiscard]] bool await_resume() noexcept { return state_.credit_ > 0 && !stop_requested(); }
+    [[nodiscard]] bool await_resume() const noexcept { return wanted(); }
 
    private:
     friend class CallState;
+    [[nodiscard]] bool wanted() const noexcept { return state_.window_.open() && !stop_requested(); }
     void credited() noexcept { wake(Cause::event); }
     CallState& state_;
   };
@@ -73,16 +75,19 @@ class CallState final : HandledCall {
   const TraceContext trace;
 
  private:
-  static constexpr std::uint32_t credit_max = 0xffff;
+  friend class Upstream;
   [[nodiscard]] Shown shown() const noexcept override;
   void credited(const Address& from, std::uint64_t its_call, std::uint32_t more) noexcept override;
+  void streamed(EnvelopePtr envelope) noexcept override;
+  void not_sent(std::uint64_t its_call, const Status& reason) noexcept override;
   [[nodiscard]] bool streaming() const noexcept override;
   [[nodiscard]] TimePoint caller_gives_up() const noexcept override { return deadline; }
-  void send(EnvelopePtr envelope, v1::Kind kind);
+  void send(EnvelopePtr envelope, v1::Kind kind, std::uint32_t its_flags = 0);
 
-  std::uint32_t credit_;
+  SendWindow window_;
   bool answered_ = false;
   Room* room_ = nullptr;
+  Upstream* upstream_ = nullptr;  // the items that the caller streams, if it does
 };
 
 // What a handler holds of the call it handles. By value; valid inside the handler.
@@ -154,54 +159,20 @@ template <class Reply, class Request>
   co_return take<Reply>(**reply);
 }
 
-// The items of a remote stream, as envelopes. Destroying it early tells the producer to stop.
-class EnvelopeStream {
- public:
-  EnvelopeStream(Self self, NodeId node, std::string method, EnvelopePtr request, CallOptions options);
-  EnvelopeStream(EnvelopeStream&&) noexcept;
-  EnvelopeStream& operator=(EnvelopeStream&&) noexcept;
-  ~EnvelopeStream();
+namespace detail {
 
-  // The next item; null once it ended, then status() says how.
-  [[nodiscard]] Task<EnvelopePtr> next();
-  [[nodiscard]] const Status& status() const noexcept;
+// What the callers of both kinds of calls share. Fills in what every request has, and sends it.
+void send_request(Self self, PendingCall& call, std::string method, EnvelopePtr request,
+                  const CallOptions& options);
+// To the handler of a call, or, with a worker in `to`, to a worker that was asked.
+void send_cancel(Home& home, Address from, Address to, std::uint64_t call, std::uint32_t flags);
+// When a call that begins now ends at the latest.
+[[nodiscard]] TimePoint deadline_of(Self self, const CallOptions& options);
+[[nodiscard]] Status error_of(const Envelope& error);
+[[nodiscard]] Status deadline_status(const std::string& method);
+// INTERNAL when the caller's function throws; what is no progress is ignored.
+[[nodiscard]] Status tell_progress(const CallOptions& options, Envelope& envelope) noexcept;
 
- private:
-  class State;
-  std::unique_ptr<State> state_;
-};
-
-template <class Item>
-class ItemStream {
- public:
-  explicit ItemStream(EnvelopeStream envelopes) noexcept : envelopes_(std::move(envelopes)) {}
-  // The next item; nothing once the stream ended, then status() says how. A malformed item ends it.
-  [[nodiscard]] Task<std::optional<Item>> next() {
-    if (!malformed_.ok()) co_return std::nullopt;
-    EnvelopePtr envelope = co_await envelopes_.next();
-    if (envelope == nullptr) co_return std::nullopt;
-    Result<Item> item = take<Item>(*envelope);
-    if (!item) {
-      malformed_ = std::move(item).error();
-      co_return std::nullopt;
-    }
-    co_return std::move(*item);
-  }
-  [[nodiscard]] const Status& status() const noexcept {
-    return malformed_.ok() ? envelopes_.status() : malformed_;
-  }
-
- private:
-  EnvelopeStream envelopes_;
-  Status malformed_;
-};
-
-template <class Item, class Request>
-[[nodiscard]] ItemStream<Item> open_stream(Self self, NodeId node, std::string method, Request request,
-                                           CallOptions options = {}) {
-  EnvelopePtr envelope = std::make_unique<TypedEnvelope<Request>>(std::move(request));
-  return ItemStream<Item>(
-      EnvelopeStream(self, node, std::move(method), std::move(envelope), std::move(options)));
-}
+}  // namespace detail
 
 }  // namespace cobus

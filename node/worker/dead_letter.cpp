@@ -31,7 +31,7 @@ std::string_view dead_letter_name(DeadLetter why) noexcept {
     case DeadLetter::not_delivered:
       return "not delivered";
     case DeadLetter::late:
-      return "late answer";
+      return "late";
     case DeadLetter::unknown_kind:
       return "unknown kind";
     case DeadLetter::not_allowed:

@@ -24,9 +24,9 @@ enum class DeadLetter : std::uint8_t {
   no_such_name,    // nobody is registered under that name
   mailbox_full,    // dropped by the mailbox's policy
   not_delivered,   // the link could not take it to its node
-  late,            // the answer to a call that has ended
+  late,            // an answer or an item of a call that has ended
   unknown_kind,    // from a newer release
-  not_allowed,     // its sender's role may not address workers
+  not_allowed,     // its sender may not send that there
   unread,          // its receiver ended before it came to it
 };
 inline constexpr std::size_t dead_letter_reasons = 8;

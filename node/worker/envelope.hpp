@@ -103,6 +103,15 @@ class Envelope : public InboxItem {
 };
 using EnvelopePtr = std::unique_ptr<Envelope>;
 
+// Whether it is of the items that a caller streams to its callee, in either direction.
+[[nodiscard]] constexpr bool goes_upstream(v1::Kind kind, std::uint32_t flags) noexcept {
+  return (flags & v1::UPSTREAM) != 0 &&
+         (kind == v1::ITEM || kind == v1::END || kind == v1::CREDIT || kind == v1::CANCEL);
+}
+[[nodiscard]] inline bool goes_upstream(const Envelope& envelope) noexcept {
+  return goes_upstream(envelope.kind, envelope.flags);
+}
+
 // Without a payload: cancel, credit, end, error.
 class SignalEnvelope final : public Envelope {
  public:

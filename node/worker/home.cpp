@@ -198,8 +198,8 @@ void Home::stop_all() noexcept {
 
 void Home::stop_idle() noexcept {
   each_worker([](Worker& worker) {
-    const bool ends_by_itself = worker.handled != nullptr ? !worker.handled->streaming()
-                                                          : worker.handles_call || worker.stops_last;
+    const bool ends_by_itself =
+        worker.handled != nullptr ? !worker.handled->streaming() : worker.handles_call || worker.stops_last;
     if (!ends_by_itself) worker.stop.request();
   });
 }
@@ -222,6 +222,7 @@ void Home::receive(EnvelopePtr envelope) noexcept {
 }
 
 void Home::take_in(EnvelopePtr envelope) {
+  if (goes_upstream(*envelope)) return receive_upstream(std::move(envelope));
   switch (envelope->kind) {
     case v1::REPLY:
     case v1::ITEM:

@@ -34,7 +34,8 @@ class PendingCall {
     std::string_view method;
   };
   [[nodiscard]] virtual Shown shown() const noexcept { return {}; }
-  // REPLY, ITEM, END or ERROR. After a REPLY, END or ERROR the call is no longer registered.
+  // REPLY, ITEM, END or ERROR, and the callee's CREDIT or CANCEL of the items that are streamed to it.
+  // After a REPLY, END or ERROR the call is no longer registered.
   virtual void answered(EnvelopePtr envelope) noexcept = 0;
   NodeId callee = NodeId::none;
   std::uint64_t id = 0;
@@ -256,6 +257,7 @@ class Home {
   void node_down_arrived(Worker& worker, NodeId node, const Status& reason) noexcept;
   void tell_node_down(Worker& worker, NodeId node, const Status& reason) noexcept;
   void answer(EnvelopePtr envelope) noexcept;
+  void receive_upstream(EnvelopePtr envelope) noexcept;
   void begin_call(EnvelopePtr request) noexcept;
   // Answers a request with an error, in the name of another node when it could not be sent there.
   void refuse(const Envelope& request, Status status, NodeId in_name_of = NodeId::none) noexcept;

@@ -41,8 +41,18 @@ void Home::answer(EnvelopePtr envelope) noexcept {
   if (call == nullptr || call->id != envelope->call || call->callee != envelope->from.node) {
     return node_.dead_letter(DeadLetter::late, *envelope);
   }
-  if (envelope->kind != v1::ITEM) remove_call(*call);
+  if (envelope->kind == v1::REPLY || envelope->kind == v1::END || envelope->kind == v1::ERROR)
+    remove_call(*call);
   call->answered(std::move(envelope));
+}
+
+// Items that a caller streams: here to their handler, or what the handler says of them to the caller.
+void Home::receive_upstream(EnvelopePtr envelope) noexcept {
+  if (envelope->kind == v1::CREDIT || envelope->kind == v1::CANCEL) return answer(std::move(envelope));
+  Worker* const worker = find(envelope->to);
+  if (worker == nullptr) return node_.dead_letter(DeadLetter::late, *envelope);
+  if (worker->handled == nullptr) return node_.dead_letter(DeadLetter::not_allowed, *envelope);
+  worker->handled->streamed(std::move(envelope));
 }
 
 void Home::add_call(PendingCall& call) {
@@ -125,6 +135,15 @@ void Home::begin_call(EnvelopePtr request) noexcept {
     return refuse(*request,
                   unstarted(Code::unimplemented, "node " + node_.name() + " does not offer " + name));
   }
+  if (method->client_streaming != ((request->flags & v1::UPSTREAM) != 0)) {
+    return refuse(*request,
+                  Status(Code::invalid_argument,
+                         name + (method->client_streaming ? " takes a stream of requests, but got one"
+                                                          : " takes one request, not a stream")));
+  }
+  // It would wait for ever.
+  if ((method->streaming || method->client_streaming) && !request->from)
+    return node_.dead_letter(DeadLetter::not_allowed, *request);
   const Caller& caller = request->extra().caller;
   if (!method->admits(caller.role)) {
     return refuse(*request,
@@ -198,9 +217,8 @@ void Home::forget_unstarted_call(Worker& worker) noexcept {
   SignalEnvelope request;
   request.from = key.caller;
   request.call = key.call;
-  refuse(request, node_.draining()
-                      ? unstarted(Code::unavailable, "node " + node_.name() + " stops")
-                      : unstarted(Code::cancelled, "the handler was ended before it began"));
+  refuse(request, node_.draining() ? unstarted(Code::unavailable, "node " + node_.name() + " stops")
+                                   : unstarted(Code::cancelled, "the handler was ended before it began"));
   handled(worker, key.caller, key.call);
 }
 

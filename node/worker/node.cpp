@@ -419,30 +419,6 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
   deliver(std::move(envelope));
 }
 
-void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) {
-  const auto fail_call = [&](const EnvelopeView& view) {
-    const v1::Kind kind = view.header.kind;
-    if (kind != v1::REQUEST && kind != v1::MONITOR && kind != v1::LINK) {
-      if (kind != v1::MESSAGE && kind != v1::REPLY && kind != v1::ITEM) return;
-      return dead_letters_.add(DeadLetter::not_delivered, id(), Address{id(), WorkerId{view.header.from}},
-                               Address{node, WorkerId{view.header.to}}, view.header.to_name,
-                               TypeId{view.header.type}, clock().now());
-    }
-    auto error = std::make_unique<SignalEnvelope>();
-    error->kind = kind == v1::REQUEST ? v1::ERROR : kind == v1::MONITOR ? v1::DOWN : v1::EXIT;
-    error->from = Address{node, kind == v1::REQUEST ? WorkerId{} : WorkerId{view.header.to}};
-    error->to = WorkerId{view.header.from};
-    error->call = kind == v1::LINK ? 0 : view.header.call;
-    // A worker that cannot be reached is `noconnection` to who watches it, whatever keeps us from it.
-    error->extra().status =
-        kind == v1::REQUEST ? reason : Status(Code::unavailable, std::string(reason.message()));
-    error->extra().status.with("started", "no");  // it never left
-    if (error->extra().status.code() == Code::unavailable) error->extra().status.with("cause", "connection");
-    deliver(std::move(error));
-  };
-  static_cast<void>(read_frame(envelopes, fail_call));
-}
-
 void Node::on_target_failed(link::TargetId target, const Status& reason) {
   for (PeerListener* listener : listeners_) listener->on_target_failed(target, reason);
 }

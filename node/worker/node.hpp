@@ -31,8 +31,8 @@ namespace cobus {
 class Resolver {
  public:
   virtual ~Resolver() = default;
-  // A node that offers `name`: a service, "package.Service/Method", or a kind of worker. NOT_FOUND when nobody
-  // is known to offer it, UNAVAILABLE when nobody could be asked yet.
+  // A node that offers `name`: a service, "package.Service/Method", or a kind of worker. NOT_FOUND when
+  // nobody is known to offer it, UNAVAILABLE when nobody could be asked yet.
   [[nodiscard]] virtual Result<NodeId> choose(std::string_view name) = 0;
 };
 

@@ -15,6 +15,8 @@
 #include "node/runtime/stream.hpp"
 #include "node/runtime/task.hpp"
 #include "node/worker/call.hpp"
+#include "node/worker/call_stream.hpp"
+#include "node/worker/incoming.hpp"
 #include "node/worker/self.hpp"
 
 namespace cobus {
@@ -28,7 +30,8 @@ struct Method {
 
   std::string name;  // "Method" while described, "package.Service/Method" once registered
   Handle handle = nullptr;
-  bool streaming = false;
+  bool streaming = false;                                          // the answer is a stream
+  bool client_streaming = false;                                   // the request is one
   const google::protobuf::MethodDescriptor* descriptor = nullptr;  // set by make_service_info
   v1::MethodOptions options;                                       // set by make_service_info
   Service* service = nullptr;                                      // set by the node
@@ -66,13 +69,6 @@ namespace detail {
 // Turns the exception in flight into INTERNAL with its text.
 [[nodiscard]] Status exception_status() noexcept;
 
-// A request that does not name its type is taken for what the method expects.
-template <class Request>
-[[nodiscard]] Result<Request> take_request(Envelope& envelope) {
-  if (envelope.type == TypeId::none) envelope.type = type_id_of<Request>();
-  return take<Request>(envelope);
-}
-
 template <class Base, class Request, class Reply, auto Handler>
 Task<> handle_unary(Self self, Service* service, const Method* method, EnvelopePtr envelope) {
   CallState state(self, *method, *envelope);
@@ -94,6 +90,19 @@ Task<> handle_unary(Self self, Service* service, const Method* method, EnvelopeP
   }
 }
 
+// Sends what a handler yields, and its end. Returns early when the caller wants no more.
+template <class Item>
+Task<> give_items(CallState* state, Stream<Item>* stream) {
+  for (;;) {
+    const bool wanted = co_await state->room();
+    if (!wanted) co_return;
+    std::optional<Item> item = co_await stream->next();
+    if (!item) break;
+    state->item(std::make_unique<TypedEnvelope<Item>>(std::move(*item)));
+  }
+  state->finish(stream->status());
+}
+
 template <class Base, class Request, class Item, auto Handler>
 Task<> handle_stream(Self self, Service* service, const Method* method, EnvelopePtr envelope) {
   CallState state(self, *method, *envelope);
@@ -105,14 +114,40 @@ Task<> handle_stream(Self self, Service* service, const Method* method, Envelope
   }
   try {
     Stream<Item> stream = (static_cast<Base*>(service)->*Handler)(Call(state), std::move(*request));
-    for (;;) {
-      const bool wanted = co_await state.room();
-      if (!wanted) co_return;
-      std::optional<Item> item = co_await stream.next();
-      if (!item) break;
-      state.item(std::make_unique<TypedEnvelope<Item>>(std::move(*item)));
+    co_await give_items(&state, &stream);
+  } catch (...) {
+    state.finish(exception_status());
+  }
+}
+
+template <class Base, class Item, class Reply, auto Handler>
+Task<> handle_incoming(Self self, Service* service, const Method* method, EnvelopePtr envelope) {
+  CallState state(self, *method, *envelope);
+  envelope.reset();
+  Upstream upstream(state);
+  // Outlives the answer, so that the end of its Incoming is no news for the caller.
+  Task<Result<Reply>> handler =
+      (static_cast<Base*>(service)->*Handler)(Call(state), Incoming<Item>(upstream));
+  try {
+    Result<Reply> reply = co_await std::move(handler);
+    if (reply) {
+      state.reply(std::make_unique<TypedEnvelope<Reply>>(std::move(*reply)));
+    } else {
+      state.finish(std::move(reply).error());
     }
-    state.finish(stream.status());
+  } catch (...) {
+    state.finish(exception_status());
+  }
+}
+
+template <class Base, class In, class Out, auto Handler>
+Task<> handle_exchange(Self self, Service* service, const Method* method, EnvelopePtr envelope) {
+  CallState state(self, *method, *envelope);
+  envelope.reset();
+  Upstream upstream(state);
+  Stream<Out> stream = (static_cast<Base*>(service)->*Handler)(Call(state), Incoming<In>(upstream));
+  try {
+    co_await give_items(&state, &stream);
   } catch (...) {
     state.finish(exception_status());
   }
@@ -134,6 +169,23 @@ template <class Base, class Request, class Item, auto Handler>
   method.name = name;
   method.handle = &detail::handle_stream<Base, Request, Item, Handler>;
   method.streaming = true;
+  return method;
+}
+template <class Base, class Item, class Reply, auto Handler>
+[[nodiscard]] Method incoming_method(std::string_view name) {
+  Method method;
+  method.name = name;
+  method.handle = &detail::handle_incoming<Base, Item, Reply, Handler>;
+  method.client_streaming = true;
+  return method;
+}
+template <class Base, class In, class Out, auto Handler>
+[[nodiscard]] Method exchange_method(std::string_view name) {
+  Method method;
+  method.name = name;
+  method.handle = &detail::handle_exchange<Base, In, Out, Handler>;
+  method.streaming = true;
+  method.client_streaming = true;
   return method;
 }
 

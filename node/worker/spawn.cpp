@@ -19,17 +19,23 @@ class Request final : public PendingCall {
   class Wait;
 
   Request(Self spawner, NodeId node, std::uint64_t monitor, bool link) noexcept
-      : home_(spawner.worker().home()), spawner_(spawner), monitor_(monitor), link_(link) {
+      : home_(spawner.worker().home()),
+        spawner_(spawner),
+        worker_(spawner.worker().id),
+        monitor_(monitor),
+        link_(link) {
     callee = node;
   }
   void answered(EnvelopePtr envelope) noexcept override;
   void abandon() noexcept { waiting_ = nullptr; }
 
  private:
+  [[nodiscard]] Shown shown() const noexcept override { return {worker_, "cobus.v1.Workers/Spawn"}; }
   [[nodiscard]] Result<Spawned> outcome(Envelope& envelope) const;
 
   Home& home_;
   const Self spawner_;  // while somebody waits
+  const WorkerId worker_;
   const std::uint64_t monitor_;
   const bool link_;
   Wait* waiting_ = nullptr;
@@ -37,6 +43,7 @@ class Request final : public PendingCall {
 
 class Request::Wait final : Waiting {
  public:
+  static constexpr AwaitKind awaits = AwaitKind::answer;
   Wait(Self self, NodeId node, EnvelopePtr request, SpawnOptions options) noexcept
       : self_(self), node_(node), envelope_(std::move(request)), options_(options) {}
   ~Wait() {

@@ -22,7 +22,7 @@ namespace cobus {
 
 class Home;
 
-// A call handler's side of a call: what CREDIT and CANCEL from the caller act on.
+// A call handler's side of a call: what CREDIT, CANCEL and the items of the caller act on.
 class HandledCall {
  public:
   // For whoever looks inside. What is viewed lives as long as the call.
@@ -35,6 +35,10 @@ class HandledCall {
   [[nodiscard]] virtual Shown shown() const noexcept { return {}; }
   // Ignored when it is not the caller of this call who says so.
   virtual void credited(const Address& from, std::uint64_t call, std::uint32_t more) noexcept = 0;
+  // ITEM or END of the items that a caller streams; a dead letter when it is not of this call.
+  virtual void streamed(EnvelopePtr envelope) noexcept = 0;
+  // An item that it sent could not leave this node.
+  virtual void not_sent(std::uint64_t call, const Status& reason) noexcept = 0;
   // It goes on until the consumer leaves, so a stop does not wait for it.
   [[nodiscard]] virtual bool streaming() const noexcept = 0;
   // When its caller gives up; whatever the handler asks of others need not take longer.

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <map>
 #include <memory>
 #include <string>
@@ -43,25 +44,73 @@ std::string cpp_namespace(const std::string& package) {
   return result;
 }
 
+// What the four shapes of a method differ in.
+struct Shape {
+  const char* kind;      // the function that describes it to the runtime
+  const char* handler;   // what its handler returns, R being the reply and Q the request
+  const char* argument;  // what it takes beside the call
+  const char* name;      // of that
+  const char* refuse;    // how it says that something is wrong
+  const char* caller;    // what the stub returns
+  const char* open;      // the function that makes it
+};
+constexpr Shape unary_shape = {
+    "unary_method",  "Task<::cobus::Result<R>>", "Q", "request", "co_return", "Task<::cobus::Result<R>>",
+    "call_method<R>"};
+constexpr Shape stream_shape = {"stream_method", "Stream<R>",     "Q", "request", "co_yield",
+                                "ItemStream<R>", "open_stream<R>"};
+constexpr Shape incoming_shape = {
+    "incoming_method", "Task<::cobus::Result<R>>", "::cobus::Incoming<Q>", "requests",
+    "co_return",       "Outgoing<Q, R>",           "open_outgoing<Q, R>"};
+constexpr Shape exchange_shape = {"exchange_method", "Stream<R>",      "::cobus::Incoming<Q>", "requests",
+                                  "co_yield",        "Exchange<Q, R>", "open_exchange<Q, R>"};
+
+const Shape& shape_of(const pb::MethodDescriptor& method) {
+  if (method.client_streaming()) return method.server_streaming() ? exchange_shape : incoming_shape;
+  return method.server_streaming() ? stream_shape : unary_shape;
+}
+
+// `pattern` with the classes of `method` for Q and R.
+std::string with_classes(std::string_view pattern, const pb::MethodDescriptor& method) {
+  std::string result;
+  for (std::size_t i = 0; i < pattern.size(); ++i) {
+    const bool alone = i + 1 == pattern.size() || !std::isalpha(static_cast<unsigned char>(pattern[i + 1]));
+    if (pattern[i] == 'Q' && alone) {
+      result += pb::compiler::cpp::QualifiedClassName(method.input_type());
+    } else if (pattern[i] == 'R' && alone) {
+      result += pb::compiler::cpp::QualifiedClassName(method.output_type());
+    } else {
+      result += pattern[i];
+    }
+  }
+  return result;
+}
+
 Variables variables_of(const pb::MethodDescriptor& method) {
-  namespace cpp = pb::compiler::cpp;
+  const Shape& shape = shape_of(method);
+  const std::string argument = with_classes(shape.argument, method);
   return {{"service", method.service()->name() + "Service"},
           {"stub", method.service()->name() + "Stub"},
           {"method", method.name()},
           {"path", method.service()->full_name() + "/" + method.name()},
-          {"request", cpp::QualifiedClassName(method.input_type())},
-          {"reply", cpp::QualifiedClassName(method.output_type())}};
+          {"request", with_classes("Q", method)},
+          {"reply", with_classes("R", method)},
+          {"kind", shape.kind},
+          {"handler", "::cobus::" + with_classes(shape.handler, method)},
+          {"argument", argument},
+          {"name", shape.name},
+          {"refuse", shape.refuse},
+          {"caller", "::cobus::" + with_classes(shape.caller, method)},
+          {"open", "::cobus::" + with_classes(shape.open, method)},
+          // A stub is given the request, unless it is a stream.
+          {"given", method.client_streaming() ? "" : argument + " request, "},
+          {"passed", method.client_streaming() ? "" : "std::move(request), "}};
 }
 
 // The reason why `method` cannot become a member function; empty when it can.
 std::string refusal(const pb::MethodDescriptor& method) {
   const std::string& service = method.service()->name();
   const std::string path = method.service()->full_name() + "/" + method.name();
-  if (method.client_streaming()) {
-    return path +
-           ": a stream of requests is not supported; take one request, and let the reply be a stream "
-           "if need be";
-  }
   if (method.name() == "info" || method.name() == "service_name" || method.name() == "self_" ||
       method.name() == "node_" || method.name() == service + "Service" || method.name() == service + "Stub" ||
       is_keyword(method.name())) {
@@ -95,12 +144,8 @@ void print_declarations(pb::io::Printer& out, const pb::ServiceDescriptor& servi
             " public:\n"
             "  static constexpr std::string_view service_name = \"$full$\";\n");
   for (int i = 0; i < service.method_count(); ++i) {
-    out.Print(
-        variables_of(*service.method(i)),
-        service.method(i)->server_streaming()
-            ? "  virtual ::cobus::Stream<$reply$> $method$(::cobus::Call call, $request$ request);\n"
-            : "  virtual ::cobus::Task<::cobus::Result<$reply$>> $method$(::cobus::Call call, $request$ "
-              "request);\n");
+    out.Print(variables_of(*service.method(i)),
+              "  virtual $handler$ $method$(::cobus::Call call, $argument$ $name$);\n");
   }
   out.Print(names,
             "  [[nodiscard]] const ::cobus::ServiceInfo& info() const override;\n"
@@ -113,11 +158,7 @@ void print_declarations(pb::io::Printer& out, const pb::ServiceDescriptor& servi
             "      : self_(std::move(self)), node_(node) {}\n");
   for (int i = 0; i < service.method_count(); ++i) {
     out.Print(variables_of(*service.method(i)),
-              service.method(i)->server_streaming()
-                  ? "  [[nodiscard]] ::cobus::ItemStream<$reply$> $method$($request$ request, "
-                    "::cobus::CallOptions options = {}) const;\n"
-                  : "  [[nodiscard]] ::cobus::Task<::cobus::Result<$reply$>> $method$($request$ request, "
-                    "::cobus::CallOptions options = {}) const;\n");
+              "  [[nodiscard]] $caller$ $method$($given$::cobus::CallOptions options = {}) const;\n");
   }
   out.Print(
       "\n"
@@ -136,7 +177,6 @@ void print_info(pb::io::Printer& out, const pb::ServiceDescriptor& service) {
   for (int i = 0; i < service.method_count(); ++i) {
     Variables names = variables_of(*service.method(i));
     names["comma"] = i == 0 ? "" : ",";
-    names["kind"] = service.method(i)->server_streaming() ? "stream_method" : "unary_method";
     out.Print(
         names,
         "$comma$\n      ::cobus::$kind$<$service$, $request$, $reply$, &$service$::$method$>(\"$method$\")");
@@ -148,34 +188,15 @@ void print_info(pb::io::Printer& out, const pb::ServiceDescriptor& service) {
 }
 
 void print_method(pb::io::Printer& out, const pb::MethodDescriptor& method) {
-  const Variables names = variables_of(method);
-  if (method.server_streaming()) {
-    out.Print(
-        names,
-        "\n"
-        "::cobus::Stream<$reply$> $service$::$method$(::cobus::Call /*call*/, $request$ /*request*/) {\n"
-        "  co_yield ::cobus::fail(::cobus::Code::unimplemented, \"$path$ is not implemented here\");\n"
-        "}\n"
-        "\n"
-        "::cobus::ItemStream<$reply$> $stub$::$method$($request$ request, ::cobus::CallOptions options) "
-        "const {\n"
-        "  return ::cobus::open_stream<$reply$>(self_, node_, \"$path$\", std::move(request), "
-        "std::move(options));\n"
-        "}\n");
-  } else {
-    out.Print(names,
-              "\n"
-              "::cobus::Task<::cobus::Result<$reply$>> $service$::$method$(::cobus::Call /*call*/, $request$ "
-              "/*request*/) {\n"
-              "  co_return ::cobus::fail(::cobus::Code::unimplemented, \"$path$ is not implemented here\");\n"
-              "}\n"
-              "\n"
-              "::cobus::Task<::cobus::Result<$reply$>> $stub$::$method$($request$ request, "
-              "::cobus::CallOptions options) const {\n"
-              "  return ::cobus::call_method<$reply$>(self_, node_, \"$path$\", std::move(request), "
-              "std::move(options));\n"
-              "}\n");
-  }
+  out.Print(variables_of(method),
+            "\n"
+            "$handler$ $service$::$method$(::cobus::Call /*call*/, $argument$ /*$name$*/) {\n"
+            "  $refuse$ ::cobus::fail(::cobus::Code::unimplemented, \"$path$ is not implemented here\");\n"
+            "}\n"
+            "\n"
+            "$caller$ $stub$::$method$($given$::cobus::CallOptions options) const {\n"
+            "  return $open$(self_, node_, \"$path$\", $passed$std::move(options));\n"
+            "}\n");
 }
 
 void print_header(pb::io::Printer& out, const pb::FileDescriptor& file, const Variables& names) {

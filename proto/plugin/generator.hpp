@@ -16,7 +16,7 @@ namespace cobus::plugin {
 class Generator final : public google::protobuf::compiler::CodeGenerator {
  public:
   // Writes both files. False, with `error` saying which service or method is at fault and what to do,
-  // for client streaming, for a name that C++ or cobus already uses, and for any parameter.
+  // for a name that C++ or cobus already uses, and for any parameter.
   bool Generate(const google::protobuf::FileDescriptor* file, const std::string& parameter,
                 google::protobuf::compiler::GeneratorContext* context, std::string* error) const override;
 

@@ -56,6 +56,9 @@ class InstantLedger final : public Ledger {
     done(write([&] { return tables_->set_wait_reason(ids, reason); }));
   }
   void get(std::string prefix, Done<std::vector<v1::Job>> done) override { done(tables_->get(prefix)); }
+  void get_by_key(std::string key, Done<std::vector<v1::Job>> done) override {
+    done(tables_->get_by_key(key));
+  }
   void list(v1::ListJobsRequest request, std::int64_t from, Done<JobPage> done) override {
     done(tables_->list(request, from));
   }

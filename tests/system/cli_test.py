@@ -42,8 +42,10 @@ class WhoIsThere(SharedCluster):
         services = {service["name"]: service for service in self.lines("services")}
         self.assertEqual(sorted(services), ["echo.Echo", "math.Primes", "text.Text"])
         self.assertEqual(services["echo.Echo"]["nodes"], list(self.NODES))
-        self.assertIn({"name": "text.Text/Grep", "input": "text.GrepRequest", "output": "text.Line", "streaming": True},
-                      services["text.Text"]["methods"])
+        self.assertIn({"name": "text.Text/Grep", "input": "text.GrepRequest", "output": "text.Line", "streaming": True,
+                       "client_streaming": False}, services["text.Text"]["methods"])
+        self.assertIn({"name": "echo.Echo/Collect", "input": "echo.EchoRequest", "output": "echo.CollectReply",
+                       "streaming": False, "client_streaming": True}, services["echo.Echo"]["methods"])
         self.assertIn("cobus.v1.Jobs", [service["name"] for service in self.lines("services", "--all")])
 
     def test_describe_prints_proto_text(self):
@@ -83,6 +85,60 @@ class Calls(SharedCluster):
         request = json.dumps({"text": "one\ntwo\nthree one", "pattern": "one"})
         self.assertEqual(self.lines("call", "Grep", request),
                          [{"number": "1", "text": "one"}, {"number": "3", "text": "three one"}])
+
+    def test_a_stream_of_requests_comes_from_lines_or_an_array(self):
+        lines = '{"text":"one"}\n\n{"text":"three"}'
+        collected = {"count": "2", "bytes": "8"}
+        self.assertEqual(self.json("call", "Collect", "-", stdin=lines), collected)
+        self.assertEqual(self.json("call", "Collect", "@" + self.file(lines)), collected)
+        self.assertEqual(self.json("call", "Collect", '[{"text":"one"},{"text":"three"}]'), collected)
+        self.assertEqual(self.json("call", "Collect", '{"text":"eight..."}'), {"count": "1", "bytes": "8"})
+        self.assertEqual(self.json("call", "Collect", "-", stdin=""), {"count": "0", "bytes": "0"})
+        self.assertEqual([answer["text"] for answer in self.lines("call", "Chat", "-", stdin=lines)], ["one", "three"])
+        many = "".join('{"text":"%d"}\n' % number for number in range(20000))
+        self.assertEqual(self.json("call", "Collect", "-", stdin=many)["count"], "20000")
+        answers = self.lines("call", "Chat", "@" + self.file(many))
+        self.assertEqual([answer["text"] for answer in answers], [str(number) for number in range(20000)])
+        self.assertIn("rpc Collect(stream EchoRequest) returns (CollectReply);", self.cobus("describe", "echo.Echo")[0])
+
+    def test_large_items_go_as_fast_as_the_callee_takes_them(self):
+        lines = '{"text":"%s"}\n' % ("x" * 900_000) * 40
+        self.assertEqual(self.json("call", "Collect", "-", stdin=lines), {"count": "40", "bytes": "36000000"})
+        answers = self.cobus("call", "Chat", "-", stdin=lines)[0]
+        self.assertEqual(answers.count("x" * 900_000), 40)
+
+    def test_requests_are_sent_as_they_come(self):
+        chat = self.start("call", "Chat", "-", stdin=subprocess.PIPE)
+        for word in ("first", "second"):
+            chat.stdin.write('{"text":"%s"}\n' % word)
+            chat.stdin.flush()
+            self.assertEqual(json.loads(chat.stdout.readline())["text"], word)
+        self.assertEqual(chat.communicate(timeout=20), ("", ""), "the end of stdin ends the call")
+        self.assertEqual(chat.returncode, 0)
+
+    def test_what_is_wrong_with_one_of_many_requests_ends_the_call(self):
+        self.fails(2, "call", "Collect", says=["takes a stream of requests", "JSON lines"])
+        self.fails(2, "call", "Collect", "-", stdin='{"text":"a"}\n{"tex":"b"}', says=["line 2", "did you mean 'text'?"])
+        self.fails(2, "call", "Collect", '[{"text":"a"},{"text":1}]', says=["request 2", "text"])
+        self.fails(2, "call", "Collect", '[{"text":"a"}', says="not a JSON array")
+        self.fails(2, "call", "Collect", "@/no/such/file", says="/no/such/file: No such file or directory")
+        self.fails(2, "call", "Collect", "@/", says="Is a directory")
+        self.fails(2, "submit", "Collect", says=["stream", "cobus call echo.Echo/Collect"])
+        self.fails(2, "map", "Chat", "-", stdin="{}", says=["stream", "cobus call echo.Echo/Chat"])
+
+    def test_a_stream_of_requests_ends_when_time_runs_out_or_when_interrupted(self):
+        running = lambda: sum(node["load"]["calls_running"] for node in self.lines("nodes"))
+        late = self.start("call", "Collect", "-", "--timeout", "300ms", stdin=subprocess.PIPE)
+        self.assertEqual(late.wait(timeout=20), 124)
+        self.assertIn("in time", late.stderr.read())
+        call = self.start("call", "Chat", "-", stdin=subprocess.PIPE)
+        call.stdin.write('{"text":"hello"}\n')
+        call.stdin.flush()
+        self.assertIn("hello", call.stdout.readline())
+        call.send_signal(signal.SIGINT)
+        self.assertEqual(call.wait(timeout=20), 130)
+        self.assertEqual(call.stderr.read(), "cobus: interrupted; the call was cancelled\n")
+        self.wait_until(lambda: running() == 0, "the calls to end at their nodes")
 
     def test_what_is_wrong_with_a_request_is_said_before_anything_is_sent(self):
         self.fails(2, "call", "Echo", "{", says=["malformed JSON", "line 1, column 2", "cobus template echo.Echo/Echo"])

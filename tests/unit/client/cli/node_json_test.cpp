@@ -71,7 +71,7 @@ TEST(ServicesJson, JoinsWhatTheNodesOffer) {
   EXPECT_EQ(
       one_line(services[0]),
       R"({"name":"text.Text","internal":false,"methods":[{"name":"text.Text/Grep","input":"text.GrepRequest",)"
-      R"("output":"text.Line","streaming":true}],"nodes":["n1","n2"]})");
+      R"("output":"text.Line","streaming":true,"client_streaming":false}],"nodes":["n1","n2"]})");
   EXPECT_EQ(service_columns()[1].cell(services[0]), "Grep*");
   EXPECT_EQ(services_json({sample("n1")}, true).size(), 2U);
 }

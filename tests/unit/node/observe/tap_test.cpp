@@ -26,7 +26,7 @@ class TapTest : public TestNode {
   void see(std::string_view to_name, std::size_t body_bytes = 0, const Status& status = {}) {
     const std::function<std::string()> body = [body_bytes] { return std::string(body_bytes, 'x'); };
     tap_.saw({v1::REQUEST, Address{NodeId{7}, WorkerId{1}}, Address{NodeId{8}, WorkerId{}}, to_name,
-              TypeId::none, ++call_, body_bytes, TraceContext{}, &status, body});
+              TypeId::none, ++call_, body_bytes, TraceContext{}, &status, false, body});
   }
 
   Tap tap_{*node_, [](NodeId node) { return to_string(node); }, [](TypeId) { return std::string("type"); }};

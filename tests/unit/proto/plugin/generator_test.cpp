@@ -91,12 +91,35 @@ TEST_F(PluginGenerator, WritesBothFilesWithoutServices) {
   EXPECT_FALSE(header_has("cobus/service.hpp"));
 }
 
-TEST_F(PluginGenerator, RefusesAStreamOfRequests) {
-  EXPECT_EQ(generate("package text; message Q {} service Text { rpc Up(stream Q) returns (Q); }"),
-            "text.Text/Up: a stream of requests is not supported; take one request, and let the reply be a "
-            "stream if "
-            "need be");
-  EXPECT_TRUE(context_.files.empty());
+TEST_F(PluginGenerator, GivesAStreamOfRequestsToTheHandlerAndASenderToTheCaller) {
+  ASSERT_EQ(
+      generate("package text; message Q {} message R {} service Text { rpc Up(stream Q) returns (R); }"), "");
+  EXPECT_TRUE(
+      header_has("virtual ::cobus::Task<::cobus::Result<::text::R>> Up(::cobus::Call call, "
+                 "::cobus::Incoming<::text::Q> requests);"));
+  EXPECT_TRUE(
+      header_has("::cobus::Outgoing<::text::Q, ::text::R> Up(::cobus::CallOptions options = {}) const;"));
+  EXPECT_TRUE(
+      source_has("::cobus::incoming_method<TextService, ::text::Q, ::text::R, &TextService::Up>(\"Up\")});"));
+  EXPECT_TRUE(source_has("co_return ::cobus::fail(::cobus::Code::unimplemented, "));
+  EXPECT_TRUE(
+      source_has("return ::cobus::open_outgoing<::text::Q, ::text::R>(self_, node_, \"text.Text/Up\", "
+                 "std::move(options));"));
+}
+
+TEST_F(PluginGenerator, MakesAnExchangeOfStreamsBothWays) {
+  ASSERT_EQ(
+      generate(
+          "package text; message Q {} message R {} service Text { rpc Chat(stream Q) returns (stream R); }"),
+      "");
+  EXPECT_TRUE(
+      header_has("virtual ::cobus::Stream<::text::R> Chat(::cobus::Call call, "
+                 "::cobus::Incoming<::text::Q> requests);"));
+  EXPECT_TRUE(
+      header_has("::cobus::Exchange<::text::Q, ::text::R> Chat(::cobus::CallOptions options = {}) const;"));
+  EXPECT_TRUE(source_has(
+      "::cobus::exchange_method<TextService, ::text::Q, ::text::R, &TextService::Chat>(\"Chat\")});"));
+  EXPECT_TRUE(source_has("co_yield ::cobus::fail(::cobus::Code::unimplemented, "));
 }
 
 TEST_F(PluginGenerator, RefusesNamesThatTheClassNeeds) {

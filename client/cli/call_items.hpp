@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// CallItems: the requests of a call that takes a stream of them, and the call itself: items go out as they
+// come in, no faster than the callee takes them, while answers are printed. Used by `cobus call`.
+#pragma once
+
+#include <memory>
+
+#include "client/cli/catalog.hpp"
+#include "client/cli/map_source.hpp"
+#include "client/cli/request_input.hpp"
+#include "client/cli/run.hpp"
+
+namespace cobus::client {
+
+// The JSON lines of a file or stdin, or the elements of a JSON array on the command line, or the one request
+// that stands there. INVALID_ARGUMENT when it is no JSON.
+[[nodiscard]] Result<std::unique_ptr<MapSource>> open_items(const NamedInput& input);
+
+// Calls `method` with all that `source` gives and prints what it answers. Gives the exit code. A line that
+// is no request ends the call, with its number.
+[[nodiscard]] Task<int> call_with_items(Self self, Context* context, Catalog* catalog,
+                                        const google::protobuf::MethodDescriptor* method, NodeId node,
+                                        MapSource* source, CallOptions options);
+
+}  // namespace cobus::client

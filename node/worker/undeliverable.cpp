@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a link could not take to its node. Whoever waits for something that will not come hears of it at once:
+// the caller of a request, the watcher of a worker, both ends of a stream that would have a hole.
+#include <cobus/v1/envelope.pb.h>
+
+#include "node/worker/node.hpp"
+
+namespace cobus {
+namespace {
+
+// An ERROR, DOWN or EXIT in the name of the node that was not reached.
+EnvelopePtr answer_instead(NodeId node, const EnvelopeHeader& header, v1::Kind kind, const Status& reason) {
+  auto error = std::make_unique<SignalEnvelope>();
+  error->kind = kind;
+  error->from = Address{node, kind == v1::ERROR ? WorkerId{} : WorkerId{header.to}};
+  error->to = WorkerId{header.from};
+  error->call = kind == v1::EXIT ? 0 : header.call;
+  // A worker that cannot be reached is `noconnection` to who watches it, whatever keeps us from it.
+  error->extra().status =
+      kind == v1::ERROR ? reason : Status(Code::unavailable, std::string(reason.message()));
+  error->extra().status.with("started", "no");  // it never left
+  if (error->extra().status.code() == Code::unavailable) error->extra().status.with("cause", "connection");
+  return error;
+}
+
+// A handler's answer, while the session goes on without it: nothing else would end its stream.
+void end_stream(Node& node, const EnvelopeHeader& header, const Status& reason) {
+  const WorkerId handler{header.from};
+  if (handler.shard() >= node.shards() || TypeId{header.type} == type_id_of<v1::Progress>()) return;
+  node.run_on(handler.shard(), [handler, call = header.call, reason](Home& home) {
+    Worker* const worker = home.find(handler);
+    if (worker != nullptr && worker->handled != nullptr) worker->handled->not_sent(call, reason);
+  });
+}
+
+}  // namespace
+
+void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) {
+  const auto tell = [&](const EnvelopeView& view) {
+    const EnvelopeHeader& header = view.header;
+    const v1::Kind kind = header.kind;
+    if (kind == v1::MONITOR) return deliver(answer_instead(node, header, v1::DOWN, reason));
+    if (kind == v1::LINK) return deliver(answer_instead(node, header, v1::EXIT, reason));
+    if (kind == v1::REQUEST) return deliver(answer_instead(node, header, v1::ERROR, reason));
+    const bool upstream = goes_upstream(kind, header.flags);
+    if (upstream && (kind == v1::ITEM || kind == v1::END))
+      return deliver(answer_instead(node, header, v1::ERROR, reason));
+    if (kind != v1::MESSAGE && kind != v1::REPLY && kind != v1::ITEM) return;
+    if (kind == v1::ITEM && reason.code() == Code::resource_exhausted) end_stream(*this, header, reason);
+    dead_letters_.add(DeadLetter::not_delivered, id(), Address{id(), WorkerId{header.from}},
+                      Address{node, WorkerId{header.to}}, header.to_name, TypeId{header.type}, clock().now());
+  };
+  static_cast<void>(read_frame(envelopes, tell));
+}
+
+}  // namespace cobus
