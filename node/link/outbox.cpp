@@ -28,7 +28,8 @@ std::string Outbox::push_essential(std::string_view chunk) {
   std::string essential;
   std::string rest;
   static_cast<void>(read_frame(chunk, [&](const EnvelopeView& view) {
-    const bool may_be_refused = view.header.kind == v1::MESSAGE || view.header.kind == v1::REQUEST;
+    const v1::Kind kind = view.header.kind;
+    const bool may_be_refused = kind == v1::MESSAGE || kind == v1::REQUEST || kind == v1::ITEM;
     append_envelope(may_be_refused ? rest : essential, view.header, view.payload);
   }));
   if (!essential.empty()) {

@@ -21,9 +21,9 @@ class Outbox {
  public:
   // False when the window is full; `chunk` is then unchanged.
   [[nodiscard]] bool push(std::string& chunk);
-  // Of a chunk that found no room: takes beyond the window what may not be lost while the session lasts,
-  // which is all but messages and requests: answers, and what workers are to know of one another. Its senders
-  // cannot choose how much of it there is. Gives the rest.
+  // Of a chunk that found no room: takes beyond the window what may not be lost while the session lasts:
+  // answers, and what workers are to know of one another. Its senders cannot choose how much of it there is.
+  // Gives the rest, messages, requests and items: their senders, or both ends of the stream, hear of it.
   [[nodiscard]] std::string push_essential(std::string_view chunk);
   // So much was taken beyond the window that the peer has to go.
   [[nodiscard]] bool overrun() const noexcept { return bytes_ > limits::peer_essential_bytes_max; }

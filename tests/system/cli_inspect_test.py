@@ -130,9 +130,9 @@ class Inspect(SharedCluster):
     def test_dead_letters_stand_by_reason_in_node(self):
         # The handler is asked to stop, and what it says then comes too late for whoever asked it.
         self.cobus("submit", COUNT, LONG, "--attempt-timeout", "200ms", "--attempts", "1", "--wait", code=1)
-        late = lambda: [node for node in self.lines("nodes") if node["load"]["dead_letters"].get("late answer")]
+        late = lambda: [node for node in self.lines("nodes") if node["load"]["dead_letters"].get("late")]
         self.wait_until(late, "a late answer")
-        self.assertRegex(self.cobus("node", late()[0]["name"], "-o", "table")[0], r"dead letters +\d+ \(.*\d+ late answer")
+        self.assertRegex(self.cobus("node", late()[0]["name"], "-o", "table")[0], r"dead letters +\d+ \(.*\d+ late")
 
 
 if __name__ == "__main__":

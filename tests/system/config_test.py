@@ -33,7 +33,7 @@ class Checked(ConfigTest):
         garbage = self.path("garbage", "no join string\n")
         os.chmod(garbage, 0o600)
         for flags, says in ((("--listen", "bogus"), "tcp://"), (("--name", "a b"), "is not a node name"),
-                            (("--label", "x"), "KEY=VALUE"), (("--advertise", "bogus"), "tcp://ADDRESS:PORT"),
+                            (("--label", "x"), "KEY=VALUE"), (("--advertise", "bogus"), "tcp://NUMERIC-ADDRESS:PORT"),
                             (("--join", "cobus://"), "cobus://"), (("--join", "@"), "@FILE"),
                             (("--join", "@" + garbage), garbage), (("--service", "/no/such.so"), "/no/such.so")):
             for check in (("--check-config",), ()):

@@ -97,10 +97,10 @@ class Keys(JobsTest):
         home = self.processes[self.wait_for(first, "succeeded")["home"]]
         home.send_signal(signal.SIGSTOP)
         try:
-            err = self.cobus("submit", "math.Primes/Count", HALF_A_SECOND, "--key", "k", code=69)[1]
+            err = self.cobus("submit", "math.Primes/Count", HALF_A_SECOND, "--key", "k", code=75)[1]
         finally:
             home.send_signal(signal.SIGCONT)
-        self.assertIn("try again with the same key", err)
+        self.assertIn("repeat this", err)
         self.wait_until(lambda: self.names_up() == sorted(self.NODES), "all nodes to be back")
         self.assertEqual(self.submit(HALF_A_SECOND, "--key", "k"), first)
         self.assertEqual(len(self.lines("jobs", "-o", "jsonl")), 1)

@@ -245,7 +245,7 @@ TEST_F(CallFromAfar, M5_OnePeerHasABoundedNumberOfCalls) {
 
 TEST_F(CallFromAfar, M5_RequestsThatNameNoCallerAreBoundedAndEndWithTheirPeerToo) {
   for (int i = 1; i <= 30'000; ++i) {
-    EnvelopePtr nameless = request("text.Text/Grep", "endless", 7);
+    EnvelopePtr nameless = request("echo.Echo/Echo", "never", 7);
     nameless->from.worker = WorkerId{};
     node_->home(0).receive(std::move(nameless));
   }

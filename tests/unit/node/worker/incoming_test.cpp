@@ -261,6 +261,7 @@ TEST_F(IncomingFromAfar, ACancelOrALossRightBehindTheRequestEndsTheHandler) {
     } else {
       EnvelopePtr cancel = envelope(v1::CANCEL);
       cancel->flags = 0;
+      cancel->to = {};  // whoever handles the call
       deliver(std::move(cancel));
     }
     step();

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What comes to a node and where it goes: envelopes and news of other nodes, from the link's thread to the
+// shards, and what an observer sees of them.
+#include "node/worker/node.hpp"
+
+namespace cobus {
+namespace {
+
+// Who only calls methods, or looks on, may not reach into workers. A request to one is refused where it
+// arrives, since its caller waits for an answer.
+bool may_send(v1::Role role, v1::Kind kind) noexcept {
+  switch (kind) {
+    case v1::MESSAGE:
+    case v1::LINK:
+    case v1::UNLINK:
+    case v1::UNLINK_ACK:
+    case v1::EXIT:
+    case v1::PUBLISH:
+      return role == v1::NODE || role == v1::ADMIN;
+    case v1::MONITOR:
+    case v1::DEMONITOR:
+      return role == v1::NODE || role == v1::ADMIN || role == v1::SUBMIT;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+void Node::show(const Envelope& envelope, NodeId to_node) {
+  TrafficObserver* watching = observer();
+  if (watching == nullptr || (envelope.flags & v1::HIDDEN) != 0) return;
+  bool elsewhere = false;
+  if (to_node != id()) {
+    // What goes to another node daemon is seen where it arrives.
+    const std::optional<link::PeerInfo> to = peer(to_node);
+    elsewhere = !to || to->role == v1::NODE;
+    if (elsewhere && envelope.kind != v1::REQUEST) return;
+  }
+  const std::function<std::string()> body = [&envelope] {
+    std::string bytes(envelope.payload_size(), '\0');
+    envelope.write_payload(reinterpret_cast<std::uint8_t*>(bytes.data()));
+    return bytes;
+  };
+  const EnvelopeExtra& extra = envelope.extra();
+  watching->saw({envelope.kind, envelope.from, Address{to_node, envelope.to}, extra.to_name, envelope.type,
+                 envelope.call, envelope.payload_size(), extra.trace, &extra.status, elsewhere, body});
+}
+
+void Node::on_peer_up(const link::PeerInfo& peer, link::TargetId target) {
+  {
+    const std::scoped_lock lock(peers_mutex_);
+    peers_.insert_or_assign(peer.node, peer);
+  }
+  for (PeerListener* listener : listeners_) listener->on_peer_up(peer, target);
+}
+
+void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
+  {
+    const std::scoped_lock lock(peers_mutex_);
+    peers_.erase(peer.node);
+  }
+  Status status(Code::unavailable, "lost node " + peer.name + ": " + reason.message());
+  status.with("cause", "connection");
+  // Whoever watches the node hears of it when every monitor and link on its workers has fired, on all shards.
+  const auto left = std::make_shared<std::atomic<unsigned>>(shards());
+  for (unsigned i = 0; i < shards(); ++i) {
+    run_on(i, [this, left, lost = peer.node, status](Home& home) {
+      home.peer_lost(lost, status);
+      if (left->fetch_sub(1) != 1) return;
+      for (unsigned j = 0; j < shards(); ++j)
+        run_on(j, [lost, status](Home& other) { other.tell_node_watchers(lost, status); });
+    });
+  }
+  for (PeerListener* listener : listeners_) listener->on_peer_down(peer, reason);
+}
+
+void Node::deliver(EnvelopePtr envelope) {
+  if (envelope->kind == v1::CANCEL && !envelope->to) {
+    // Only the shard that handles the call knows it.
+    for (unsigned i = 0; i < shards(); ++i) {
+      auto copy = std::make_unique<SignalEnvelope>();
+      copy->kind = v1::CANCEL;
+      copy->flags = envelope->flags;
+      copy->from = envelope->from;
+      copy->call = envelope->call;
+      places_[i]->home.post(std::move(copy));
+    }
+    return;
+  }
+  if (!envelope->to && envelope->kind == v1::MESSAGE) {
+    const Address named = whereis(envelope->extra().to_name);
+    if (!named) return dead_letter(DeadLetter::no_such_name, *envelope);
+    envelope->to = named.worker;
+  }
+  const bool places = !envelope->to && envelope->kind == v1::REQUEST;
+  const unsigned to = places ? place() : envelope->to.shard();
+  if (to < shards()) {
+    if (!fits(*envelope, places_[to]->home)) {
+      if (places) places_[to]->home.arrived();
+      return;
+    }
+    places_[to]->home.post(std::move(envelope));
+  } else if (envelope->kind == v1::MONITOR || envelope->kind == v1::LINK || envelope->kind == v1::UNLINK ||
+             envelope->kind == v1::REQUEST) {
+    places_[0]->home.post(std::move(envelope));  // answers for the worker that never was
+  } else {
+    dead_letter(DeadLetter::no_such_worker, *envelope);
+  }
+}
+
+// Whether a shard that is behind takes it from another node: what others decide how much of there is has a
+// bound. A request is then answered without its payload, as long as there is room for that.
+bool Node::fits(Envelope& envelope, const Home& home) noexcept {
+  const std::uint64_t waiting = home.inbound_bytes();
+  if (waiting < limits::shard_inbox_bytes_max) return true;
+  if (envelope.kind != v1::MESSAGE && envelope.kind != v1::REQUEST) return true;
+  if (envelope.kind == v1::REQUEST && waiting < 2 * limits::shard_inbox_bytes_max) {
+    envelope.drop_payload();
+    envelope.extra().status =
+        Status(Code::resource_exhausted, "node " + name() + " is behind: try again").with("started", "no");
+    return true;
+  }
+  dead_letter(DeadLetter::mailbox_full, envelope);
+  return false;
+}
+
+void Node::dead_letter(DeadLetter why, const Envelope& envelope) noexcept {
+  dead_letters_.add(why, id(), envelope.from, Address{id(), envelope.to}, envelope.extra().to_name,
+                    envelope.type, clock().now());
+}
+
+void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
+  if (TrafficObserver* watching = observer();
+      watching != nullptr && ((view.header.flags & v1::HIDDEN) == 0 || peer.role == v1::SUBMIT)) {
+    const std::function<std::string()> body = [&view] { return std::string(view.payload); };
+    const EnvelopeHeader& header = view.header;
+    const Status status = header.status.empty() ? Status() : decode_status(header.status);
+    watching->saw({header.kind, Address{peer.node, WorkerId{header.from}}, Address{id(), WorkerId{header.to}},
+                   header.to_name, TypeId{header.type}, header.call, view.payload.size(),
+                   TraceContext{header.trace_high, header.trace_low, header.trace_span, header.trace_flags},
+                   &status, false, body});
+  }
+  // Shard 0 is awake in its own poll: what it finds needs no wake. Not so when the keeper polls.
+  if (waiting_in_link_ == this) places_[0]->shard.awake();
+  EnvelopePtr envelope = from_wire(view, peer.node, clock().now());
+  if (!may_send(peer.role, envelope->kind)) return dead_letter(DeadLetter::not_allowed, *envelope);
+  // Who may not observe may not hide either.
+  if (peer.role == v1::SUBMIT) envelope->flags &= ~static_cast<std::uint32_t>(v1::HIDDEN);
+  if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};
+  deliver(std::move(envelope));
+}
+
+void Node::on_target_failed(link::TargetId target, const Status& reason) {
+  for (PeerListener* listener : listeners_) listener->on_target_failed(target, reason);
+}
+
+void Node::on_enrolled(const v1::Certificate& certificate) {
+  for (PeerListener* listener : listeners_) listener->on_enrolled(certificate);
+}
+
+}  // namespace cobus
