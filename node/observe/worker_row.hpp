@@ -11,7 +11,7 @@
 namespace cobus {
 
 // The kind of the workers that look at a shard's workers.
-inline constexpr const char* inspecting_kind = "cobus.inspect";
+inline constexpr char inspecting_kind[] = "cobus.inspect";  // one object: it is known by its address
 // Whether it is one of them, or handles the call that they work for: who looks is not what is looked for.
 [[nodiscard]] bool looks_inside(const Worker& worker) noexcept;
 

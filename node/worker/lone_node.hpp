@@ -27,6 +27,7 @@ class LoneNode {
   LoneNode(const LoneNode&) = delete;
   LoneNode& operator=(const LoneNode&) = delete;
 
+  // Services and kinds are added right after it was made, before its first worker.
   [[nodiscard]] Node& node() noexcept { return node_; }
 
   // Runs `function(Self, arguments...)`, a coroutine function that gives a Task<T>, as a worker, and gives

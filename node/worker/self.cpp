@@ -33,7 +33,7 @@ class Sent::ForRoom final : public Waiting, public SendInWaiting {
   Status status_;
 };
 
-Sent::Sent(Worker& from, Address to, EnvelopePtr envelope) noexcept
+Sent::Sent(Worker& from, Address to, EnvelopePtr envelope)
     : from_(from), to_(to.worker), envelope_(std::move(envelope)) {
   status_ = Self(from).dispatch(to, envelope_);
   if (status_.code() != Code::resource_exhausted) envelope_.reset();

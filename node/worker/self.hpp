@@ -203,7 +203,7 @@ class [[nodiscard]] TimedReceive : public Receive<Messages...> {
 class [[nodiscard]] Sent {
  public:
   static constexpr AwaitKind awaits = AwaitKind::mailbox;
-  Sent(Worker& from, Address to, EnvelopePtr envelope) noexcept;
+  Sent(Worker& from, Address to, EnvelopePtr envelope);
   Sent(const Sent&) = delete;
   Sent& operator=(const Sent&) = delete;
   ~Sent();

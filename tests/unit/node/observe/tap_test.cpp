@@ -17,6 +17,9 @@ Task<> watch(Self /*self*/, Tap* tap, v1::TapRequest request, std::vector<v1::Ta
 
 class TapTest : public TestNode {
  protected:
+  ~TapTest() override {
+    node_->home(0).end_all();
+  }  // those who watch go before the tap, and it before its node
   void start() {
     v1::TapRequest request;
     request.set_rate_max(1'000'000);
