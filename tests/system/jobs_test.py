@@ -2,6 +2,7 @@
 #
 # Jobs while nodes stop: what is promised of them when a home or a node that runs them is asked to end, and what a
 # key promises while its home does not answer. Run as: jobs_test.py BIN_FOLDER [TEST...]
+import json
 import signal
 import sys
 import time
@@ -11,15 +12,25 @@ import processes
 from cli_cluster import LONG
 from processes import ClusterTest
 
-SOME_SECONDS = '{"from":0,"to":4000000000}'
-HALF_A_SECOND = '{"from":0,"to":500000000}'
+METHOD = "math.Primes/Count"
 
 
 class JobsTest(ClusterTest):
     NODES = ()
+    per_second = 0  # of numbers that are looked at: a sanitizer takes twenty times as long
 
     def submit(self, request, *flags):
-        return self.json("submit", "math.Primes/Count", request, "-o", "json", *flags)["id"]
+        return self.json("submit", METHOD, request, "-o", "json", *flags)["id"]
+
+    def primes_for(self, seconds):
+        """A request that takes about so long on this machine and build. A node must be up."""
+        def took(to):
+            begin = time.monotonic()
+            self.cobus("call", METHOD, json.dumps({"from": 0, "to": to}))
+            return time.monotonic() - begin
+        if not JobsTest.per_second:
+            JobsTest.per_second = 200_000_000 / min(max(took(300_000_000) - took(100_000_000), 0.1), 20)
+        return json.dumps({"from": 0, "to": int(seconds * JobsTest.per_second)})
 
     def shown(self, job):
         return self.json("job", job, "-o", "json")
@@ -39,7 +50,8 @@ class Homes(JobsTest):
     def test_w9_a_home_that_stops_lets_its_jobs_end_and_loses_none(self):
         self.start_node("home", "--drain", "60", "--pool", "1")
         self.start_node("runner", "--ledger", "none", "--pool", "4")
-        jobs = [self.submit(SOME_SECONDS) for _ in range(3)]
+        some_seconds = self.primes_for(4)
+        jobs = [self.submit(some_seconds) for _ in range(3)]
         running = [self.wait_for(job, "running") for job in jobs]
         self.assertIn("runner", {job["node"] for job in running})
         self.terminate("home")
@@ -74,9 +86,10 @@ class Runners(JobsTest):
     def test_j5_a_runner_that_stops_while_no_broker_can_say_so_costs_no_job(self):
         self.start_node("home", "--pool", "1")
         self.start_node("runner", "--ledger", "none", "--pool", "1", "--drain", "4")
+        half_a_second = self.primes_for(0.5)
         held = [self.submit(LONG, "--attempts", "1") for _ in range(2)]
         self.wait_until(lambda: {self.shown(job)["node"] for job in held} == {"home", "runner"}, "both to have one")
-        jobs = [self.submit(HALF_A_SECOND) for _ in range(24)]
+        jobs = [self.submit(half_a_second) for _ in range(24)]
         self.kill("broker")
         self.terminate("runner")
         self.ended("runner")
@@ -93,16 +106,17 @@ class Keys(JobsTest):
     NODES = ("alpha", "beta", "gamma")
 
     def test_j7_a_key_whose_home_does_not_answer_makes_no_second_job(self):
-        first = self.submit(HALF_A_SECOND, "--key", "k")
+        request = self.primes_for(0.5)
+        first = self.submit(request, "--key", "k")
         home = self.processes[self.wait_for(first, "succeeded")["home"]]
         home.send_signal(signal.SIGSTOP)
         try:
-            err = self.cobus("submit", "math.Primes/Count", HALF_A_SECOND, "--key", "k", code=75)[1]
+            err = self.cobus("submit", METHOD, request, "--key", "k", code=75)[1]
         finally:
             home.send_signal(signal.SIGCONT)
         self.assertIn("repeat this", err)
         self.wait_until(lambda: self.names_up() == sorted(self.NODES), "all nodes to be back")
-        self.assertEqual(self.submit(HALF_A_SECOND, "--key", "k"), first)
+        self.assertEqual(self.submit(request, "--key", "k"), first)
         self.assertEqual(len(self.lines("jobs", "-o", "jsonl")), 1)
 
 
