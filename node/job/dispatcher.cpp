@@ -131,9 +131,12 @@ Task<> Dispatcher::run_job(Self self, ClaimedJob job, Result<Placement::Place> p
   placement_.give_back(*place);
   // What this node's own stop cut short costs the job no attempt.
   const bool stopping = stop_requested() || (node_.draining() && place->node == node_.id());
-  Outcome outcome = stopping && !reply && reply.error().code() == Code::cancelled
-                        ? HandedBack{"the node that keeps the job was stopped while it ran", false, false}
-                        : outcome_of(std::move(reply), *place);
+  // (A handler that is stopped with its node answers UNAVAILABLE, a call that is given up here CANCELLED.)
+  Outcome outcome =
+      stopping && !reply &&
+              (reply.error().code() == Code::cancelled || reply.error().code() == Code::unavailable)
+          ? HandedBack{"the node that keeps the job was stopped while it ran", false, false}
+          : outcome_of(std::move(reply), *place);
   tell();
   co_await record(job.id, job.attempt, std::move(outcome));
   tell();
