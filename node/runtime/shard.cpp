@@ -16,8 +16,6 @@ constexpr int from_next_max = 3;
 
 }  // namespace
 
-thread_local Shard* Shard::current_ = nullptr;
-
 Shard::Shard(std::uint32_t index, const Clock& clock, Random& random, Waiter& waiter, void* owner) noexcept
     : index_(index),
       clock_(clock),
@@ -34,11 +32,6 @@ Shard::~Shard() {
 
 void Shard::Chain::clear() noexcept {
   while (newest_ != nullptr) delete std::exchange(newest_, newest_->next_in_inbox_);
-}
-
-Strand& Shard::strand() noexcept {
-  COBUS_CHECK(current_ != nullptr && current_->running_ != nullptr);
-  return *current_->running_;
 }
 
 void Shard::post(InboxItem* item) noexcept { post_chain(item, item); }
@@ -82,13 +75,16 @@ bool Shard::drain_inbox() noexcept {
   return true;
 }
 
-Wakeup* Shard::next_ready() noexcept {
-  if (shuffle_) {
-    // Rotating by a few places is enough to vary the order and keeps this O(1) on average.
-    for (auto turns = random_.below(4); turns > 0 && !ready_.empty(); --turns) {
-      ready_.push_back(*ready_.pop_front());
-    }
+// Rotating by a few places is enough to vary the order and keeps this O(1) on average.
+void Shard::rotate() noexcept {
+  for (auto turns = random_.below(4); turns > 0 && !ready_.empty(); --turns) {
+    ready_.push_back(*ready_.pop_front());
   }
+}
+
+inline Wakeup* Shard::next_ready() noexcept {
+  if (shuffle_) [[unlikely]]
+    rotate();
   if (!next_.empty() && (in_a_row_ < from_next_max || ready_.empty())) {
     in_a_row_ = std::min(in_a_row_ + 1, from_next_max);
     return next_.pop_front();

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "node/runtime/await_point.hpp"
+#include "node/runtime/check.hpp"
 #include "node/runtime/clock.hpp"
 #include "node/runtime/list.hpp"
 #include "node/runtime/random.hpp"
@@ -90,7 +91,10 @@ class Shard {
   // The shard whose turn runs on this thread; null outside of a turn.
   [[nodiscard]] static Shard* current() noexcept { return current_; }
   // The strand that runs on this thread now. Only inside of one.
-  [[nodiscard]] static Strand& strand() noexcept;
+  [[nodiscard]] static Strand& strand() noexcept {
+    COBUS_CHECK(current_ != nullptr && current_->running_ != nullptr);
+    return *current_->running_;
+  }
   // Whether the worker `strand`, or a part of it, is being resumed right now. The shard's thread.
   [[nodiscard]] bool runs(const Strand& strand) const noexcept {
     return running_ != nullptr && (running_ == &strand || running_->whole == &strand);
@@ -177,6 +181,7 @@ class Shard {
   bool drain_inbox() noexcept;
   bool in_time() noexcept;
   void charge(WorkerId id, const char* kind, Duration held) noexcept;
+  void rotate() noexcept;
   Wakeup* next_ready() noexcept;
 
   void set_time(TimePoint now) noexcept {
@@ -184,7 +189,7 @@ class Shard {
     detail::turn_time_ns = static_cast<std::uint64_t>(now.time_since_epoch().count());
   }
 
-  static thread_local Shard* current_;
+  inline static constinit thread_local Shard* current_ = nullptr;
 
   // constant after construction
   const std::uint32_t index_;

@@ -54,7 +54,8 @@ struct Home::Ender {
   std::coroutine_handle<> frame;
 };
 
-Home::Home(Node& node, Shard& shard) noexcept : node_(node), shard_(shard) {}
+Home::Home(Node& node, Shard& shard) noexcept
+    : node_(node), node_id_(node.id()), observer_(node.observer_), shard_(shard) {}
 Home::~Home() {
   end_all();
   // What is left waits for nobody's sake, and owns itself.
@@ -108,12 +109,6 @@ void Home::start(Worker& worker, Task<> body) {
   worker.body.promise().continuation = ender().frame;
   worker.wakeup.coroutine = worker.body;
   shard_.ready_last(worker.wakeup);  // workers start in the order in which they were spawned
-}
-
-Worker* Home::find(WorkerId id) noexcept {
-  if (id.index() >= slots_ || id.shard() != shard_.index()) return nullptr;
-  const Slot& its = slot(id.index());
-  return its.generation == id.generation() ? its.worker : nullptr;
 }
 
 bool Home::has_ended(WorkerId id) noexcept {
@@ -275,9 +270,8 @@ void Home::receive_message(EnvelopePtr envelope) {
     if (envelope->kind == v1::REQUEST) refuse(*envelope, exit_reason::noproc());
     return;
   }
-  if (!worker->takes(*envelope)) [[unlikely]]
-    return find_no_room(*worker, std::move(envelope));
-  reach(*worker, std::move(envelope));
+  if (!reach_at_once(*worker, envelope)) [[unlikely]]
+    find_no_room(*worker, std::move(envelope));
 }
 
 void Home::reach(Worker& worker, EnvelopePtr envelope) noexcept {

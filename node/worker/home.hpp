@@ -23,6 +23,7 @@
 namespace cobus {
 
 class Node;
+class TrafficObserver;
 struct Method;
 
 // A call or stream that a worker of this shard waits for.
@@ -72,6 +73,7 @@ class Home {
     return static_cast<Worker&>(strand.whole != nullptr ? *strand.whole : strand);
   }
   [[nodiscard]] Node& node() noexcept { return node_; }
+  [[nodiscard]] NodeId node_id() const noexcept { return node_id_; }
   [[nodiscard]] Shard& shard() noexcept { return shard_; }
 
   // Makes a worker without a body; start() gives it one and queues it. Throws std::bad_alloc.
@@ -95,7 +97,11 @@ class Home {
   void stop_idle() noexcept;
   void end_all() noexcept;
   // Null when it is gone.
-  [[nodiscard]] Worker* find(WorkerId id) noexcept;
+  [[nodiscard]] Worker* find(WorkerId id) noexcept {
+    if (id.index() >= slots_ || id.shard() != shard_.index()) return nullptr;
+    const Slot& its = slot(id.index());
+    return its.generation == id.generation() ? its.worker : nullptr;
+  }
   // For whoever looks at all of them: slots are numbered from 0, and null is an empty one.
   [[nodiscard]] std::uint32_t slots() const noexcept { return slots_; }
   [[nodiscard]] Worker* in_slot(std::uint32_t index) noexcept { return slot(index).worker; }
@@ -132,6 +138,13 @@ class Home {
   void expect() noexcept { coming_.fetch_add(1, std::memory_order_relaxed); }
   void arrived() noexcept { coming_.fetch_sub(1, std::memory_order_relaxed); }
 
+  // The short way of nearly all messages: to a worker of this shard that takes it. False when it is anything
+  // else: `envelope` is then still the caller's.
+  [[nodiscard]] bool reach_here(NodeId node, WorkerId to, EnvelopePtr& envelope) noexcept {
+    if (node != node_id_ || observer_.load(std::memory_order_relaxed) != nullptr) return false;
+    Worker* const worker = find(to);
+    return worker != nullptr && reach_at_once(*worker, envelope);
+  }
   // Sends from this shard, to a worker, method or name at `node` (this one too). (home_send.cpp)
   void send(NodeId node, EnvelopePtr envelope);
   // A message to a worker. RESOURCE_EXHAUSTED when its mailbox, or the inbox of its shard, is known to be
@@ -172,8 +185,8 @@ class Home {
   // no monitor.
   [[nodiscard]] std::uint64_t new_monitor() noexcept { return next_ref_++; }
   void bound_to(Worker& worker, Address target, std::uint64_t monitor, bool link);
-  // Hands what was sent to other nodes to the link. After each turn.
-  void flush();
+  // Hands what was sent to other shards and nodes over; whether some of it is for the link. After each turn.
+  bool flush();
 
   // Registers a call and gives it its id.
   void add_call(PendingCall& call);
@@ -235,6 +248,19 @@ class Home {
   void take_in(EnvelopePtr envelope);
   void receive_message(EnvelopePtr envelope);
   void forget_request(const Envelope& cancel) noexcept;
+  // False, and nothing happened, when it neither waits for the message nor has room for it.
+  [[nodiscard]] bool reach_at_once(Worker& worker, EnvelopePtr& envelope) noexcept {
+    if (worker.wants != nullptr && worker.wants(*envelope)) {
+      envelope->arrival = static_cast<std::uint32_t>(++worker.received);
+      worker.hand_over(std::move(envelope));
+      return true;
+    }
+    if (!worker.mailbox.has_room_for(*envelope)) [[unlikely]]
+      return false;
+    envelope->arrival = static_cast<std::uint32_t>(++worker.received);
+    worker.mailbox.push(std::move(envelope));
+    return true;
+  }
   void reach(Worker& worker, EnvelopePtr envelope) noexcept;
   void find_no_room(Worker& worker, EnvelopePtr envelope);
   [[nodiscard]] bool other_shard_has_room(const Envelope& envelope) const noexcept;
@@ -264,6 +290,8 @@ class Home {
   Ender& ender();
 
   Node& node_;
+  const NodeId node_id_;
+  const std::atomic<TrafficObserver*>& observer_;  // of the node
   Shard& shard_;
   std::vector<std::unique_ptr<Chunk>> chunks_;
   std::uint32_t slots_ = 0;  // in use, now or once
@@ -310,5 +338,7 @@ class Home {
   alignas(64) std::atomic<std::uint64_t> inbound_bytes_{0};
   std::atomic<std::size_t> coming_{0};
 };
+
+inline Home& Worker::home() const noexcept { return Home::of(*shard); }
 
 }  // namespace cobus

@@ -202,19 +202,20 @@ void Home::send_away(NodeId to_node, EnvelopePtr envelope) {
   append_envelope(chunk, header, size, [&envelope](std::uint8_t* into) { envelope->write_payload(into); });
 }
 
-void Home::flush() {
+bool Home::flush() {
   for (unsigned shard = 0; shard < outward_.size(); ++shard) {
     if (!outward_[shard].chain.empty()) hand_over(shard);
   }
   if (taken_in_bytes_ != 0) {
     inbound_bytes_.fetch_sub(std::exchange(taken_in_bytes_, 0), std::memory_order_relaxed);
   }
-  if (outgoing_.empty()) return;
+  if (outgoing_.empty()) return false;
   for (auto& [to_node, chunk] : outgoing_) {
     if (!chunk.empty()) node_.links().submit(to_node, std::move(chunk));
   }
   outgoing_.clear();
   if (shard_.index() != 0) node_.links().wake();
+  return true;
 }
 
 }  // namespace cobus

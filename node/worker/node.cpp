@@ -26,6 +26,9 @@ link::LinkOptions link_options(const NodeOptions& options) {
 // What workers get to end by themselves once they were asked to stop.
 constexpr Duration stop_notice = std::chrono::milliseconds(100);
 
+// How often a busy shard 0 attends to the link.
+constexpr Duration busy_poll_every = std::chrono::microseconds(20);
+
 void report_stall(void* context, const Shard::Report& report) {
   const auto held_ms = std::chrono::duration_cast<std::chrono::milliseconds>(report.held).count();
   std::string then;
@@ -172,18 +175,37 @@ void Node::start() {
 
 void Node::run_shard(unsigned index) {
   Place& place = *places_[index];
+  if (index == 0) return run_shard0(place);
   while (!stopping_.load(std::memory_order_relaxed)) {
-    if (index == 0)
-      shard0_turn_ns_.store(clock().now().time_since_epoch().count(), std::memory_order_relaxed);
     const bool more = place.shard.turn();
     place.home.flush();
-    if (index == 0) shard0_turn_ns_.store(0, std::memory_order_relaxed);
-    if (more) {
-      if (index == 0) links_.poll(Duration(0));
-    } else {
-      place.shard.wait();
-    }
+    if (!more) place.shard.wait();
   }
+}
+
+// Which also attends to the link: whenever it has sent something there or has nothing else to do, and while
+// it is busy with other things often enough that nobody at the other end notices.
+void Node::run_shard0(Place& place) {
+  const auto attended_at = [this](TimePoint when) {
+    shard0_attended_ns_.store(when.time_since_epoch().count(), std::memory_order_relaxed);
+  };
+  TimePoint attended = clock().now();
+  attended_at(attended);
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    const bool more = place.shard.turn();
+    const bool sent = place.home.flush();
+    if (more) {
+      if (!sent && place.shard.now() - attended < busy_poll_every) continue;
+      links_.poll(Duration(0));
+      attended = place.shard.now();
+    } else {
+      shard0_attended_ns_.store(0, std::memory_order_relaxed);
+      place.shard.wait();
+      attended = clock().now();
+    }
+    attended_at(attended);
+  }
+  shard0_attended_ns_.store(0, std::memory_order_relaxed);
 }
 
 // When shard 0 has been away from the link for too long, somebody else beats, drains and delivers.
@@ -191,9 +213,9 @@ void Node::keep() {
   std::unique_lock lock(keeper_mutex_);
   while (!stopping_.load(std::memory_order_relaxed)) {
     keeper_wakes_.wait_for(lock, limits::keeper_after);
-    const std::int64_t turn_ns = shard0_turn_ns_.load(std::memory_order_relaxed);
-    if (turn_ns == 0) continue;
-    const Duration away = clock().now().time_since_epoch() - Duration(turn_ns);
+    const std::int64_t attended_ns = shard0_attended_ns_.load(std::memory_order_relaxed);
+    if (attended_ns == 0) continue;
+    const Duration away = clock().now().time_since_epoch() - Duration(attended_ns);
     if (away < limits::keeper_after) continue;
     links_.poll(Duration(0), true);
     // That may have swallowed a wake that was meant for shard 0 on its way to sleep.

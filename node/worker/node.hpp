@@ -179,6 +179,7 @@ class Node final : public link::LinkEvents {
   void on_enrolled(const v1::Certificate& certificate) override;
 
  private:
+  friend class Home;
   // Shard 0 waits in the link's poll.
   class LinkWaiter final : public Waiter {
    public:
@@ -197,12 +198,14 @@ class Node final : public link::LinkEvents {
   };
   [[nodiscard]] bool fits(Envelope& envelope, const Home& home) noexcept;
   void run_shard(unsigned index);
+  void run_shard0(Place& place);
   void keep();  // the keeper's thread
   static NodeOptions complete(NodeOptions options);
 
   static thread_local const Node* waiting_in_link_;  // whose shard 0 this thread is, while it waits
 
   NodeOptions options_;
+  std::atomic<TrafficObserver*> observer_{nullptr};
   link::Links links_;
   std::vector<std::unique_ptr<Place>> places_;
   std::vector<std::unique_ptr<Service>> services_;
@@ -211,7 +214,6 @@ class Node final : public link::LinkEvents {
   std::map<std::string, Kind, std::less<>> kinds_;        // the same
   Resolver* resolver_ = nullptr;
   std::vector<PeerListener*> listeners_;
-  std::atomic<TrafficObserver*> observer_{nullptr};
   DeadLetters dead_letters_;
 
   mutable std::mutex names_mutex_;
@@ -223,7 +225,7 @@ class Node final : public link::LinkEvents {
   std::vector<std::thread> threads_;
   std::atomic<bool> draining_{false};
   std::atomic<bool> stopping_{false};
-  std::atomic<std::int64_t> shard0_turn_ns_{0};  // when shard 0 last came to its link; 0 while it waits there
+  std::atomic<std::int64_t> shard0_attended_ns_{0};  // when it last came to the link; 0 while it waits there
   std::mutex keeper_mutex_;
   std::condition_variable keeper_wakes_;
 };

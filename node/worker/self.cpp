@@ -33,17 +33,11 @@ class Sent::ForRoom final : public Waiting, public SendInWaiting {
   Status status_;
 };
 
-Sent::Sent(Worker& from, Address to, EnvelopePtr envelope)
-    : from_(from), to_(to.worker), envelope_(std::move(envelope)) {
-  status_ = Self(from).dispatch(to, envelope_);
-  if (status_.code() != Code::resource_exhausted) envelope_.reset();
-}
-
-Sent::~Sent() = default;
+void Sent::forget() noexcept { delete waiting_; }
 
 bool Sent::await_suspend(std::coroutine_handle<> coroutine) {
   if (envelope_ != nullptr && to_ == from_.id) return false;  // nobody else would make room
-  waiting_ = std::make_unique<ForRoom>();
+  waiting_ = new ForRoom;
   if (envelope_ == nullptr) {
     waiting_->step_aside(std::move(status_), coroutine);
     return true;
@@ -51,11 +45,9 @@ bool Sent::await_suspend(std::coroutine_handle<> coroutine) {
   return waiting_->begin(from_.home(), to_, std::move(envelope_), coroutine);
 }
 
-Status Sent::await_resume() { return waiting_ != nullptr ? waiting_->outcome() : std::move(status_); }
+Status Sent::outcome() { return waiting_->outcome(); }
 
-Address Self::address() const noexcept { return Address{node().id(), worker().id}; }
-
-Status Self::dispatch(Address to, EnvelopePtr& envelope) const {
+Status Self::dispatch_otherwise(Address to, EnvelopePtr& envelope) const {
   if (!to && envelope->extra().to_name.empty())
     return {Code::invalid_argument, "an empty address: nobody to send to"};
   Home& home = worker().home();
@@ -63,8 +55,6 @@ Status Self::dispatch(Address to, EnvelopePtr& envelope) const {
     return {Code::out_of_range,
             "the message is larger than " + std::to_string(limits::payload_bytes_max) + " bytes"};
   }
-  envelope->from = address();
-  envelope->to = to.worker;
   return home.try_send(to.node, envelope);
 }
 

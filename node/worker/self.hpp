@@ -18,86 +18,9 @@
 #include "node/worker/envelope.hpp"
 #include "node/worker/exit_reason.hpp"
 #include "node/worker/home.hpp"
+#include "node/worker/received.hpp"
 
 namespace cobus {
-
-// A message that was received: who sent it, and which of the awaited types it is. One that was sent with
-// call_worker() waits for an answer; destroyed without, it is answered with an error. Lives in the worker's
-// coroutines, and may be kept there to be answered later.
-template <class... Messages>
-class Received {
-  template <class First, class...>
-  struct Only {
-    using Type = First;
-  };
-  using Sole = typename Only<Messages...>::Type;
-
- public:
-  Received(Worker& worker, EnvelopePtr envelope) noexcept
-      : worker_(&worker), envelope_(std::move(envelope)) {}
-  Received(Received&&) noexcept = default;
-  Received& operator=(Received&& other) noexcept {
-    if (this != &other) {
-      drop();
-      worker_ = other.worker_;
-      envelope_ = std::move(other.envelope_);
-    }
-    return *this;
-  }
-  Received(const Received&) = delete;
-  Received& operator=(const Received&) = delete;
-  ~Received() { drop(); }
-  [[nodiscard]] Address from() const noexcept { return envelope_->from; }
-  // Whether somebody waits for reply() or refuse().
-  [[nodiscard]] bool wants_reply() const noexcept { return envelope_->kind == v1::REQUEST; }
-  // When whoever waits gives up; `never` when nobody does.
-  [[nodiscard]] TimePoint deadline() const noexcept { return envelope_->deadline; }
-  // Answers it, once; afterwards, and when nobody waits, they do nothing.
-  template <class Message>
-  void reply(Message&& message) {
-    answer(std::make_unique<TypedEnvelope<std::remove_cvref_t<Message>>>(std::forward<Message>(message)),
-           v1::REPLY);
-  }
-  void refuse(Status status) {
-    auto error = std::make_unique<SignalEnvelope>();
-    error->extra().status = std::move(status);
-    answer(std::move(error), v1::ERROR);
-  }
-  // The message when it is a `Message`, else null. Lives as long as *this.
-  template <class Message>
-  [[nodiscard]] Message* as() noexcept {
-    return envelope_->type == type_id_of<Message>() ? &static_cast<TypedEnvelope<Message>&>(*envelope_).body
-                                                    : nullptr;
-  }
-  // Of the only type that was awaited.
-  [[nodiscard]] auto& operator*() noexcept
-    requires(sizeof...(Messages) == 1)
-  {
-    return static_cast<TypedEnvelope<Sole>&>(*envelope_).body;
-  }
-  [[nodiscard]] auto* operator->() noexcept
-    requires(sizeof...(Messages) == 1)
-  {
-    return &static_cast<TypedEnvelope<Sole>&>(*envelope_).body;
-  }
-
- private:
-  void answer(EnvelopePtr with, v1::Kind kind) {
-    if (!wants_reply()) return;
-    envelope_->kind = v1::MESSAGE;
-    with->kind = kind;
-    with->flags = envelope_->flags & v1::HIDDEN;
-    with->to = envelope_->from.worker;
-    with->call = envelope_->call;
-    worker_->home().answer_from(*worker_, envelope_->from.node, std::move(with));
-  }
-  void drop() noexcept {
-    if (envelope_ != nullptr && wants_reply()) worker_->unanswered(std::move(envelope_));
-  }
-
-  Worker* worker_;
-  EnvelopePtr envelope_;
-};
 
 // The wait for a message of certain types; see Self::receive.
 template <class... Messages>
@@ -144,6 +67,11 @@ class [[nodiscard]] Receive {
     return ((envelope.type == type_id_of<Messages>()) || ...);
   }
   static Result<Received<Messages...>> unpacked(Worker& worker, EnvelopePtr envelope) {
+    if (envelope->typed()) [[likely]]
+      return Received<Messages...>(worker, std::move(envelope));
+    return decoded(worker, std::move(envelope));
+  }
+  [[gnu::noinline]] static Result<Received<Messages...>> decoded(Worker& worker, EnvelopePtr envelope) {
     Status status;
     static_cast<void>(
         ((envelope->type == type_id_of<Messages>() ? (status = unpack<Messages>(envelope), true) : false) ||
@@ -153,7 +81,7 @@ class [[nodiscard]] Receive {
     received.refuse(status);
     return fail(std::move(status));
   }
-  [[nodiscard]] Status nothing_came() const {
+  [[nodiscard, gnu::noinline]] Status nothing_came() const {
     if (heeds_stop_ && Shard::strand().stop.requested())
       return {Code::cancelled, "stopped while it waited for a message"};
     return {Code::deadline_exceeded, "no message came in time"};
@@ -203,21 +131,25 @@ class [[nodiscard]] TimedReceive : public Receive<Messages...> {
 class [[nodiscard]] Sent {
  public:
   static constexpr AwaitKind awaits = AwaitKind::mailbox;
-  Sent(Worker& from, Address to, EnvelopePtr envelope);
+  inline Sent(Worker& from, Address to, EnvelopePtr envelope);
   Sent(const Sent&) = delete;
   Sent& operator=(const Sent&) = delete;
-  ~Sent();
+  ~Sent() {
+    if (waiting_ != nullptr) forget();
+  }
   [[nodiscard]] bool await_ready() const noexcept { return envelope_ == nullptr && from_.shard->spend(); }
   bool await_suspend(std::coroutine_handle<> coroutine);
-  [[nodiscard]] Status await_resume();
+  [[nodiscard]] Status await_resume() { return waiting_ != nullptr ? outcome() : std::move(status_); }
 
  private:
   class ForRoom;
+  void forget() noexcept;
+  [[nodiscard]] Status outcome();
   Worker& from_;
   WorkerId to_;
   EnvelopePtr envelope_;  // null: it is sent, or will never be
   Status status_;
-  std::unique_ptr<ForRoom> waiting_;
+  ForRoom* waiting_ = nullptr;  // owned
 };
 
 // What spawn_monitor gives.
@@ -240,7 +172,7 @@ class Self {
   }
   ~Self() = default;
 
-  [[nodiscard]] Address address() const noexcept;
+  [[nodiscard]] Address address() const noexcept { return Address{worker().home().node_id(), worker().id}; }
   [[nodiscard]] Node& node() const noexcept { return worker().home().node(); }
   [[nodiscard]] Worker& worker() const noexcept { return *reinterpret_cast<Worker*>(worker_ & ~newborn_bit); }
   [[nodiscard]] bool stop_requested() const noexcept { return worker().stop.requested(); }
@@ -353,10 +285,25 @@ class Self {
   [[nodiscard]] static EnvelopePtr enclose(Message&& message) {
     return std::make_unique<TypedEnvelope<std::remove_cvref_t<Message>>>(std::forward<Message>(message));
   }
-  [[nodiscard]] Status dispatch(Address to, EnvelopePtr& envelope) const;
+  // RESOURCE_EXHAUSTED: `envelope` is still the caller's.
+  [[nodiscard]] Status dispatch(Address to, EnvelopePtr& envelope) const {
+    Home& home = worker().home();
+    envelope->from = address();
+    envelope->to = to.worker;
+    if (home.reach_here(to.node, to.worker, envelope)) [[likely]]
+      return {};
+    return dispatch_otherwise(to, envelope);
+  }
+  [[nodiscard]] Status dispatch_otherwise(Address to, EnvelopePtr& envelope) const;
 
   std::uintptr_t worker_;
 };
+
+inline Sent::Sent(Worker& from, Address to, EnvelopePtr envelope)
+    : from_(from), to_(to.worker), envelope_(std::move(envelope)) {
+  status_ = Self(from).dispatch(to, envelope_);
+  if (!status_.ok() && status_.code() != Code::resource_exhausted) envelope_.reset();
+}
 
 template <class Function, class... Arguments>
 Worker& Home::spawn(const char* kind, Function& function, Arguments&&... arguments) {

@@ -69,8 +69,6 @@ std::size_t Worker::own_bytes() const noexcept {
   return sizeof(Worker) + (frame_inside_ ? frame_bytes_ : home().learned_frame_size(kind));
 }
 
-Home& Worker::home() const noexcept { return Home::of(*shard); }
-
 void* Worker::room_for_frame(std::size_t bytes) noexcept {
   if (bytes <= frame_bytes_) {
     frame_inside_ = true;

@@ -61,7 +61,7 @@ class Worker final : public Strand {
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  [[nodiscard]] Home& home() const noexcept;
+  [[nodiscard]] inline Home& home() const noexcept;  // home.hpp
   [[nodiscard]] void* room_for_frame(std::size_t bytes) noexcept;
   // Made on first use.
   [[nodiscard]] Bonds& bonded() {
