@@ -45,6 +45,15 @@ v1::Role role_of(const v1::Certificate& certificate) {
   return body.ParseFromString(certificate.body()) ? body.role() : v1::ROLE_UNSPECIFIED;
 }
 
+// A handler that never returns must not keep its host from shutting down. Every directory has forgotten this
+// node by now, and what the ledger confirmed is on its disk: a job that ran here is ready again at the next
+// start.
+void end_all_the_same(const std::string& /*who*/) {
+  spdlog::critical("the process ends all the same; jobs that ran here are ready again at its next start");
+  spdlog::default_logger()->flush();
+  std::_Exit(1);
+}
+
 }  // namespace
 
 // Hears how joining goes, for start() to wait on, and keeps the certificate.
@@ -153,6 +162,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
   options.shards = with.shards;
   options.pool_threads = with.pool_threads;
   options.token = with.join.token;
+  options.on_stuck = &end_all_the_same;
   daemon->node_ = std::make_unique<Node>(std::move(options), *daemon->transport_, std::move(*identity));
   daemon->view_ = std::make_unique<View>(system_clock());
   if (const Status loaded = daemon->load_modules(); !loaded.ok()) return fail(loaded);

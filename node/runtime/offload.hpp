@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <coroutine>
 #include <deque>
@@ -38,7 +39,8 @@ class OffloadStop {
 // by the shard's inbox afterwards.
 class OffloadJob : public InboxItem {
  public:
-  OffloadJob(Shard& home, Wakeup* waiting) noexcept : home_(home), waiting_(waiting) {}
+  OffloadJob(const Strand& of, Wakeup* waiting) noexcept
+      : id(of.id), kind(of.kind), home_(*of.shard), waiting_(waiting) {}
   virtual void run() noexcept = 0;
   void deliver(Shard& shard) noexcept final {
     if (waiting_ != nullptr) {
@@ -59,6 +61,8 @@ class OffloadJob : public InboxItem {
   }
   [[nodiscard]] Shard& home() noexcept { return home_; }
   std::atomic<bool> stop{false};
+  const WorkerId id;  // whose it is
+  const char* const kind;
 
  private:
   Shard& home_;
@@ -70,23 +74,39 @@ class OffloadPool {
  public:
   // With 0 threads functions run at once on the calling thread: for the simulator.
   explicit OffloadPool(unsigned threads);
-  // Lets what runs end and passes over what is queued, whose workers are gone; then joins.
+  // Closes it, however long that takes.
   ~OffloadPool();
   OffloadPool(const OffloadPool&) = delete;
   OffloadPool& operator=(const OffloadPool&) = delete;
+
+  // Passes over what is queued, and gives what runs `patience` to end. False when some of it did not: try
+  // again. Nothing is taken any more. One thread at a time.
+  [[nodiscard]] bool close(Duration patience);
+  // The worker whose function has run longest, and since when, while one runs. Any thread.
+  struct Running {
+    WorkerId id;
+    const char* kind = "";
+    std::chrono::steady_clock::time_point since;
+  };
+  [[nodiscard]] std::optional<Running> longest_running() const;
 
   // Takes the job over. False, leaving the job to the caller, when the queue is full.
   [[nodiscard]] bool submit(OffloadJob* job);
   [[nodiscard]] unsigned threads() const noexcept { return static_cast<unsigned>(threads_.size()); }
 
  private:
-  void work();
+  void work(unsigned thread);
 
   static constexpr std::size_t queue_max = 10'000;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable filled_;
-  std::deque<OffloadJob*> queue_;  // guarded by mutex_
-  bool stopping_ = false;          // guarded by mutex_
+  std::condition_variable ended_;
+  // guarded by mutex_
+  std::deque<OffloadJob*> queue_;
+  std::vector<std::optional<Running>> running_;  // by thread
+  unsigned working_ = 0;                         // threads that have not ended
+  bool stopping_ = false;
+
   std::vector<std::thread> threads_;
 };
 
@@ -129,7 +149,7 @@ class [[nodiscard]] Offload {
     Strand& strand = Shard::strand();
     wakeup_.coroutine = coroutine;
     wakeup_.strand = &strand;
-    job_ = new Job(*strand.shard, &wakeup_, std::move(function_));
+    job_ = new Job(strand, &wakeup_, std::move(function_));
     if (strand.stop.requested()) {
       job_->stop.store(true, std::memory_order_relaxed);
     } else {
@@ -156,7 +176,8 @@ class [[nodiscard]] Offload {
 
  private:
   struct Job final : OffloadJob {
-    Job(Shard& home, Wakeup* waiting, Function work) : OffloadJob(home, waiting), function(std::move(work)) {}
+    Job(const Strand& of, Wakeup* waiting, Function work)
+        : OffloadJob(of, waiting), function(std::move(work)) {}
     void run() noexcept override {
       try {
         if constexpr (detail::OffloadCall<Function>::wants_stop) {

@@ -115,20 +115,40 @@ bool Shard::in_time() noexcept {
   return now_ - turn_began_ <= turn_longest;
 }
 
-bool Shard::turn() {
-  Shard* const outer_shard = std::exchange(current_, this);
+std::optional<Shard::Holder> Shard::holder() const noexcept {
+  const std::int64_t since = turn_since_ns_.load(std::memory_order_acquire);
+  const Holder holder{WorkerId{runs_id_.load(std::memory_order_relaxed)},
+                      runs_kind_.load(std::memory_order_relaxed), TimePoint(Duration(since))};
+  std::atomic_thread_fence(std::memory_order_acquire);
+  if (since == 0 || turn_since_ns_.load(std::memory_order_relaxed) != since) return std::nullopt;
+  return holder;
+}
+
+// Takes in what came from elsewhere and what is due.
+void Shard::begin_turn() noexcept {
   set_time(clock_.now());
   turn_began_ = now_;
+  runs_id_.store(0, std::memory_order_relaxed);
+  turn_since_ns_.store(now_.time_since_epoch().count(), std::memory_order_release);
   drain_inbox();
   timers_.advance(now_);
+}
+
+bool Shard::turn() {
+  Shard* const outer_shard = std::exchange(current_, this);
+  begin_turn();
   std::uint64_t resumed = 0;
   TimePoint before = clock_.coarse_now();
+  if (before - turn_began_ > limits::stall_after) [[unlikely]]
+    charge(WorkerId{}, "", before - turn_began_);
   for (left_ = awaits_per_turn; left_ > 0; --left_) {
     Wakeup* const wakeup = next_ready();
     if (wakeup == nullptr) break;
     running_ = wakeup->strand;
     const char* const kind = running_->kind;
     const WorkerId id = running_->id;
+    runs_id_.store(id.value, std::memory_order_relaxed);
+    runs_kind_.store(kind, std::memory_order_relaxed);
     wakeup->coroutine.resume();  // *wakeup is gone now, and the strand may be
     const TimePoint since = std::exchange(before, clock_.coarse_now());
     if (before != since) [[unlikely]]
@@ -139,6 +159,7 @@ bool Shard::turn() {
       if (!in_time()) break;
     }
   }
+  turn_since_ns_.store(0, std::memory_order_relaxed);
   resumptions_.store(resumptions_.load(std::memory_order_relaxed) + resumed, std::memory_order_relaxed);
   current_ = outer_shard;
   return busy();

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <coroutine>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 
@@ -74,10 +75,16 @@ class Waiter {
 class Shard {
  public:
   struct Report {
-    WorkerId id;  // of the worker that held the shard
+    WorkerId id;  // of the worker that held the shard; none: it was what came in: items and timers
     const char* kind;
     Duration held;
     Strand* strand;  // null when it has ended
+  };
+  // Who runs in a turn that goes on.
+  struct Holder {
+    WorkerId id;  // none: as above
+    const char* kind;
+    TimePoint since;  // when the turn began
   };
   using StallReport = void (*)(void* context, const Report& report);
 
@@ -164,6 +171,9 @@ class Shard {
     stall_report_ = report;
     stall_context_ = context;
   }
+  // The turn that goes on now, if one does. Turns are short, so one that began long ago is held up by whoever
+  // runs. Any thread.
+  [[nodiscard]] std::optional<Holder> holder() const noexcept;
   // Chooses at random among what is ready instead of first come, first served. For the simulator.
   void shuffle(bool on) noexcept { shuffle_ = on; }
 
@@ -180,6 +190,7 @@ class Shard {
   void post_chain(InboxItem* newest, InboxItem* oldest) noexcept;
   bool drain_inbox() noexcept;
   bool in_time() noexcept;
+  void begin_turn() noexcept;
   void charge(WorkerId id, const char* kind, Duration held) noexcept;
   void rotate() noexcept;
   Wakeup* next_ready() noexcept;
@@ -210,7 +221,11 @@ class Shard {
   bool shuffle_ = false;
   StallReport stall_report_ = nullptr;
   void* stall_context_ = nullptr;
-  std::atomic<std::uint64_t> resumptions_{0};  // written by the shard, read by anybody
+  // written by the shard, read by anybody
+  std::atomic<std::uint64_t> resumptions_{0};
+  std::atomic<std::int64_t> turn_since_ns_{0};  // 0: between two turns
+  std::atomic<std::uint64_t> runs_id_{0};
+  std::atomic<const char*> runs_kind_{""};
 
   // any thread
   alignas(64) std::atomic<InboxItem*> inbox_{nullptr};

@@ -7,7 +7,6 @@
 
 #include <algorithm>
 
-#include "node/runtime/source_path.hpp"
 #include "proto/limits.hpp"
 
 namespace cobus {
@@ -28,20 +27,6 @@ constexpr Duration stop_notice = std::chrono::milliseconds(100);
 
 // How often a busy shard 0 attends to the link.
 constexpr Duration busy_poll_every = std::chrono::microseconds(20);
-
-void report_stall(void* context, const Shard::Report& report) {
-  const auto held_ms = std::chrono::duration_cast<std::chrono::milliseconds>(report.held).count();
-  std::string then;
-  if (report.strand != nullptr) {
-    const auto* worker =
-        static_cast<const Worker*>(report.strand->whole != nullptr ? report.strand->whole : report.strand);
-    if (const std::source_location at = worker->where(); at.line() != 0)
-      then = fmt::format(", until it came to {}:{}", source_path(at.file_name()), at.line());
-  }
-  spdlog::warn(
-      "node {}: worker {} ({}) held its shard for {} ms{}; use co_await offload(...) for code that blocks",
-      static_cast<Node*>(context)->name(), to_string(report.id), report.kind, held_ms, then);
-}
 
 // A function on its way to a shard.
 class Posted final : public InboxItem {
@@ -77,7 +62,8 @@ Node::Place::Place(Node& node, unsigned index)
                         : std::unique_ptr<Waiter>(std::make_unique<ThreadWaiter>())),
       shard(index, node.clock(), node.random(), *waiter, &home),
       home(node, shard) {
-  shard.on_stall(&report_stall, &node);
+  shard.on_stall([](void* log, const Shard::Report& report) { static_cast<StallLog*>(log)->held(report); },
+                 &node.stalls_);
   shard.shuffle(node.options_.shuffle);
 }
 
@@ -90,6 +76,7 @@ NodeOptions Node::complete(NodeOptions options) {
 
 Node::Node(NodeOptions options, link::Transport& transport, link::Identity identity)
     : options_(complete(std::move(options))),
+      stalls_(options_.name, options_.shards),
       links_(transport, *options_.clock, *options_.random, *this, std::move(identity),
              link_options(options_)),
       pool_(options_.pool_threads) {
@@ -100,6 +87,13 @@ Node::~Node() {
   stop(Duration(0));
   // Before the services and methods that handlers refer to.
   for (auto& place : places_) place->home.end_all();
+  while (!pool_.close(options_.stuck_after)) {
+    if (const std::optional<OffloadPool::Running> running = pool_.longest_running()) {
+      const auto since = std::chrono::steady_clock::now() - running->since;
+      stuck(fmt::format("what worker {} ({}) gave to offload() has run for {} s", to_string(running->id),
+                        running->kind, std::chrono::duration_cast<std::chrono::seconds>(since).count()));
+    }
+  }
 }
 
 void Node::add_service(std::unique_ptr<Service> service) {
@@ -165,12 +159,23 @@ unsigned Node::place() noexcept {
 
 void Node::start() {
   stopping_.store(false);
-  for (unsigned i = 0; i < shards(); ++i) {
-    threads_.emplace_back([this, i] { run_shard(i); });
-    pthread_setname_np(threads_.back().native_handle(), ("cobus-shard-" + std::to_string(i)).c_str());
+  for (unsigned i = 0; i < shards(); ++i)
+    run_thread([this, i] { run_shard(i); }, "cobus-shard-" + std::to_string(i));
+  run_thread([this] { keep(); }, "cobus-keeper");
+}
+
+void Node::run_thread(std::function<void()> what, const std::string& name) {
+  {
+    const std::scoped_lock lock(threads_mutex_);
+    ++threads_running_;
   }
-  threads_.emplace_back([this] { keep(); });
-  pthread_setname_np(threads_.back().native_handle(), "cobus-keeper");
+  threads_.emplace_back([this, what = std::move(what)] {
+    what();
+    const std::scoped_lock lock(threads_mutex_);
+    --threads_running_;
+    thread_ended_.notify_all();
+  });
+  pthread_setname_np(threads_.back().native_handle(), name.c_str());
 }
 
 void Node::run_shard(unsigned index) {
@@ -213,6 +218,7 @@ void Node::keep() {
   std::unique_lock lock(keeper_mutex_);
   while (!stopping_.load(std::memory_order_relaxed)) {
     keeper_wakes_.wait_for(lock, limits::keeper_after);
+    for (const auto& place : places_) stalls_.look(place->shard, clock().now());
     const std::int64_t attended_ns = shard0_attended_ns_.load(std::memory_order_relaxed);
     if (attended_ns == 0) continue;
     const Duration away = clock().now().time_since_epoch() - Duration(attended_ns);
@@ -242,13 +248,30 @@ void Node::stop(Duration grace) {
   stopping_.store(true);
   for (auto& place : places_) place->waiter->wake();
   keeper_wakes_.notify_all();
-  for (std::thread& thread : threads_) thread.join();
-  threads_.clear();
+  await_threads();
   for (auto& place : places_) {
     place->home.end_all();
     place->home.flush();
   }
   links_.shut(clock().now() + std::min<Duration>(grace, std::chrono::milliseconds(500)));
+}
+
+// Nothing can end a thread that somebody's code does not give back, so whoever runs the node is told.
+void Node::await_threads() {
+  std::unique_lock lock(threads_mutex_);
+  while (!thread_ended_.wait_for(lock, options_.stuck_after, [this] { return threads_running_ == 0; })) {
+    for (const auto& place : places_) {
+      if (const std::string who = StallLog::who_holds(place->shard, clock().now()); !who.empty()) stuck(who);
+    }
+  }
+  lock.unlock();
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+void Node::stuck(const std::string& who) const {
+  spdlog::error("node {} cannot stop: {} and does not return", name(), who);
+  if (options_.on_stuck) options_.on_stuck(who);
 }
 
 bool Node::step() {

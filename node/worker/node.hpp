@@ -6,6 +6,7 @@
 #pragma once
 
 #include <atomic>
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +25,7 @@
 #include "node/worker/home.hpp"
 #include "node/worker/kind.hpp"
 #include "node/worker/service.hpp"
+#include "node/worker/stall_log.hpp"
 
 namespace cobus {
 
@@ -80,6 +82,11 @@ struct NodeOptions {
   const Clock* clock = &system_clock();
   Random* random = &system_random();
   bool shuffle = false;  // shards choose at random what to run; for the simulator
+  // Called when a worker, or a function in offload(), does not return and so keeps the node from stopping:
+  // `stuck_after` after it should have, and again after as long. `who` names it. A program that must end
+  // whatever its workers do ends its process here. On the thread that stops or destroys the node.
+  std::function<void(const std::string& who)> on_stuck;
+  Duration stuck_after = std::chrono::seconds(5);
 };
 
 class Node final : public link::LinkEvents {
@@ -197,6 +204,9 @@ class Node final : public link::LinkEvents {
     Home home;
   };
   [[nodiscard]] bool fits(Envelope& envelope, const Home& home) noexcept;
+  void run_thread(std::function<void()> what, const std::string& name);
+  void await_threads();
+  void stuck(const std::string& who) const;
   void run_shard(unsigned index);
   void run_shard0(Place& place);
   void keep();  // the keeper's thread
@@ -205,6 +215,7 @@ class Node final : public link::LinkEvents {
   static thread_local const Node* waiting_in_link_;  // whose shard 0 this thread is, while it waits
 
   NodeOptions options_;
+  StallLog stalls_;
   std::atomic<TrafficObserver*> observer_{nullptr};
   link::Links links_;
   std::vector<std::unique_ptr<Place>> places_;
@@ -223,6 +234,9 @@ class Node final : public link::LinkEvents {
   std::unordered_map<NodeId, link::PeerInfo> peers_;  // guarded by peers_mutex_
 
   std::vector<std::thread> threads_;
+  std::mutex threads_mutex_;
+  std::condition_variable thread_ended_;
+  unsigned threads_running_ = 0;  // guarded by threads_mutex_
   std::atomic<bool> draining_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<std::int64_t> shard0_attended_ns_{0};  // when it last came to the link; 0 while it waits there

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "bench.cobus.h"
+#include "node/runtime/generator.hpp"
 #include "node/runtime/timer_wheel.hpp"
 #include "node/worker/self.hpp"
 #include "proto/version.hpp"
@@ -21,6 +22,7 @@ constexpr std::uint64_t messages_default = 10'000'000;
 constexpr std::uint64_t messages_across_default = 5'000'000;
 constexpr std::uint64_t hops_default = 4'000'000;
 constexpr std::uint64_t timers_live = 1'000'000;
+constexpr std::uint64_t steps_default = 100'000'000;
 constexpr std::uint64_t starts_default = 10'000'000;
 constexpr std::uint64_t idle_ms_default = 10'000;
 constexpr std::uint64_t ring_size = 1'000;
@@ -194,6 +196,24 @@ double start_and_cancel(std::uint64_t live, std::uint64_t count) {
   return seconds * 1e9 / static_cast<double>(count);
 }
 
+// Not inlined: the compiler would see through it and compute the sum at once.
+[[gnu::noinline]] Generator<std::uint64_t> numbers() {
+  for (std::uint64_t number = 0;; ++number) co_yield number;
+}
+
+// Nanoseconds from one item of a generator to the next.
+double generator_step(std::uint64_t count) {
+  std::uint64_t sum = 0;
+  const auto begin = Steady::now();
+  for (const std::uint64_t number : numbers()) {
+    sum += number;
+    if (number == count) break;
+  }
+  const double seconds = seconds_since(begin);
+  if (sum != count * (count + 1) / 2) give_up("items were lost");
+  return seconds * 1e9 / static_cast<double>(count);
+}
+
 // Percent of one core.
 double idle_cpu(std::chrono::milliseconds time) {
   BenchNode bench("bench", make_identity(link::ClusterSecret::make(), "bench"), "tcp://127.0.0.1:0",
@@ -249,6 +269,8 @@ int main_of(const Arguments& arguments) {
     print_figure("ns", start_and_cancel(timers_live, count_or(starts_default)),
                  "one more started and cancelled beside " + std::to_string(timers_live) +
                      ", the wheel of a shard by itself");
+  } else if (arguments.name == "generator") {
+    print_figure("ns", generator_step(count_or(steps_default)), "one integer yielded and taken");
   } else if (arguments.name == "idle_cpu") {
     const std::chrono::milliseconds time(count_or(idle_ms_default));
     print_figure("%", idle_cpu(time),
@@ -256,7 +278,7 @@ int main_of(const Arguments& arguments) {
   } else {
     give_up(
         "local_bench knows: versions spawn bytes_per_worker ping_pong one_way ring cross_shard timer "
-        "idle_cpu");
+        "generator idle_cpu");
   }
   return 0;
 }

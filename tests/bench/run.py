@@ -35,6 +35,7 @@ MEASUREMENTS = {
     "ring": Measurement("1/s", 10_000, LOCAL),
     "cross_shard": Measurement("1/s", 20_000, LOCAL),
     "timer": Measurement("ns", 1_000, LOCAL),
+    "generator": Measurement("ns", 1_000, {"cobus": "local_bench"}),
     "idle_cpu": Measurement("%", 200, LOCAL),
     "link_100": Measurement("msg/s", 20_000, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),
     "link_100_curve": Measurement("msg/s", 20_000, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),

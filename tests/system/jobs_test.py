@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Jobs while nodes stop: what is promised of them when a home or a node that runs them is asked to end, and what a
+# Jobs and calls while nodes stop: what is promised of them when a home or a node that runs them is asked to end, and what a
 # key promises while its home does not answer. Run as: jobs_test.py BIN_FOLDER [TEST...]
 import json
 import signal
+import subprocess
 import sys
 import time
 import unittest
@@ -100,6 +101,37 @@ class Runners(JobsTest):
 
     def broker_port(self):
         return self.log_of("broker").split("tcp://127.0.0.1:")[1].split(";")[0]
+
+
+class Calls(JobsTest):
+    def test_w9_calls_that_run_end_while_new_ones_are_refused(self):
+        self.start_node("only", "--drain", "60")
+        running = self.call(self.primes_for(4))
+        self.terminate("only")
+        self.wait_until(lambda: "no new work" in self.log_of("only"), "the node to drain")
+        self.cobus("call", METHOD, '{"to":10}', "--timeout", "2s", code=69)
+        out, err = running.communicate(timeout=60)
+        self.assertEqual(running.returncode, 0, err)
+        self.assertIn("count", out)
+        self.ended("only")
+
+    def test_w9_calls_that_take_longer_than_the_drain_end_with_an_error(self):
+        self.start_node("only", "--drain", "1")
+        running = self.call(LONG)
+        self.terminate("only")
+        self.ended("only")
+        out, err = running.communicate(timeout=60)
+        self.assertEqual((running.returncode, out), (69, ""), err)
+        self.assertIn("UNAVAILABLE", err)
+
+    def call(self, request):
+        """A call of the client, once it runs at a node."""
+        running = subprocess.Popen(self.command("call", METHOD, request), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   text=True)
+        self.addCleanup(running.kill)
+        self.wait_until(lambda: any(row["kind"] == METHOD for row in self.lines("ps", "--window", "0")), "it to run")
+        return running
+
 
 
 class Keys(JobsTest):

@@ -49,6 +49,12 @@ TEST_F(ShardTest, W8_AWorkerThatHoldsItsShardLongerThan25MillisecondsIsReportedB
   EXPECT_EQ(stalls, (std::vector<std::string>{"0.0.1 test 40 ms", "0.0.1 test 60 ms, ended"}));
 }
 
+TEST_F(ShardTest, W8_WhatCameInForAShardAndHoldsItIsReportedToo) {
+  node_->run_on(0, [this](Home& /*home*/) { network_.clock().advance(milliseconds(26)); });
+  step();
+  EXPECT_EQ(stalls, (std::vector<std::string>{"0.0.0  26 ms, ended"}));
+}
+
 TEST_F(ShardTest, TheTimeOfAWorkerIsChargedToItAndToNobodyElse) {
   Address busy;
   std::uint64_t idle_ns = 1;
