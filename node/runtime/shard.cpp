@@ -2,6 +2,7 @@
 #include "node/runtime/shard.hpp"
 
 #include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "node/runtime/check.hpp"
@@ -13,6 +14,9 @@ namespace {
 constexpr int awaits_per_turn = 128;
 constexpr Duration turn_longest = std::chrono::microseconds(500);
 constexpr int from_next_max = 3;
+// About as long as it takes to fall asleep and to be woken.
+constexpr Duration short_sleep = std::chrono::microseconds(50);
+constexpr unsigned glances_max = 16;
 
 }  // namespace
 
@@ -165,15 +169,31 @@ bool Shard::turn() {
   return busy();
 }
 
+bool Shard::look_about(Duration longest) {
+  if (longest == Duration(0)) return false;
+  for (unsigned i = 0; i < glances_; ++i) {
+    waiter_.glance();
+    if (busy()) return true;
+    std::this_thread::yield();
+  }
+  return busy();
+}
+
 void Shard::wait(Duration longest) {
+  if (look_about(longest)) {
+    glances_ = std::min(glances_ + 1, glances_max);
+    return;
+  }
   asleep_.store(true, std::memory_order_seq_cst);
   if (inbox_.load(std::memory_order_seq_cst) == nullptr) {
+    const TimePoint now = clock_.now();
     const TimePoint next = timers_.next();
     if (next != never) {
-      const Duration until = std::max(next - clock_.now(), Duration(0));
+      const Duration until = std::max(next - now, Duration(0));
       longest = longest < Duration(0) ? until : std::min(longest, until);
     }
     waiter_.wait(longest);
+    glances_ = clock_.now() - now < short_sleep ? std::min(glances_ * 2 + 1, glances_max) : glances_ / 4;
   }
   asleep_.store(false, std::memory_order_relaxed);
 }

@@ -70,6 +70,9 @@ class Waiter {
   virtual void wait(Duration longest) = 0;
   // Makes the present or the next wait() return. Any thread.
   virtual void wake() noexcept = 0;
+  // Looks once for what it waits for besides posts to the shard, without sleeping, and delivers it; may use
+  // up a wake(). The shard's thread.
+  virtual void glance() {}
 };
 
 class Shard {
@@ -161,7 +164,9 @@ class Shard {
   [[nodiscard]] bool busy() const noexcept {
     return !ready_.empty() || !next_.empty() || inbox_.load(std::memory_order_relaxed) != nullptr;
   }
-  // Sleeps until a post, a timer or `longest`. The shard's thread, after turn() returned false.
+  // Sleeps until a post, a timer or `longest`. When its sleeps have been short lately it looks about a few
+  // times first, letting other threads run in between: to fall asleep and to be woken take longer than that.
+  // The shard's thread, after turn() returned false.
   void wait(Duration longest = Duration(-1));
   // From a waiter that delivers events itself: the shard is awake, nobody need wake it.
   void awake() noexcept { asleep_.store(false, std::memory_order_relaxed); }
@@ -191,6 +196,7 @@ class Shard {
   bool drain_inbox() noexcept;
   bool in_time() noexcept;
   void begin_turn() noexcept;
+  [[nodiscard]] bool look_about(Duration longest);
   void charge(WorkerId id, const char* kind, Duration held) noexcept;
   void rotate() noexcept;
   Wakeup* next_ready() noexcept;
@@ -219,6 +225,7 @@ class Shard {
   int in_a_row_ = 0;   // taken from next_
   Strand* running_ = nullptr;
   bool shuffle_ = false;
+  unsigned glances_ = 0;  // how often it looks about before it sleeps
   StallReport stall_report_ = nullptr;
   void* stall_context_ = nullptr;
   // written by the shard, read by anybody

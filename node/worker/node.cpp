@@ -246,7 +246,8 @@ void Node::stop(Duration grace) {
   for (unsigned i = 0; i < shards(); ++i) run_on(i, [](Home& home) { home.stop_all(); });
   until(std::max(end, clock().now() + stop_notice), [&] { return workers() == 0; });
   stopping_.store(true);
-  for (auto& place : places_) place->waiter->wake();
+  // Not waiter->wake(), which may be taken for one of the link's.
+  for (unsigned i = 0; i < shards(); ++i) run_on(i, [](Home& /*home*/) {});
   keeper_wakes_.notify_all();
   await_threads();
   for (auto& place : places_) {

@@ -193,6 +193,7 @@ class Node final : public link::LinkEvents {
     explicit LinkWaiter(Node& node) noexcept : node_(node) {}
     void wait(Duration longest) override;
     void wake() noexcept override { node_.links_.wake(); }
+    void glance() override { wait(Duration(0)); }
 
    private:
     Node& node_;

@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::uint64_t workers_default = 1'000'000;
 constexpr std::uint64_t round_trips_default = 4'000'000;
+constexpr std::uint64_t round_trips_across_default = 100'000;
 constexpr std::uint64_t messages_default = 10'000'000;
 constexpr std::uint64_t messages_across_default = 5'000'000;
 constexpr std::uint64_t hops_default = 4'000'000;
@@ -62,8 +63,7 @@ Task<> answer(Self self) {
   }
 }
 
-Task<double> ping(Self self, std::uint64_t count) {
-  const Address other = self.spawn("answer", &answer);
+Task<double> volley(Self self, Address other, std::uint64_t count) {
   Ball ball;
   const auto begin = Steady::now();
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -74,6 +74,15 @@ Task<double> ping(Self self, std::uint64_t count) {
     ball = std::move(**returned);
   }
   co_return static_cast<double>(count) / seconds_since(begin);
+}
+
+Task<double> ping(Self self, std::uint64_t count) {
+  co_return co_await volley(self, self.spawn("answer", &answer), count);
+}
+
+// Says hello, then answers.
+Task<> greet_and_answer(Self self, Address teller) {
+  if ((co_await self.send(teller, Receipt())).ok()) co_await answer(self);
 }
 
 Task<> listen(Self self, std::uint64_t count, Address teller) {
@@ -172,6 +181,18 @@ Task<double> tell_across(Self self, std::uint64_t count) {
   co_return static_cast<double>(count) / seconds_since(begin);
 }
 
+// Round trips a second to a worker of the other shard: each waits for the other, one at a time.
+Task<double> ping_across(Self self, std::uint64_t count) {
+  const unsigned other = 1 - self.worker().home().shard().index();
+  self.node().run_on(other, [teller = self.address()](Home& home) {
+    Worker& made = home.make_worker("answer");
+    home.start(made, greet_and_answer(Self(made), teller));
+  });
+  auto hello = co_await self.receive<Receipt>(patience);
+  if (!hello) give_up("the other shard is silent");
+  co_return co_await volley(self, hello->from(), count);
+}
+
 struct SilentTimer : Timer {
   SilentTimer() noexcept : Timer(&fire) {}
   static void fire(Timer& /*timer*/) { give_up("a timer fired"); }
@@ -265,6 +286,9 @@ int main_of(const Arguments& arguments) {
     rate(&tell_across, count,
          "two workers on a shard each, one integer field, moved, window of " + std::to_string(window),
          shards_across);
+  } else if (arguments.name == "cross_ping_pong") {
+    rate(&ping_across, count_or(round_trips_across_default),
+         "round trips, two workers on a shard each, one integer field, moved", shards_across);
   } else if (arguments.name == "timer") {
     print_figure("ns", start_and_cancel(timers_live, count_or(starts_default)),
                  "one more started and cancelled beside " + std::to_string(timers_live) +
@@ -277,8 +301,9 @@ int main_of(const Arguments& arguments) {
                  "of a core over " + std::to_string(time.count()) + " ms, node of two shards that listens");
   } else {
     give_up(
-        "local_bench knows: versions spawn bytes_per_worker ping_pong one_way ring cross_shard timer "
-        "generator idle_cpu");
+        "local_bench knows: versions spawn bytes_per_worker ping_pong one_way ring cross_shard "
+        "cross_ping_pong "
+        "timer generator idle_cpu");
   }
   return 0;
 }

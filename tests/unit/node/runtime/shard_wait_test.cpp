@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a shard waits: without a glance when nothing happens for long, with some when things happen all the
+// time.
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "node/runtime/shard.hpp"
+
+namespace cobus {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+struct Nothing final : InboxItem {
+  void deliver(Shard& /*shard*/) noexcept override { delete this; }
+};
+
+// Sleeps as long as it is told to, on a manual clock.
+class ShardWaitTest : public ::testing::Test, protected Waiter {
+ protected:
+  void wait(Duration longest) override {
+    ++sleeps_;
+    last_longest_ = longest;
+    clock_.advance(sleep_takes_);
+  }
+  void wake() noexcept override {}
+  void glance() override {
+    if (++glances_ == found_at_) shard_.post(new Nothing);
+  }
+  unsigned glances_in_a_wait() {
+    glances_ = 0;
+    shard_.wait();
+    return glances_;
+  }
+
+  ManualClock clock_;
+  SeededRandom random_{1};
+  Shard shard_{0, clock_, random_, *this, nullptr};
+  Duration sleep_takes_ = milliseconds(10);
+  Duration last_longest_{};
+  unsigned sleeps_ = 0;
+  unsigned glances_ = 0;
+  unsigned found_at_ = 0;
+};
+
+TEST_F(ShardWaitTest, AnIdleShardFallsAsleepAtOnce) {
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(glances_in_a_wait(), 0U);
+  EXPECT_EQ(sleeps_, 10U);
+}
+
+TEST_F(ShardWaitTest, AfterShortSleepsItLooksAboutFirstAndNoMoreAfterLongOnes) {
+  sleep_takes_ = microseconds(5);
+  for (int i = 0; i < 10; ++i) shard_.wait();
+  const unsigned most = glances_in_a_wait();
+  EXPECT_GT(most, 4U);
+  EXPECT_EQ(glances_in_a_wait(), most);  // bounded
+  sleep_takes_ = milliseconds(10);
+  for (int i = 0; i < 3; ++i) shard_.wait();
+  EXPECT_EQ(glances_in_a_wait(), 0U);
+}
+
+TEST_F(ShardWaitTest, WhatAGlanceFindsEndsTheWaitWithoutSleep) {
+  sleep_takes_ = microseconds(5);
+  for (int i = 0; i < 10; ++i) shard_.wait();
+  const unsigned slept = sleeps_;
+  found_at_ = 2;
+  EXPECT_EQ(glances_in_a_wait(), 2U);
+  EXPECT_EQ(sleeps_, slept);
+  EXPECT_TRUE(shard_.busy());
+}
+
+TEST_F(ShardWaitTest, ATimerThatIsDueNeedsNoGlances) {
+  sleep_takes_ = microseconds(5);
+  for (int i = 0; i < 10; ++i) shard_.wait();
+  glances_ = 0;
+  shard_.wait(Duration(0));
+  EXPECT_EQ(glances_, 0U);
+  EXPECT_EQ(last_longest_, Duration(0));
+}
+
+}  // namespace
+}  // namespace cobus
