@@ -178,7 +178,9 @@ void SimNetwork::schedule(Delivery delivery) {
   End& end = delivery.connection->ends[delivery.end];
   if (end.owner == nullptr || end.ending) return;
   end.ending = delivery.what == What::closed;
-  const Duration latency = options_.latency_min + random_.jitter(options_.latency_max - options_.latency_min);
+  const bool slow = options_.slow_one_in != 0 && random_.below(options_.slow_one_in) == 0;
+  const Duration longest = slow ? std::max(options_.slow_max, options_.latency_min) : options_.latency_max;
+  const Duration latency = options_.latency_min + random_.jitter(longest - options_.latency_min);
   end.last_due = std::max(end.last_due, clock_.now() + latency);
   end.in_flight_bytes += delivery.bytes.size();
   end.owner->deliveries_.emplace(SimTransport::Key{end.last_due, ++last_delivery_}, std::move(delivery));
@@ -214,7 +216,7 @@ void SimNetwork::end_process(SimTransport& transport) {
   transport.dead_ = true;
   while (!transport.sides_.empty()) {
     const SimTransport::Side side = transport.sides_.begin()->second;
-    leave(side.connection, side.end, true);
+    leave(side.connection, side.end, random_.below(2) == 0);
   }
   transport.deliveries_.clear();
   std::erase_if(transports_, [&](const auto& entry) { return entry.second == &transport; });
