@@ -93,6 +93,17 @@ class SimStreams {
         },
         longest);
   }
+  // Streams that do not end by themselves: two at a pace, and two as fast as they may, a while under way.
+  void begin_endless(std::vector<Ended>& calls, std::size_t bytes) {
+    calls.resize(4);
+    spawn(&collect, 100'000, std::size_t{0}, Duration(milliseconds(5)), &calls[0]);
+    spawn(&chat, 100'000, Duration(milliseconds(5)), &calls[1]);
+    spawn(&collect, 100'000, bytes, Duration(0), &calls[2]);
+    spawn(&chat, 100'000, Duration(0), &calls[3]);
+    cluster.run_for(milliseconds(300));
+    EXPECT_GT(calls[0].sent, 10);
+    EXPECT_GT(calls[1].answers, 10);
+  }
   // Handlers that run at `name`; the node's own watches apart.
   std::uint32_t handlers(const std::string& name) { return node(name).calls_running.load(); }
 
@@ -124,14 +135,8 @@ TEST(SimStream, M4_AStreamToANodeThatIsKilledEndsThen) {
   for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(replay(seed));
     SimStreams sim(seed);
-    std::vector<Ended> calls(4);
-    sim.spawn(&collect, 100'000, std::size_t{0}, Duration(milliseconds(5)), &calls[0]);
-    sim.spawn(&chat, 100'000, Duration(milliseconds(5)), &calls[1]);
-    sim.spawn(&collect, 100'000, std::size_t{0}, Duration(0), &calls[2]);
-    sim.spawn(&chat, 100'000, Duration(0), &calls[3]);
-    sim.cluster.run_for(milliseconds(300));
-    EXPECT_GT(calls[0].sent, 10);
-    EXPECT_GT(calls[1].answers, 10);
+    std::vector<Ended> calls;
+    sim.begin_endless(calls, 0);
     sim.cluster.kill("beta");
     ASSERT_TRUE(sim.over(calls, seconds(8))) << "before the deadline of 30 s";
     for (const Ended& ended : calls) EXPECT_EQ(ended.status->code(), Code::unavailable);
@@ -144,11 +149,9 @@ TEST(SimStream, TheHandlersOfACallerThatIsKilledEndThen) {
   for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(replay(seed));
     SimStreams sim(seed);
-    std::vector<Ended> calls(2);
-    sim.spawn(&collect, 100'000, std::size_t{0}, Duration(milliseconds(5)), &calls[0]);
-    sim.spawn(&chat, 100'000, Duration(milliseconds(5)), &calls[1]);
-    sim.cluster.run_for(milliseconds(300));
-    EXPECT_EQ(sim.handlers("beta"), 2U);
+    std::vector<Ended> calls;
+    sim.begin_endless(calls, 0);
+    EXPECT_EQ(sim.handlers("beta"), 4U);
     sim.cluster.kill("alpha");
     EXPECT_TRUE(sim.cluster.run_until([&] { return sim.handlers("beta") == 0; }, seconds(8)));
   }
@@ -158,12 +161,8 @@ TEST(SimStream, M4_ACutEndsBothEndsOfEveryStream) {
   for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(replay(seed));
     SimStreams sim(seed);
-    std::vector<Ended> calls(4);
-    sim.spawn(&collect, 100'000, std::size_t{0}, Duration(milliseconds(5)), &calls[0]);
-    sim.spawn(&chat, 100'000, Duration(milliseconds(5)), &calls[1]);
-    sim.spawn(&collect, 100'000, std::size_t{2000}, Duration(0), &calls[2]);
-    sim.spawn(&chat, 100'000, Duration(0), &calls[3]);
-    sim.cluster.run_for(milliseconds(300));
+    std::vector<Ended> calls;
+    sim.begin_endless(calls, 2000);
     const std::string alpha = sim.cluster.process("alpha").host;
     const std::string beta = sim.cluster.process("beta").host;
     sim.cluster.network().cut(alpha, beta);
