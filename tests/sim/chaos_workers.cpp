@@ -7,6 +7,7 @@
 #include <charconv>
 #include <sstream>
 #include <stdexcept>
+#include <utility>
 
 #include "echo.cobus.h"
 #include "node/runtime/scope.hpp"
@@ -93,10 +94,10 @@ class Talker {
   void read(News news);
   // True when it has had enough.
   bool act();
+  void greet_all();
 
  private:
   void talk(Address to, std::uint64_t times);
-  void greet_all();
   void asked(News news, std::istringstream& words);
   void watch();
   void bind();
@@ -112,7 +113,8 @@ class Talker {
   std::vector<Address> links_;
   std::set<NodeId> nodes_;
   bool greeted_ = false;
-  std::vector<News> held_;  // requests that are answered late, or never
+  std::set<Address> friends_;  // whom it has heard
+  std::vector<News> held_;     // requests that are answered late, or never
 };
 
 void Talker::read(News news) {
@@ -125,6 +127,7 @@ void Talker::read(News news) {
     std::uint64_t session = 0;
     words >> number >> session;
     chaos_.order.got(news.from(), address_, number, session);
+    friends_.insert(news.from());
     chaos_.saw(number);
   } else if (const auto* down = news.as<v1::Down>()) {
     const Address target{NodeId{down->node()}, WorkerId{down->worker()}};
@@ -170,6 +173,7 @@ void Talker::talk(Address to, std::uint64_t times) {
 
 void Talker::watch() {
   const Address target = chaos_.somebody();
+  talk(target, 1);  // so that it knows whom to tell its last words
   for (std::uint64_t times = 1 + chaos_.random.below(3); times > 0; --times) {
     const auto monitor = static_cast<std::uint64_t>(self_.monitor(target));
     chaos_.monitors.monitors(address_, monitor, target);
@@ -230,8 +234,7 @@ void Talker::say_no(Address whom) {
 
 // Once all is well: everybody hears everybody.
 void Talker::greet_all() {
-  if (!chaos_.at_peace || greeted_) return;
-  greeted_ = true;
+  if (!chaos_.at_peace || std::exchange(greeted_, true)) return;
   for (const Address& talker : chaos_.talkers) {
     if (chaos_.monitors.lives(talker)) talk(talker, 1);
   }
@@ -244,10 +247,7 @@ bool Talker::act() {
     held_.front().reply(std::move(reply));
     held_.erase(held_.begin());
   }
-  if (chaos_.calm) {
-    greet_all();
-    return false;
-  }
+  if (chaos_.calm) return false;
   switch (chaos_.random.below(16)) {
     case 0:
     case 1:
@@ -264,8 +264,10 @@ bool Talker::act() {
       if (chaos_.once_in(8)) say_no(chaos_.somebody());
       return false;
     case 6:
-      if (chaos_.once_in(12)) throw std::runtime_error("its time has come");
-      return chaos_.once_in(12);
+      if (!chaos_.once_in(6)) return false;
+      for (const Address& other : friends_) talk(other, 1);
+      if (chaos_.once_in(2)) throw std::runtime_error("its time has come");
+      return true;
     default:
       talk(chaos_.somebody(), 1 + chaos_.random.below(4));
       return false;
@@ -292,6 +294,7 @@ Task<> talker(Self self, Chaos* chaos) {
   for (;;) {
     auto news = co_await self.receive<EchoRequest, v1::Down, v1::Exit, v1::NodeDown>(
         milliseconds(5) + chaos->up_to(milliseconds(chaos->calm ? 2000 : 250)));
+    talker.greet_all();
     if (news) {
       talker.read(std::move(*news));
     } else if (news.error().code() == Code::cancelled || talker.act()) {
