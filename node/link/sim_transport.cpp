@@ -57,6 +57,7 @@ class SimTransport final : public Transport {
   std::string endpoint_;
   CurveKey key_;
   bool dead_ = false;
+  TimePoint frozen_until_{};
   std::map<ConnectionId, Side> sides_;
   std::map<Key, SimNetwork::Delivery> deliveries_;
 };
@@ -238,6 +239,12 @@ void SimNetwork::kill(const std::string& host) {
   for (SimTransport* transport : killed) end_process(*transport);
 }
 
+void SimNetwork::freeze(const std::string& host, TimePoint until) {
+  for (const auto& [number, transport] : transports_) {
+    if (transport->host_ == host) transport->frozen_until_ = until;
+  }
+}
+
 std::vector<std::pair<std::shared_ptr<SimNetwork::Connection>, std::size_t>> SimNetwork::between(
     const std::string& one, const std::string& other) const {
   std::vector<std::pair<std::shared_ptr<Connection>, std::size_t>> found;
@@ -266,8 +273,9 @@ TimePoint SimNetwork::next_event() const {
   TimePoint earliest = never;
   for (const auto& [number, transport] : transports_) {
     for (const auto& [key, delivery] : transport->deliveries_) {
-      if (key.first >= earliest) break;
-      if (transport->passes(delivery)) earliest = key.first;
+      const TimePoint due = std::max(key.first, transport->frozen_until_);
+      if (due >= earliest) break;
+      if (transport->passes(delivery)) earliest = due;
     }
   }
   return earliest;

@@ -69,6 +69,9 @@ class SimNetwork {
   // between them forgot.
   void break_half(const std::string& one, const std::string& other);
 
+  // Nobody polls on `host` before `until`: what is due there waits, and next_event() knows.
+  void freeze(const std::string& host, TimePoint until);
+
   // When the next delivery is due; `never` when nothing is on its way, or only between hosts that are cut.
   [[nodiscard]] TimePoint next_event() const;
   // Connections that neither end has closed, opening ones included.

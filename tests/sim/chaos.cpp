@@ -59,6 +59,11 @@ std::uint64_t Chaos::session(NodeId from, NodeId to) {
   return process == nullptr ? 0 : process->sessions.with(to);
 }
 
+TimePoint Chaos::paused_until(NodeId node) {
+  const Process* const process = process_of(node);
+  return process == nullptr ? TimePoint{} : process->paused_until;
+}
+
 Address Chaos::somebody() {
   if (talkers.empty()) return {};
   Address chosen = talkers[random.below(talkers.size())];
@@ -89,7 +94,7 @@ void Chaos::rage(Duration time) {
 void Chaos::trouble() {
   const std::string& one = any_name();
   const std::string& other = any_name();
-  switch (random.below(10)) {
+  switch (random.below(11)) {
     case 0:
     case 1:
       ++counts["broken"];
@@ -105,6 +110,8 @@ void Chaos::trouble() {
       return kill_process(one);
     case 7:
       return kill_worker();
+    case 8:
+      return pause_process(one);
     default:
       return weather();
   }
@@ -130,6 +137,13 @@ void Chaos::part() {
       if (left[i] != left[j]) cluster.network().cut(names_[i], names_[j]);
     }
   }
+}
+
+// Shorter or longer than its peers wait for a sign of life.
+void Chaos::pause_process(const std::string& name) {
+  if (gone_.contains(name)) return;
+  ++counts["paused"];
+  cluster.pause(name, up_to(once_in(2) ? milliseconds(500) : milliseconds(9000)));
 }
 
 void Chaos::kill_process(const std::string& name) {
@@ -193,6 +207,7 @@ bool Chaos::whole() {
 
 void Chaos::calm_down() {
   calm = true;
+  for (const auto& [name, process] : cluster.processes()) cluster.pause(name, Duration(0));
   cluster.network().options() = link::SimOptions{};
   mend(true);
   if (!cluster.run_until([this] { return whole(); }, seconds(30)))

@@ -53,6 +53,8 @@ class Chaos {
   [[nodiscard]] bool once_in(std::uint64_t times) { return random.below(times) == 0; }
   [[nodiscard]] Duration up_to(Duration longest) { return random.jitter(longest); }
   [[nodiscard]] std::uint64_t session(NodeId from, NodeId to);
+  // Until when `node` was or is paused; the beginning of time if it never was.
+  [[nodiscard]] TimePoint paused_until(NodeId node);
   // One of the workers that talk, as likely as not one that is gone. Empty before there is one.
   [[nodiscard]] Address somebody();
   [[nodiscard]] NodeId some_node();
@@ -77,6 +79,7 @@ class Chaos {
   void trouble();
   void weather();
   void part();
+  void pause_process(const std::string& name);
   void kill_process(const std::string& name);
   void kill_worker();
   void start(const std::string& name);

@@ -64,14 +64,17 @@ class Known {
 // A call's place in the book: left open when its caller is ended.
 class Begun {
  public:
-  Begun(Chaos* chaos, Duration timeout) : chaos_(chaos), call_(chaos->calls.begins(chaos->now() + timeout)) {}
+  Begun(Chaos* chaos, NodeId at, Duration timeout)
+      : chaos_(chaos), at_(at), deadline_(chaos->now() + timeout), call_(chaos->calls.begins(deadline_)) {}
   Begun(const Begun&) = delete;
   Begun& operator=(const Begun&) = delete;
   ~Begun() {
     if (!over_) chaos_->calls.left(call_);
   }
   void ends(const Status& how) {
-    chaos_->calls.ends(call_, chaos_->now(), how);
+    // What was paused then could not be in time.
+    const bool excused = chaos_->paused_until(at_) >= deadline_;
+    chaos_->calls.ends(call_, excused ? deadline_ : chaos_->now(), how);
     chaos_->saw(static_cast<std::uint64_t>(how.code()) + (call_ << 8));
     over_ = true;
   }
@@ -79,6 +82,8 @@ class Begun {
 
  private:
   Chaos* chaos_;
+  NodeId at_;
+  TimePoint deadline_;
   std::uint64_t call_;
   bool over_ = false;
 };
@@ -307,7 +312,7 @@ Task<> call_worker_once(Self self, Chaos* chaos, Address to) {
   const char* const how = std::array{"now", "now", "now", "late", "never", "throw"}[chaos->random.below(6)];
   CallOptions options;
   options.timeout = some_timeout(*chaos);
-  Begun call(chaos, options.timeout);
+  Begun call(chaos, self.address().node, options.timeout);
   auto reply = co_await call_worker<EchoReply>(
       self, to, text("q " + std::to_string(call.number()) + " " + how), options);
   call.ends(reply ? Status() : reply.error());
@@ -318,7 +323,7 @@ Task<> call_worker_once(Self self, Chaos* chaos, Address to) {
 Task<> call_method_once(Self self, Chaos* chaos, NodeId to) {
   CallOptions options;
   options.timeout = some_timeout(*chaos);
-  Begun call(chaos, options.timeout);
+  Begun call(chaos, self.address().node, options.timeout);
   auto reply = co_await echo::EchoStub(self, chaos->once_in(3) ? NodeId::none : to)
                    .Echo(text(std::to_string(call.number())), options);
   call.ends(reply ? Status() : reply.error());
@@ -330,7 +335,7 @@ Task<> stream_once(Self self, Chaos* chaos, NodeId to) {
   CallOptions options;
   options.timeout = some_timeout(*chaos);
   const int count = static_cast<int>(chaos->random.below(100));
-  Begun began(chaos, options.timeout);
+  Begun began(chaos, self.address().node, options.timeout);
   auto call = echo::EchoStub(self, to).Chat(options);
   Scope scope;
   scope.spawn(send_items(&call, chaos, count));

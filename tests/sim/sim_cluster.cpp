@@ -128,6 +128,12 @@ Process* SimCluster::find(const std::string& name) {
   return found == processes_.end() ? nullptr : found->second.get();
 }
 
+void SimCluster::pause(const std::string& name, Duration time) {
+  Process& process = *processes_.at(name);
+  process.paused_until = network_.clock().now() + time;
+  network_.freeze(process.host, process.paused_until);
+}
+
 void SimCluster::kill(const std::string& name) {
   network_.kill(processes_.at(name)->host);
   if (name == "broker") departures_.reset();
@@ -139,6 +145,7 @@ bool SimCluster::run_until(const std::function<bool()>& done, Duration longest) 
   while (!done()) {
     bool more = false;
     for (auto& [name, process] : processes_) {
+      if (process->paused_until > network_.clock().now()) continue;
       more = process->node->step() || more;
       note(process->node->links().counters().frames_received);
     }
@@ -150,7 +157,10 @@ bool SimCluster::run_until(const std::function<bool()>& done, Duration longest) 
     }
     if (network_.clock().now() >= end) return false;
     TimePoint next = network_.next_event();
-    for (auto& [name, process] : processes_) next = std::min(next, process->node->next_due());
+    for (auto& [name, process] : processes_) {
+      const bool paused = process->paused_until > network_.clock().now();
+      next = std::min(next, paused ? process->paused_until : process->node->next_due());
+    }
     network_.clock().advance_to(std::min(std::max(next, network_.clock().now() + Duration(1000)), end));
     note(static_cast<std::uint64_t>(network_.clock().now().time_since_epoch().count()));
   }

@@ -35,6 +35,7 @@ class Sessions final : public PeerListener {
 struct Process {
   std::string host;
   Sessions sessions;  // outlives the node, which tells it
+  TimePoint paused_until{};
   v1::Certificate certificate;
   std::unique_ptr<link::Transport> transport;
   std::unique_ptr<Node> node;
@@ -70,6 +71,9 @@ class SimCluster {
   void run_for(Duration time) {
     run_until([] { return false; }, time);
   }
+  // Does not run a process for a while, as when it is stopped by its host; it and its peers are alive after
+  // it.
+  void pause(const std::string& name, Duration time);
   // Called whenever every process has made a step, before time goes on.
   void after_each_round(std::function<void()> function) { after_round_ = std::move(function); }
   // Whether `name`'s view holds exactly these nodes.

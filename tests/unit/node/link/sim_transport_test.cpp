@@ -144,6 +144,19 @@ TEST_F(SimTransportTest, HoldsEverythingBackWhileHostsAreCut) {
   EXPECT_EQ(b.log, (std::vector<std::string>{"1", "2", "3"}));
 }
 
+TEST_F(SimTransportTest, KnowsThatNobodyPollsOnAFrozenHost) {
+  const ConnectionId dialled = a.dial(endpoint_b, 2);
+  a.transport->send(dialled, "1");
+  const TimePoint thaws = network.clock().now() + 1s;
+  network.freeze("b", thaws);
+  network.clock().advance_to(network.next_event());
+  a.poll();
+  EXPECT_EQ(a.log, std::vector<std::string>{"open"});
+  EXPECT_EQ(network.next_event(), thaws);
+  settle();
+  EXPECT_EQ(b.log, std::vector<std::string>{"1"});
+}
+
 TEST_F(SimTransportTest, EndsTheConnectionsOfAKilledHostAndRefusesLaterDials) {
   const ConnectionId dialled = a.dial(endpoint_b, 2);
   settle();
