@@ -192,8 +192,8 @@ void Chaos::populate() {
 void Chaos::watch_families() {
   for (auto& [number, its] : families) {
     if (its.over || !its.address) continue;
-    Process* const process = cluster.find(its.node);
-    if (process == nullptr || process->node->id() != its.address.node) continue;
+    Process* const process = process_of(its.address.node);
+    if (process == nullptr) continue;
     const Worker* const worker = process->node->home(its.address.worker.shard()).find(its.address.worker);
     if (worker != nullptr && worker->bonds != nullptr && worker->bonds->supervisor != nullptr)
       its.restarts->sees(worker->bonds->supervisor->shown().restarts, now());

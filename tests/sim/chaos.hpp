@@ -41,7 +41,6 @@ class Chaos {
   };
   // A supervisor with what is expected of it.
   struct Family {
-    std::string node;
     Address address;  // empty: not begun, or over
     unsigned children = 0;
     std::optional<RestartBook> restarts;

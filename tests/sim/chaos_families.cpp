@@ -143,7 +143,6 @@ Task<> family(Self self, Chaos* chaos, std::uint64_t number) {
   const unsigned children = 2 + static_cast<unsigned>(chaos->random.below(3));
   SupervisorSpec spec = some_spec(chaos, number, children);
   Chaos::Family& its = chaos->families[number];
-  its.node = self.node().name();
   its.children = children;
   its.restarts.emplace(chaos->complaints, std::to_string(number), spec.intensity, spec.period);
   const Spawned supervisor = self.spawn_monitor("chaos.supervisor", &supervise, std::move(spec));
