@@ -74,8 +74,8 @@ void Membership::on_peer_up(const link::PeerInfo& peer, link::TargetId) {
 void Membership::on_peer_down(const link::PeerInfo& peer, const Status&) {
   if (peer.role == v1::NODE) view_.lost(peer.node);
   if (peer.role != v1::BROKER) return;
-  view_.broker_lost(peer.node);
   const std::scoped_lock lock(mutex_);
+  view_.broker_lost(peer.node);
   brokers_.erase(peer.node);
 }
 
@@ -83,6 +83,14 @@ bool Membership::connected(NodeId broker, std::uint64_t session) const {
   const std::scoped_lock lock(mutex_);
   const auto found = brokers_.find(broker);
   return found != brokers_.end() && found->second == session;
+}
+
+std::optional<View::Effects> Membership::apply(NodeId broker, std::uint64_t session,
+                                               const v1::DirectoryEvent& event) {
+  const std::scoped_lock lock(mutex_);
+  const auto found = brokers_.find(broker);
+  if (found == brokers_.end() || found->second != session) return std::nullopt;
+  return view_.apply(broker, event);
 }
 
 void Membership::refresh() {
@@ -102,13 +110,14 @@ Task<> Membership::watch(Self self, Membership* membership, NodeId broker, std::
       if (!event) break;
       // A gap means that something was missed: watch anew, from a snapshot.
       if (!order.follows(*event)) break;
-      View::Effects effects = membership->view_.apply(broker, *event);
-      for (const v1::NodeRecord& record : effects.learned) {
+      const std::optional<View::Effects> effects = membership->apply(broker, session, *event);
+      if (!effects) co_return;
+      for (const v1::NodeRecord& record : effects->learned) {
         if (NodeId{record.node()} == self.node().id()) continue;
         self.node().links().learn(NodeId{record.node()},
                                   {record.endpoints().begin(), record.endpoints().end()}, key_of(record));
       }
-      for (const NodeId gone : effects.forgotten) self.node().links().forget(gone);
+      for (const NodeId gone : effects->forgotten) self.node().links().forget(gone);
     }
     if (!(co_await sleep(again_after)).ok()) co_return;
   }

@@ -12,8 +12,10 @@ class WorkersService final : public v1::WorkersService {
  public:
   explicit WorkersService(const Node& node) : node_(node) {}
 
-  // Replies in the same go, so that the reply leaves before the new worker runs.
+  // Replies in the same go, so that the reply leaves before the new worker runs. Makes nobody for a spawner
+  // whose node was lost meanwhile: its bonds with that node would be noticed by no loss any more.
   Task<Result<v1::SpawnReply>> Spawn(Call call, v1::SpawnRequest request) override {
+    if (call.stop_requested()) co_return fail(Code::cancelled, "whoever wanted the worker is gone");
     const Kind* const kind = node_.find_kind(request.kind());
     if (kind == nullptr) {
       co_return fail(Code::not_found, "node " + node_.name() + " makes no workers of kind " + request.kind());

@@ -333,4 +333,10 @@ std::vector<PeerInfo> LinkMachine::peers() const {
   return all;
 }
 
+std::size_t LinkMachine::waiting_bytes() const {
+  std::size_t bytes = 0;
+  for (const NodeId node : waiting_) bytes += peers_.at(node).outbox.bytes();
+  return bytes;
+}
+
 }  // namespace cobus::link

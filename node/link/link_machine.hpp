@@ -51,6 +51,8 @@ class LinkMachine final : public TransportEvents {
   [[nodiscard]] TimePoint next_due() const;
 
   [[nodiscard]] std::vector<PeerInfo> peers() const;
+  // In the outboxes of all peers.
+  [[nodiscard]] std::size_t waiting_bytes() const;
   // Whether peers() has changed since the last call.
   [[nodiscard]] bool peers_changed() noexcept { return std::exchange(peers_changed_, false); }
   [[nodiscard]] const Links::Counters& counters() const noexcept { return counters_; }

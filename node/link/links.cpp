@@ -73,6 +73,7 @@ void Links::publish() {
   const std::scoped_lock lock(front_mutex_);
   if (changed) peers_ = std::move(peers);
   counters_ = machine_->counters();
+  waiting_bytes_ = machine_->waiting_bytes();
   due_ = due;
 }
 
@@ -112,6 +113,15 @@ std::vector<PeerInfo> Links::peers() const {
 Links::Counters Links::counters() const {
   const std::scoped_lock lock(front_mutex_);
   return counters_;
+}
+
+std::size_t Links::waiting_bytes() const {
+  const std::scoped_lock lock(front_mutex_);
+  std::size_t bytes = waiting_bytes_;
+  for (const Command& command : commands_) {
+    if (const auto* submitted = std::get_if<Submit>(&command)) bytes += submitted->envelopes.size();
+  }
+  return bytes;
 }
 
 }  // namespace cobus::link

@@ -117,6 +117,8 @@ class Links {
   // As of the end of the last poll(). Any thread; they do not wait for a poll that sleeps.
   [[nodiscard]] std::vector<PeerInfo> peers() const;
   [[nodiscard]] Counters counters() const;
+  // Bytes of envelopes that wait to leave, for all nodes together.
+  [[nodiscard]] std::size_t waiting_bytes() const;
 
  private:
   struct AddTarget {
@@ -154,6 +156,7 @@ class Links {
   std::uint64_t last_target_ = 0;
   std::vector<PeerInfo> peers_;
   Counters counters_;
+  std::size_t waiting_bytes_ = 0;  // in outboxes
   TimePoint due_ = never;
 };
 

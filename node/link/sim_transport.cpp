@@ -57,6 +57,7 @@ class SimTransport final : public Transport {
   std::string endpoint_;
   CurveKey key_;
   bool dead_ = false;
+  TimePoint frozen_until_{};
   std::map<ConnectionId, Side> sides_;
   std::map<Key, SimNetwork::Delivery> deliveries_;
 };
@@ -178,7 +179,9 @@ void SimNetwork::schedule(Delivery delivery) {
   End& end = delivery.connection->ends[delivery.end];
   if (end.owner == nullptr || end.ending) return;
   end.ending = delivery.what == What::closed;
-  const Duration latency = options_.latency_min + random_.jitter(options_.latency_max - options_.latency_min);
+  const bool slow = options_.slow_one_in != 0 && random_.below(options_.slow_one_in) == 0;
+  const Duration longest = slow ? std::max(options_.slow_max, options_.latency_min) : options_.latency_max;
+  const Duration latency = options_.latency_min + random_.jitter(longest - options_.latency_min);
   end.last_due = std::max(end.last_due, clock_.now() + latency);
   end.in_flight_bytes += delivery.bytes.size();
   end.owner->deliveries_.emplace(SimTransport::Key{end.last_due, ++last_delivery_}, std::move(delivery));
@@ -214,7 +217,7 @@ void SimNetwork::end_process(SimTransport& transport) {
   transport.dead_ = true;
   while (!transport.sides_.empty()) {
     const SimTransport::Side side = transport.sides_.begin()->second;
-    leave(side.connection, side.end, true);
+    leave(side.connection, side.end, random_.below(2) == 0);
   }
   transport.deliveries_.clear();
   std::erase_if(transports_, [&](const auto& entry) { return entry.second == &transport; });
@@ -234,6 +237,12 @@ void SimNetwork::kill(const std::string& host) {
     if (transport->host_ == host) killed.push_back(transport);
   }
   for (SimTransport* transport : killed) end_process(*transport);
+}
+
+void SimNetwork::freeze(const std::string& host, TimePoint until) {
+  for (const auto& [number, transport] : transports_) {
+    if (transport->host_ == host) transport->frozen_until_ = until;
+  }
 }
 
 std::vector<std::pair<std::shared_ptr<SimNetwork::Connection>, std::size_t>> SimNetwork::between(
@@ -264,8 +273,9 @@ TimePoint SimNetwork::next_event() const {
   TimePoint earliest = never;
   for (const auto& [number, transport] : transports_) {
     for (const auto& [key, delivery] : transport->deliveries_) {
-      if (key.first >= earliest) break;
-      if (transport->passes(delivery)) earliest = key.first;
+      const TimePoint due = std::max(key.first, transport->frozen_until_);
+      if (due >= earliest) break;
+      if (transport->passes(delivery)) earliest = due;
     }
   }
   return earliest;

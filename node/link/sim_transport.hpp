@@ -27,6 +27,9 @@ class SimTransport;
 struct SimOptions {
   Duration latency_min = std::chrono::microseconds(50);
   Duration latency_max = std::chrono::milliseconds(1);
+  // One frame in so many takes up to `slow_max` instead, and what follows it waits; 0 = none does.
+  std::uint64_t slow_one_in = 0;
+  Duration slow_max = std::chrono::seconds(1);
   // One frame in so many breaks its connection instead of arriving; 0 = none does.
   std::uint64_t break_one_in = 0;
   // On their way in one direction of a connection; more would block.
@@ -56,8 +59,8 @@ class SimNetwork {
   void heal(const std::string& one, const std::string& other);
   void heal_all() { cuts_.clear(); }
 
-  // Kills the processes on `host`: the other ends learn that their connections ended, later dials are
-  // refused. The killed transports report nothing more and send nothing.
+  // Kills the processes on `host`: the other ends learn that their connections ended, and may get before that
+  // what was sent; later dials are refused. The killed transports report nothing more and send nothing.
   void kill(const std::string& host);
   // Ends the connections between two hosts, for both sides; what was on its way is lost.
   void break_connections(const std::string& one, const std::string& other);
@@ -65,6 +68,9 @@ class SimNetwork {
   // The same for one side: `one` hears of the end, `other` hears nothing any more, as when a firewall
   // between them forgot.
   void break_half(const std::string& one, const std::string& other);
+
+  // Nobody polls on `host` before `until`: what is due there waits, and next_event() knows.
+  void freeze(const std::string& host, TimePoint until);
 
   // When the next delivery is due; `never` when nothing is on its way, or only between hosts that are cut.
   [[nodiscard]] TimePoint next_event() const;

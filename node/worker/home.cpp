@@ -205,6 +205,18 @@ void Home::end_all() noexcept {
   }
 }
 
+Home::Held Home::held() const {
+  Held held;
+  held.workers = workers();
+  held.calls_waiting = calls_.size() - free_calls_.size();
+  held.calls_handled = handled_.size();
+  for (const auto& [node, ties] : tied_) held.ties += ties.bonds;
+  for (const auto& [node, watchers] : node_watchers_) held.node_watchers += watchers.size();
+  held.senders_waiting = senders_.size() + (far_senders_.empty() ? 0 : 1);
+  for (const auto& [node, chunk] : outgoing_) held.outgoing_bytes += chunk.size();
+  return held;
+}
+
 // Memory that cannot be had costs the message, not the node.
 void Home::receive(EnvelopePtr envelope) noexcept {
   const v1::Kind kind = envelope->kind;

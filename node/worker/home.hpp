@@ -131,6 +131,18 @@ class Home {
     inbound_bytes_.fetch_add(more, std::memory_order_relaxed);
   }
 
+  // What it holds for others, for whoever looks for something left behind.
+  struct Held {
+    std::size_t workers = 0;
+    std::size_t calls_waiting = 0;  // for an answer
+    std::size_t calls_handled = 0;
+    std::size_t ties = 0;  // ends of monitors and links with workers of other nodes
+    std::size_t node_watchers = 0;
+    std::size_t senders_waiting = 0;  // groups of them, by what they wait for
+    std::size_t outgoing_bytes = 0;   // not handed to the link yet
+  };
+  [[nodiscard]] Held held() const;
+
   // For placing new work: workers, and what was placed here and has not arrived. Any thread.
   [[nodiscard]] std::size_t load() const noexcept {
     return workers() + coming_.load(std::memory_order_relaxed);

@@ -9,7 +9,7 @@
 namespace cobus {
 namespace {
 
-// An ERROR, DOWN or EXIT in the name of the node that was not reached.
+// An ERROR, DOWN, EXIT or UNLINK_ACK in the name of the node that was not reached.
 EnvelopePtr answer_instead(NodeId node, const EnvelopeHeader& header, v1::Kind kind, const Status& reason) {
   auto error = std::make_unique<SignalEnvelope>();
   error->kind = kind;
@@ -42,6 +42,8 @@ void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Statu
     const v1::Kind kind = header.kind;
     if (kind == v1::MONITOR) return deliver(answer_instead(node, header, v1::DOWN, reason));
     if (kind == v1::LINK) return deliver(answer_instead(node, header, v1::EXIT, reason));
+    // There is no link at the other end, so it is undone.
+    if (kind == v1::UNLINK) return deliver(answer_instead(node, header, v1::UNLINK_ACK, reason));
     if (kind == v1::REQUEST) return deliver(answer_instead(node, header, v1::ERROR, reason));
     const bool upstream = goes_upstream(kind, header.flags);
     if (upstream && (kind == v1::ITEM || kind == v1::END))

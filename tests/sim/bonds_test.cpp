@@ -202,5 +202,21 @@ TEST(SimBonds, W3_LinksTakeWorkersOfOtherNodesAlong) {
   }
 }
 
+TEST(SimBonds, W3_AnUnlinkThatReachesNobodyLeavesNoLinkBehind) {
+  Scene scene(1);
+  const auto changes_its_mind = +[](Self self) -> Task<> {
+    const Address nowhere{NodeId{12345}, WorkerId::make(0, 1, 1)};
+    self.link(nowhere);
+    self.unlink(nowhere);
+    static_cast<void>(co_await self.receive<v1::Down>());
+  };
+  scene.node("alpha").run_on(0, [changes_its_mind](Home& home) {
+    auto function = changes_its_mind;
+    home.spawn("test.fickle", function);
+  });
+  scene.cluster.run_for(seconds(1));
+  EXPECT_EQ(scene.node("alpha").home(0).held().ties, 0U);
+}
+
 }  // namespace
 }  // namespace cobus::sim

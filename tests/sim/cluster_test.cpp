@@ -155,6 +155,27 @@ TEST(SimCluster, ConnectedNodesGoOnWithoutABrokerAndAnEmptyOneIsCompleteAgain) {
   }
 }
 
+TEST(SimCluster, D2_WhatADeadBrokerStillSaidHoldsNobody) {
+  using std::chrono::microseconds;
+  // The snapshot and the end of the broker reach alpha at one instant, for some of these moments.
+  for (microseconds moment(0); moment < microseconds(8000); moment += microseconds(100)) {
+    SCOPED_TRACE(moment.count());
+    SimCluster cluster(static_cast<std::uint64_t>(moment.count()) + 1);
+    cluster.start_broker();
+    cluster.start_node("beta");
+    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, {"beta"}); }, seconds(10)));
+    cluster.network().options().latency_min = cluster.network().options().latency_max = microseconds(1000);
+    cluster.start_node("alpha");
+    cluster.run_for(moment);
+    cluster.network().options().latency_min = cluster.network().options().latency_max = microseconds(50);
+    cluster.kill("broker");
+    cluster.kill("beta");
+    cluster.run_for(seconds(1));
+    cluster.start_broker();
+    EXPECT_TRUE(cluster.run_until([&] { return all_see(cluster, {"alpha"}); }, seconds(15)));
+  }
+}
+
 TEST(SimCluster, TheSameSeedGivesTheSameRun) {
   const auto run = [](std::uint64_t seed) {
     SimCluster cluster(seed);

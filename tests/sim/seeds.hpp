@@ -31,6 +31,11 @@ inline std::vector<std::uint64_t> seeds() {
   return many;
 }
 
+// Whether somebody looks at one run, and wants to read what happens in it.
+inline bool replays_one_seed() {
+  return std::getenv("COBUS_SIM_SEED") != nullptr;  // NOLINT(concurrency-mt-unsafe): one thread
+}
+
 // What to type to see a failing seed again.
 inline std::string replay(std::uint64_t seed) {
   return "replay: COBUS_SIM_SEED=" + std::to_string(seed) + " sim_cluster_test";

@@ -42,18 +42,27 @@ SimCluster::~SimCluster() {
   processes_.clear();
 }
 
-std::unique_ptr<Process> SimCluster::make(const std::string& name, v1::Role role,
-                                          const std::string& endpoint) {
+SimCluster::Seat& SimCluster::seat_of(const std::string& name) {
+  const auto [found, is_new] = seats_.try_emplace(name);
+  if (is_new) {
+    found->second.endpoint = "tcp://10.0.0." + std::to_string(seats_.size() + 1) + ":7000";
+    // Any bytes do for a public key: the simulated network does not encrypt.
+    found->second.key.bytes = seed_bytes(random_).bytes();
+  }
+  return found->second;
+}
+
+std::unique_ptr<Process> SimCluster::make(const std::string& name, v1::Role role) {
   auto process = std::make_unique<Process>();
   process->host = name;
   link::Identity identity;
   identity.cluster = cluster_.key();
+  std::string endpoint = broker_endpoint;
   if (role == v1::BROKER) {
     identity.pair = cluster_.broker_pair();
   } else {
-    // Any bytes do for a public key: the simulated network does not encrypt.
-    const link::SecretKey bytes = seed_bytes(random_);
-    identity.pair.key.bytes = bytes.bytes();
+    identity.pair.key = seat_of(name).key;
+    endpoint = seat_of(name).endpoint;
   }
   v1::CertificateBody body;
   body.set_name(name);
@@ -66,18 +75,18 @@ std::unique_ptr<Process> SimCluster::make(const std::string& name, v1::Role role
   NodeOptions options;
   options.name = name;
   options.role = role;
-  options.shards = role == v1::BROKER ? 1 : 2;
+  options.shards = role == v1::BROKER ? 1 : shards_;
   options.pool_threads = 0;
   options.clock = &network_.clock();
   options.random = &random_;
   options.shuffle = true;
   process->node = std::make_unique<Node>(std::move(options), *process->transport, std::move(identity));
+  process->node->add_peer_listener(&process->sessions);
   return process;
 }
 
 void SimCluster::start_broker() {
-  ++hosts_;
-  auto process = make("broker", v1::BROKER, broker_endpoint);
+  auto process = make("broker", v1::BROKER);
   auto service = std::make_unique<broker::DirectoryService>(*process->node);
   departures_ = std::make_unique<Departures>(*process->node, *service);
   process->node->add_peer_listener(departures_.get());
@@ -88,8 +97,8 @@ void SimCluster::start_broker() {
 }
 
 Process& SimCluster::start_node(const std::string& name, std::size_t label_bytes) {
-  const std::string endpoint = "tcp://10.0.0." + std::to_string(++hosts_ + 1) + ":7000";
-  std::unique_ptr<Process> process = make(name, v1::NODE, endpoint);
+  std::unique_ptr<Process> process = make(name, v1::NODE);
+  const std::string endpoint = seat_of(name).endpoint;
   Node& node = *process->node;
   node.add_service(services::make_echo());
   node.add_service(services::make_text());
@@ -114,6 +123,17 @@ Process& SimCluster::start_node(const std::string& name, std::size_t label_bytes
   return *processes_.insert_or_assign(name, std::move(process)).first->second;
 }
 
+Process* SimCluster::find(const std::string& name) {
+  const auto found = processes_.find(name);
+  return found == processes_.end() ? nullptr : found->second.get();
+}
+
+void SimCluster::pause(const std::string& name, Duration time) {
+  Process& process = *processes_.at(name);
+  process.paused_until = network_.clock().now() + time;
+  network_.freeze(process.host, process.paused_until);
+}
+
 void SimCluster::kill(const std::string& name) {
   network_.kill(processes_.at(name)->host);
   if (name == "broker") departures_.reset();
@@ -125,9 +145,11 @@ bool SimCluster::run_until(const std::function<bool()>& done, Duration longest) 
   while (!done()) {
     bool more = false;
     for (auto& [name, process] : processes_) {
+      if (process->paused_until > network_.clock().now()) continue;
       more = process->node->step() || more;
       note(process->node->links().counters().frames_received);
     }
+    if (after_round_) after_round_();
     if (more) {
       // Work takes time: what runs for ever at one instant would never let the network in.
       network_.clock().advance(std::chrono::microseconds(1));
@@ -135,7 +157,10 @@ bool SimCluster::run_until(const std::function<bool()>& done, Duration longest) 
     }
     if (network_.clock().now() >= end) return false;
     TimePoint next = network_.next_event();
-    for (auto& [name, process] : processes_) next = std::min(next, process->node->next_due());
+    for (auto& [name, process] : processes_) {
+      const bool paused = process->paused_until > network_.clock().now();
+      next = std::min(next, paused ? process->paused_until : process->node->next_due());
+    }
     network_.clock().advance_to(std::min(std::max(next, network_.clock().now() + Duration(1000)), end));
     note(static_cast<std::uint64_t>(network_.clock().now().time_since_epoch().count()));
   }

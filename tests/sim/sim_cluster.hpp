@@ -17,9 +17,25 @@
 
 namespace cobus::sim {
 
+// How often the session of a node with each other one began or ended: odd while it is up.
+class Sessions final : public PeerListener {
+ public:
+  void on_peer_up(const link::PeerInfo& peer, link::TargetId /*target*/) override { ++changes_[peer.node]; }
+  void on_peer_down(const link::PeerInfo& peer, const Status& /*reason*/) override { ++changes_[peer.node]; }
+  [[nodiscard]] std::uint64_t with(NodeId node) const {
+    const auto found = changes_.find(node);
+    return found == changes_.end() ? 0 : found->second;
+  }
+
+ private:
+  std::map<NodeId, std::uint64_t> changes_;
+};
+
 // One simulated process.
 struct Process {
   std::string host;
+  Sessions sessions;  // outlives the node, which tells it
+  TimePoint paused_until{};
   v1::Certificate certificate;
   std::unique_ptr<link::Transport> transport;
   std::unique_ptr<Node> node;
@@ -35,11 +51,19 @@ class SimCluster {
   void start_broker();
   // What every node that is started from now on makes.
   void offer(Kind kind) { kinds_.push_back(std::move(kind)); }
-  // A node with the shipped services, and with a label of so many bytes in its record.
+  // A node with the shipped services, and with a label of so many bytes in its record. One that is started
+  // again under its name has the same key and endpoint, and another node id.
   Process& start_node(const std::string& name, std::size_t label_bytes = 0);
+  // How many shards the nodes have that are started from now on.
+  void use_shards(unsigned shards) noexcept { shards_ = shards; }
   // Ends a process without a goodbye.
   void kill(const std::string& name);
   [[nodiscard]] Process& process(const std::string& name) { return *processes_.at(name); }
+  // Null when there is none of that name.
+  [[nodiscard]] Process* find(const std::string& name);
+  [[nodiscard]] const std::map<std::string, std::unique_ptr<Process>>& processes() const noexcept {
+    return processes_;
+  }
   [[nodiscard]] link::SimNetwork& network() noexcept { return network_; }
 
   // Runs until `done` or until `longest` has passed in simulated time. True when done.
@@ -47,22 +71,36 @@ class SimCluster {
   void run_for(Duration time) {
     run_until([] { return false; }, time);
   }
+  // Does not run a process for a while, as when it is stopped by its host; it and its peers are alive after
+  // it.
+  void pause(const std::string& name, Duration time);
+  // Called whenever every process has made a step, before time goes on.
+  void after_each_round(std::function<void()> function) { after_round_ = std::move(function); }
   // Whether `name`'s view holds exactly these nodes.
   [[nodiscard]] bool sees(const std::string& name, const std::vector<std::string>& nodes);
   // Grows with everything that happens; equal for equal runs.
   [[nodiscard]] std::uint64_t history() const noexcept { return history_; }
+  // Makes something that a test saw a part of the history.
+  void note(std::uint64_t what) noexcept { history_ = (history_ ^ what) * 0x100000001b3ULL; }
 
  private:
-  std::unique_ptr<Process> make(const std::string& name, v1::Role role, const std::string& endpoint);
-  void note(std::uint64_t what) noexcept { history_ = (history_ ^ what) * 0x100000001b3ULL; }
+  // What a process has again when it is started again.
+  struct Seat {
+    std::string endpoint;
+    link::CurveKey key;
+  };
+  std::unique_ptr<Process> make(const std::string& name, v1::Role role);
+  Seat& seat_of(const std::string& name);
 
   link::SimNetwork network_;
   SeededRandom random_;
   link::ClusterSecret cluster_;
   std::map<std::string, std::unique_ptr<Process>> processes_;
   std::unique_ptr<PeerListener> departures_;
+  std::map<std::string, Seat> seats_;
   std::vector<Kind> kinds_;
-  int hosts_ = 0;
+  std::function<void()> after_round_;
+  unsigned shards_ = 2;
   std::uint64_t history_ = 0xcbf29ce484222325ULL;
 };
 

@@ -175,6 +175,29 @@ TEST(SimSpawn, AWorkerThatNobodyWaitsForAnyMoreDoesNotLive) {
   }
 }
 
+TEST(SimSpawn, NobodyIsMadeForASpawnerWhoseNodeIsLostBeforeItsRequestIsHandled) {
+  Scene scene(1);
+  scene.node("beta").run_on(0, [](Home& home) {
+    const NodeId lost{12345};
+    v1::SpawnRequest wanted;
+    wanted.set_kind("test.Member");
+    wanted.set_argument(word("stay").SerializeAsString());
+    wanted.set_link(true);
+    EnvelopePtr request = std::make_unique<TypedEnvelope<v1::SpawnRequest>>(std::move(wanted));
+    request->kind = v1::REQUEST;
+    request->from = Address{lost, WorkerId::make(0, 1, 1)};
+    request->call = 1;
+    request->extra().to_name = "cobus.v1.Workers/Spawn";
+    request->extra().caller = Caller{"lost", v1::NODE};
+    home.expect();
+    home.receive(std::move(request));
+    home.peer_lost(lost, Status(Code::unavailable, "lost"));
+  });
+  scene.cluster.run_for(seconds(5));
+  EXPECT_EQ(Scene::alive(), 0);
+  EXPECT_EQ(scene.node("beta").home(0).held().ties, 0U);
+}
+
 TEST(SimSpawn, W6_ASupervisorStartsItsChildrenElsewhereWhenTheirNodeIsLost) {
   for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(replay(seed));

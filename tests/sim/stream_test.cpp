@@ -4,7 +4,7 @@
 // once, whole or with an error, and leaves nothing behind at either end.
 #include <gtest/gtest.h>
 
-#include <set>
+#include <optional>
 #include <string>
 
 #include "echo.cobus.h"
@@ -93,6 +93,20 @@ class SimStreams {
         },
         longest);
   }
+  // Streams that do not end by themselves, a while under way: two at a pace, and with `fast_bytes` two more
+  // as fast as they may, one of them with items of that size.
+  void begin_endless(std::vector<Ended>& calls, std::optional<std::size_t> fast_bytes) {
+    calls.resize(fast_bytes ? 4 : 2);
+    spawn(&collect, 100'000, std::size_t{0}, Duration(milliseconds(5)), &calls[0]);
+    spawn(&chat, 100'000, Duration(milliseconds(5)), &calls[1]);
+    if (fast_bytes) {
+      spawn(&collect, 100'000, *fast_bytes, Duration(0), &calls[2]);
+      spawn(&chat, 100'000, Duration(0), &calls[3]);
+    }
+    cluster.run_for(milliseconds(300));
+    EXPECT_GT(calls[0].sent, 10);
+    EXPECT_GT(calls[1].answers, 10);
+  }
   // Handlers that run at `name`; the node's own watches apart.
   std::uint32_t handlers(const std::string& name) { return node(name).calls_running.load(); }
 
@@ -124,14 +138,8 @@ TEST(SimStream, M4_AStreamToANodeThatIsKilledEndsThen) {
   for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(replay(seed));
     SimStreams sim(seed);
-    std::vector<Ended> calls(4);
-    sim.spawn(&collect, 100'000, std::size_t{0}, Duration(milliseconds(5)), &calls[0]);
-    sim.spawn(&chat, 100'000, Duration(milliseconds(5)), &calls[1]);
-    sim.spawn(&collect, 100'000, std::size_t{0}, Duration(0), &calls[2]);
-    sim.spawn(&chat, 100'000, Duration(0), &calls[3]);
-    sim.cluster.run_for(milliseconds(300));
-    EXPECT_GT(calls[0].sent, 10);
-    EXPECT_GT(calls[1].answers, 10);
+    std::vector<Ended> calls;
+    sim.begin_endless(calls, 0);
     sim.cluster.kill("beta");
     ASSERT_TRUE(sim.over(calls, seconds(8))) << "before the deadline of 30 s";
     for (const Ended& ended : calls) EXPECT_EQ(ended.status->code(), Code::unavailable);
@@ -144,10 +152,8 @@ TEST(SimStream, TheHandlersOfACallerThatIsKilledEndThen) {
   for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(replay(seed));
     SimStreams sim(seed);
-    std::vector<Ended> calls(2);
-    sim.spawn(&collect, 100'000, std::size_t{0}, Duration(milliseconds(5)), &calls[0]);
-    sim.spawn(&chat, 100'000, Duration(milliseconds(5)), &calls[1]);
-    sim.cluster.run_for(milliseconds(300));
+    std::vector<Ended> calls;
+    sim.begin_endless(calls, std::nullopt);
     EXPECT_EQ(sim.handlers("beta"), 2U);
     sim.cluster.kill("alpha");
     EXPECT_TRUE(sim.cluster.run_until([&] { return sim.handlers("beta") == 0; }, seconds(8)));
@@ -158,12 +164,8 @@ TEST(SimStream, M4_ACutEndsBothEndsOfEveryStream) {
   for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(replay(seed));
     SimStreams sim(seed);
-    std::vector<Ended> calls(4);
-    sim.spawn(&collect, 100'000, std::size_t{0}, Duration(milliseconds(5)), &calls[0]);
-    sim.spawn(&chat, 100'000, Duration(milliseconds(5)), &calls[1]);
-    sim.spawn(&collect, 100'000, std::size_t{2000}, Duration(0), &calls[2]);
-    sim.spawn(&chat, 100'000, Duration(0), &calls[3]);
-    sim.cluster.run_for(milliseconds(300));
+    std::vector<Ended> calls;
+    sim.begin_endless(calls, 2000);
     const std::string alpha = sim.cluster.process("alpha").host;
     const std::string beta = sim.cluster.process("beta").host;
     sim.cluster.network().cut(alpha, beta);

@@ -81,6 +81,19 @@ TEST_F(SimTransportTest, DeliversNothingBeforeItsTime) {
   EXPECT_EQ(a.log, std::vector<std::string>{"open"});
 }
 
+TEST_F(SimTransportTest, ASlowFrameHoldsUpWhatFollowsIt) {
+  const ConnectionId dialled = a.dial(endpoint_b, 2);
+  network.options() = {.slow_one_in = 1, .slow_max = 1s};
+  const TimePoint start = network.clock().now();
+  a.transport->send(dialled, "1");
+  network.options() = {};
+  a.transport->send(dialled, "2");
+  settle();
+  EXPECT_EQ(b.log, (std::vector<std::string>{"1", "2"}));
+  EXPECT_GT(network.clock().now() - start, 2ms);
+  EXPECT_LE(network.clock().now() - start, 1s);
+}
+
 TEST_F(SimTransportTest, RefusesDialsToNobodyAndFailsThoseToAnotherKey) {
   a.dial("tcp://10.0.0.9:7000", 9);
   settle();
@@ -129,6 +142,19 @@ TEST_F(SimTransportTest, HoldsEverythingBackWhileHostsAreCut) {
   network.heal("b", "a");
   settle();
   EXPECT_EQ(b.log, (std::vector<std::string>{"1", "2", "3"}));
+}
+
+TEST_F(SimTransportTest, KnowsThatNobodyPollsOnAFrozenHost) {
+  const ConnectionId dialled = a.dial(endpoint_b, 2);
+  a.transport->send(dialled, "1");
+  const TimePoint thaws = network.clock().now() + 1s;
+  network.freeze("b", thaws);
+  network.clock().advance_to(network.next_event());
+  a.poll();
+  EXPECT_EQ(a.log, std::vector<std::string>{"open"});
+  EXPECT_EQ(network.next_event(), thaws);
+  settle();
+  EXPECT_EQ(b.log, std::vector<std::string>{"1"});
 }
 
 TEST_F(SimTransportTest, EndsTheConnectionsOfAKilledHostAndRefusesLaterDials) {
