@@ -17,7 +17,7 @@ OffloadPool::~OffloadPool() {
   {
     const std::scoped_lock lock(mutex_);
     stopping_ = true;
-    for (OffloadJob* job : queue_) job->stop.store(true, std::memory_order_relaxed);
+    for (OffloadJob* job : queue_) static_cast<void>(job->begin());  // it will not
   }
   filled_.notify_all();
   for (std::thread& thread : threads_) thread.join();
@@ -25,7 +25,7 @@ OffloadPool::~OffloadPool() {
 
 bool OffloadPool::submit(OffloadJob* job) {
   if (threads_.empty()) {
-    job->run();
+    if (job->begin()) job->run();
     job->home().post(job);
     return true;
   }
@@ -46,8 +46,8 @@ void OffloadPool::work() {
     OffloadJob* job = queue_.front();
     queue_.pop_front();
     lock.unlock();
-    // Nobody wants the result of a worker that is gone or to stop.
-    if (!job->stop.load(std::memory_order_relaxed)) job->run();
+    // Nobody wants the result of a worker that is gone or was asked to stop.
+    if (job->begin()) job->run();
     job->home().post(job);
     lock.lock();
   }
