@@ -197,5 +197,67 @@ TEST(Turns, W1_BetweenTwoAwaitsNobodyElseOfTheShardRunsAndNobodyOnTwoThreads) {
   EXPECT_NE(hall.rooms[1].thread, hall.rooms[2].thread);
 }
 
+// Blocking functions, and what happens around them.
+struct Block {
+  std::atomic<int> running{0};
+  std::atomic<bool> let_go{false};
+  std::atomic<int> refused{0};
+  std::atomic<int> returned{0};
+  std::atomic<bool> said_why{true};
+};
+
+Task<> block(Self /*self*/, Block* on) {
+  const Result<bool> done = co_await offload([on] {
+    ++on->running;
+    on->let_go.wait(false);
+    return true;
+  });
+  if (done) ++on->returned;
+  if (done) co_return;
+  if (done.error().code() != Code::resource_exhausted || done.error().detail("full") != "pool")
+    on->said_why = false;
+  ++on->refused;
+}
+
+Task<bool> others_go_on(Self self) {
+  bool all = true;
+  for (int i = 0; i < 50; ++i) {
+    static_cast<void>(co_await sleep(microseconds(100)));
+    EXPECT_TRUE((co_await self.send(self.address(), say("to itself"))).ok());
+    EXPECT_TRUE(co_await self.receive<EchoRequest>());
+    const Result<EchoReply> reply = co_await echo::EchoStub(self).Echo(say("still there"));
+    all = all && reply && reply->text() == "still there";
+  }
+  co_return all;
+}
+
+TEST(Turns, W8_BlockingCodeInThePoolHoldsNobodyAndWhatDoesNotFitIsRefused) {
+  Hall hall;
+  the_hall = &hall;
+  Block on;
+  LoneNode lone(2);
+  lone.node().add_service(std::make_unique<Host>());
+  const int threads = static_cast<int>(lone.node().pool().threads());
+  const auto wait_for = [](const auto& condition) {
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    while (!condition() && std::chrono::steady_clock::now() < patience)
+      std::this_thread::sleep_for(milliseconds(1));
+    return condition();
+  };
+  for (int i = 0; i < threads; ++i) lone.node().spawn("block", &block, &on);
+  EXPECT_TRUE(wait_for([&] { return on.running == threads; }));
+  for (int i = 0; i < 4; ++i) EXPECT_TRUE(lone.run(&others_go_on)) << "every thread of the pool is busy";
+  constexpr int more = 100;
+  const int queued = static_cast<int>(OffloadPool::queue_max);
+  for (int i = 0; i < queued + more; ++i) lone.node().spawn("block", &block, &on);
+  EXPECT_TRUE(wait_for([&] { return on.refused == more; })) << on.refused.load();
+  EXPECT_TRUE(on.said_why.load());
+  EXPECT_TRUE(lone.run(&others_go_on)) << "its queue is full";
+  EXPECT_EQ(on.running.load(), threads);
+  on.let_go = true;
+  on.let_go.notify_all();
+  EXPECT_TRUE(wait_for([&] { return on.returned == threads + queued; })) << on.returned.load();
+}
+
 }  // namespace
 }  // namespace cobus
