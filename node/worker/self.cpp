@@ -24,13 +24,17 @@ class Sent::ForRoom final : public Waiting, public SendInWaiting {
     status_ = std::move(status);
     wake(Cause::event);
   }
+  // What is lost when this goes now.
+  [[nodiscard]] const Envelope* unsent() const noexcept { return heard_ ? nullptr : envelope.get(); }
   [[nodiscard]] Status outcome() {
+    heard_ = true;
     if (cause() == Cause::stop) return {Code::cancelled, "stopped while it waited for room in a mailbox"};
     return std::move(status_);
   }
 
  private:
   Status status_;
+  bool heard_ = false;
 };
 
 Sent::Sent(Worker& from, Address to, EnvelopePtr envelope)
@@ -39,7 +43,12 @@ Sent::Sent(Worker& from, Address to, EnvelopePtr envelope)
   if (status_.code() != Code::resource_exhausted) envelope_.reset();
 }
 
-Sent::~Sent() = default;
+// It was sent, or whoever sent it knows that it was not; or nobody does: it was not awaited, or its worker
+// ended.
+Sent::~Sent() {
+  const Envelope* const unsent = waiting_ != nullptr ? waiting_->unsent() : envelope_.get();
+  if (unsent != nullptr) from_.home().node().dead_letter(DeadLetter::unsent, *unsent);
+}
 
 bool Sent::await_suspend(std::coroutine_handle<> coroutine) {
   if (envelope_ != nullptr && to_ == from_.id) return false;  // nobody else would make room
@@ -51,7 +60,10 @@ bool Sent::await_suspend(std::coroutine_handle<> coroutine) {
   return waiting_->begin(from_.home(), to_, std::move(envelope_), coroutine);
 }
 
-Status Sent::await_resume() { return waiting_ != nullptr ? waiting_->outcome() : std::move(status_); }
+Status Sent::await_resume() {
+  envelope_.reset();
+  return waiting_ != nullptr ? waiting_->outcome() : std::move(status_);
+}
 
 Address Self::address() const noexcept { return Address{node().id(), worker().id}; }
 
