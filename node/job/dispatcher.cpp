@@ -76,6 +76,7 @@ Task<> Dispatcher::recover(Self self) {
       }
       co_return;
     }
+    if (self.stop_requested()) co_return;
     spdlog::error("cannot recover unfinished jobs yet: {}", recovered.error().to_string());
     static_cast<void>(co_await changed_.wait(ledger_retry));
   }
@@ -107,10 +108,17 @@ Task<std::vector<ClaimedJob>> Dispatcher::claim(std::vector<std::string> methods
   request.limit = std::min<std::uint32_t>(limit, claim_max);
   request.owner = node_.incarnation();
   request.methods = std::move(methods);
-  Completion<std::vector<ClaimedJob>> done;
+  // What is claimed while this worker ends is nobody's: it goes back, and has used no attempt.
+  Completion<std::vector<ClaimedJob>> done([this](const Result<std::vector<ClaimedJob>>& jobs) {
+    if (!jobs) return;
+    for (const ClaimedJob& job : *jobs)
+      ledger_.finish(job.id, job.attempt, HandedBack{"the node that keeps the job stopped", false, false},
+                     {});
+  });
   ledger_.claim(std::move(request), done.callback());
   Result<std::vector<ClaimedJob>> jobs = co_await done;
   if (jobs) co_return std::move(*jobs);
+  if (jobs.error().code() == Code::cancelled) co_return std::vector<ClaimedJob>();
   spdlog::warn("cannot claim jobs: {}", jobs.error().to_string());
   static_cast<void>(co_await sleep(ledger_retry));
   co_return std::vector<ClaimedJob>();
@@ -196,7 +204,7 @@ Task<> Dispatcher::record(std::string id, std::uint32_t attempt, Outcome outcome
     Completion<v1::JobState> done;
     ledger_.finish(id, attempt, outcome, done.callback());
     const Result<v1::JobState> state = co_await done;
-    if (state) co_return;
+    if (state || state.error().code() == Code::cancelled) co_return;  // stopped: it is on its way to the disk
     if (state.error().code() != Code::resource_exhausted && state.error().code() != Code::unavailable) {
       spdlog::warn("the outcome of job {} attempt {} was refused: {}", id, attempt,
                    state.error().to_string());

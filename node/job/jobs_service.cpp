@@ -99,19 +99,26 @@ Task<Result<v1::SubmitReply>> JobsService::Submit(Call call, v1::SubmitRequest r
   job.timeout_us = request.timeout_us();
   job.role = role;
   for (const auto& [key, value] : request.labels()) job.labels.emplace(key, value);
-  Completion<Submitted> done;
+  // A job that is kept runs, also when whoever submitted it did not wait to hear so.
+  Completion<Submitted> done([this, why = *waits_for](const Result<Submitted>& kept) {
+    if (kept) begin(*kept, why);
+  });
   ledger_.submit(std::move(job), done.callback());
   Result<Submitted> submitted = co_await done;
   if (!submitted) co_return fail(std::move(submitted).error());
-  if (waits_for->empty()) {
-    dispatcher_.wake();
-  } else {
-    ledger_.set_wait_reason({submitted->id}, *waits_for, [](const Result<void>&) {});
-  }
+  begin(*submitted, *waits_for);
   v1::SubmitReply reply;
   reply.set_id(std::move(submitted->id));
   reply.set_existed(submitted->existed);
   co_return reply;
+}
+
+void JobsService::begin(const Submitted& job, const std::string& waits_for) {
+  if (waits_for.empty()) {
+    dispatcher_.wake();
+  } else {
+    ledger_.set_wait_reason({job.id}, waits_for, [](const Result<void>&) {});
+  }
 }
 
 Task<Result<std::vector<v1::Job>>> JobsService::fetch(std::string prefix) {

@@ -26,6 +26,8 @@ class JobsService final : public v1::JobsService {
   Stream<v1::Job> List(Call call, v1::ListJobsRequest request) override;
 
  private:
+  // Of a job that is in the ledger; `waits_for`: what it cannot run for yet.
+  void begin(const Submitted& job, const std::string& waits_for);
   Task<Result<std::vector<v1::Job>>> fetch(std::string prefix);
   Task<Result<std::vector<v1::Job>>> fetch_by_key(std::string key);
 

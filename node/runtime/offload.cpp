@@ -21,7 +21,7 @@ OffloadPool::~OffloadPool() {
 bool OffloadPool::close(Duration patience) {
   std::unique_lock lock(mutex_);
   stopping_ = true;
-  for (OffloadJob* job : queue_) job->stop.store(true, std::memory_order_relaxed);
+  for (OffloadJob* job : queue_) static_cast<void>(job->begin());  // it will not
   filled_.notify_all();
   if (!ended_.wait_for(lock, patience, [this] { return working_ == 0; })) return false;
   lock.unlock();
@@ -42,7 +42,7 @@ std::optional<OffloadPool::Running> OffloadPool::longest_running() const {
 
 bool OffloadPool::submit(OffloadJob* job) {
   if (threads_.empty()) {
-    job->run();
+    if (job->begin()) job->run();
     job->home().post(job);
     return true;
   }
@@ -64,8 +64,8 @@ void OffloadPool::work(unsigned thread) {
     queue_.pop_front();
     running_[thread] = Running{job->id, job->kind, std::chrono::steady_clock::now()};
     lock.unlock();
-    // Nobody wants the result of a worker that is gone or to stop.
-    if (!job->stop.load(std::memory_order_relaxed)) job->run();
+    // Nobody wants the result of a worker that is gone or was asked to stop.
+    if (job->begin()) job->run();
     job->home().post(job);
     lock.lock();
     running_[thread].reset();

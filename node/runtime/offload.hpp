@@ -3,6 +3,10 @@
 // Offload: the explicit letting go for code that blocks or computes for long. `co_await offload(f)`
 // runs f on a thread of the node's pool while the worker waits and its shard goes on with others.
 // f must not touch the worker's state; it gets what it needs by value and gives back a value.
+//
+// A stop takes back what no thread has begun: the worker goes on at once. What runs cannot be taken back: it
+// is told (OffloadStop), and the worker waits for it, to know what was done. A worker that is ended does not
+// wait.
 #pragma once
 
 #include <atomic>
@@ -58,13 +62,19 @@ class OffloadJob : public InboxItem {
     }
     waiting_ = nullptr;
     stop.store(true, std::memory_order_relaxed);
+    static_cast<void>(take_back());
   }
   [[nodiscard]] Shard& home() noexcept { return home_; }
+  // Of the thread that comes to it: false when it is not wanted any more.
+  [[nodiscard]] bool begin() noexcept { return !taken_.exchange(true, std::memory_order_relaxed); }
+  // The home shard's thread: it will not run. False when a thread has begun it. abandon() it then.
+  [[nodiscard]] bool take_back() noexcept { return begin(); }
   std::atomic<bool> stop{false};
   const WorkerId id;  // whose it is
   const char* const kind;
 
  private:
+  std::atomic<bool> taken_{false};  // by the one or the other
   Shard& home_;
   Wakeup* waiting_;  // the home shard's thread only, as is the next
   bool delivered_ = false;
@@ -72,6 +82,7 @@ class OffloadJob : public InboxItem {
 
 class OffloadPool {
  public:
+  static constexpr std::size_t queue_max = 10'000;  // what waits for a thread; more is refused
   // With 0 threads functions run at once on the calling thread: for the simulator.
   explicit OffloadPool(unsigned threads);
   // Closes it, however long that takes.
@@ -97,7 +108,6 @@ class OffloadPool {
  private:
   void work(unsigned thread);
 
-  static constexpr std::size_t queue_max = 10'000;
   mutable std::mutex mutex_;
   std::condition_variable filled_;
   std::condition_variable ended_;
@@ -149,21 +159,20 @@ class [[nodiscard]] Offload {
     Strand& strand = Shard::strand();
     wakeup_.coroutine = coroutine;
     wakeup_.strand = &strand;
+    taken_back_ = strand.stop.requested();
+    if (taken_back_) return false;
     job_ = new Job(strand, &wakeup_, std::move(function_));
-    if (strand.stop.requested()) {
-      job_->stop.store(true, std::memory_order_relaxed);
-    } else {
-      stopper_.job = job_;
+    if (offload_pool(*strand.shard).submit(job_)) {
       strand.stop.add(stopper_);
+      return true;
     }
-    if (offload_pool(*strand.shard).submit(job_)) return true;
-    stopper_.unlink();
     delete std::exchange(job_, nullptr);
     return false;
   }
   // RESOURCE_EXHAUSTED when the pool's queue is full, CANCELLED when the worker was asked to stop before a
   // thread came to it. Rethrows what the function threw.
   [[nodiscard]] Result<Value> await_resume() {
+    if (taken_back_) return fail(Code::cancelled, "stopped before a thread of the pool came to it");
     if (job_ == nullptr) {
       Status full(Code::resource_exhausted, "the node's pool for blocking code is full: try again");
       full.with("full", "pool");
@@ -194,15 +203,22 @@ class [[nodiscard]] Offload {
     std::exception_ptr exception;
   };
   struct OnStop : StopCallback {
-    OnStop() noexcept
-        : StopCallback([](StopCallback& stop) {
-            static_cast<OnStop&>(stop).job->stop.store(true, std::memory_order_relaxed);
-          }) {}
-    Job* job = nullptr;
+    explicit OnStop(Offload& of) noexcept
+        : StopCallback([](StopCallback& stop) { static_cast<OnStop&>(stop).offload.stopped(); }),
+          offload(of) {}
+    Offload& offload;
   };
+  void stopped() noexcept {
+    job_->stop.store(true, std::memory_order_relaxed);
+    taken_back_ = job_->take_back();
+    if (!taken_back_) return;
+    std::exchange(job_, nullptr)->abandon();  // the pool passes over it
+    wakeup_.strand->shard->ready(wakeup_);
+  }
   Function function_;
   Wakeup wakeup_;
-  OnStop stopper_;
+  OnStop stopper_{*this};
+  bool taken_back_ = false;
   Job* job_ = nullptr;
 };
 

@@ -4,6 +4,10 @@
 // them with spawn(), wait for all with `co_await scope.join()`. Destroying a scope early destroys the
 // children that still run, wherever they wait. One worker only.
 //
+// A stop of whoever joins asks the children to stop, and join() goes on when they have ended: what it
+// promises is that none is left, and somebody who goes on without them would break that for the code behind
+// it. So it is as prompt as the slowest child; a child that does not hear its stop is ended with the scope.
+//
 // The children of a scope share a strand of their own: what waits takes its stop from the strand that runs,
 // so cancel() reaches every await of a child and none of the parent, and no await looks at more than one
 // stop. It is chained to the stop of whoever spawned first, once a scope and not once a child.
@@ -57,27 +61,43 @@ class Scope final : detail::AwaitGroup {
   // CANCELLED. Once and for good. join() tells when they have ended.
   void cancel() noexcept { strand_.stop.request(); }
 
-  class [[nodiscard]] Join : Wakeup {
+  class [[nodiscard]] Join : Wakeup, StopCallback {
    public:
     static constexpr AwaitKind awaits = AwaitKind::scope;
-    explicit Join(Scope& scope) noexcept : scope_(scope) {}
+    explicit Join(Scope& scope) noexcept
+        : StopCallback([](StopCallback& stop) { static_cast<Join&>(stop).scope_.cancel(); }), scope_(scope) {}
     [[nodiscard]] bool await_ready() const noexcept { return scope_.running_ == 0; }
-    void await_suspend(std::coroutine_handle<> waiting) noexcept {
+    bool await_suspend(std::coroutine_handle<> waiting) noexcept {
       coroutine = waiting;
       strand = &Shard::strand();
+      waits_for_itself_ = scope_.has_within(*strand);
+      if (waits_for_itself_) return false;
       scope_.joiners_.push_back(*this);
+      if (strand->stop.requested()) {
+        scope_.cancel();
+      } else {
+        strand->stop.add(*this);
+      }
+      return true;
     }
-    [[nodiscard]] Status await_resume() const {
+    [[nodiscard]] Status await_resume() {
+      StopCallback::unlink();
+      if (waits_for_itself_)
+        return {Code::failed_precondition,
+                "a child of the scope cannot join it: it would wait for its own end"};
       if (scope_.thrown_) std::rethrow_exception(std::exchange(scope_.thrown_, nullptr));
       return std::exchange(scope_.first_failure_, Status());
     }
 
    private:
+    friend class List<Wakeup>;
     Scope& scope_;
+    bool waits_for_itself_ = false;
   };
-  // Resumes when no child runs any more, whether or not anybody was asked to stop. Ok, or the first failure
-  // since the last join(): its status, or rethrown when it was an exception and the policy is cancel_others.
-  // A child that gives CANCELLED because it was asked to stop has failed as well.
+  // Resumes when no child runs any more. Ok, or the first failure since the last join(): its status, or
+  // rethrown when it was an exception and the policy is cancel_others. A stop of whoever waits is a cancel();
+  // a child that gives CANCELLED because of it has failed as well. FAILED_PRECONDITION, at once, in a child
+  // of this scope or in a child of a child.
   [[nodiscard]] Join join() noexcept { return Join(*this); }
 
   // supervise: every failure so far in the order it happened; each is given once.
@@ -143,6 +163,17 @@ class Scope final : detail::AwaitGroup {
     children_.each([&visit](const Node& child) { visit(child.number, child.inner); });
   }
   [[nodiscard]] const Strand* own_strand() const noexcept override { return &strand_; }
+  // Whether `running` is that of the children, or of theirs.
+  [[nodiscard]] bool has_within(const Strand& running) const noexcept {
+    return running.whole != nullptr && holds(strand_, running);
+  }
+  [[nodiscard]] static bool holds(const Strand& strand, const Strand& sought) noexcept {
+    if (&strand == &sought) return true;
+    for (const AwaitGroup* scope = strand.scopes; scope != nullptr; scope = scope->next()) {
+      if (scope->own_strand() != nullptr && holds(*scope->own_strand(), sought)) return true;
+    }
+    return false;
+  }
   void threw(std::size_t child) noexcept {
     try {
       throw;

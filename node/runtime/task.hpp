@@ -13,10 +13,10 @@
 #include <memory>
 #include <new>
 #include <source_location>
+#include <stdexcept>
 #include <utility>
 
 #include "node/runtime/await_point.hpp"
-#include "node/runtime/check.hpp"
 #include "node/runtime/pool.hpp"
 
 namespace cobus {
@@ -35,6 +35,10 @@ void* room_for_frame(std::size_t size, const First& first, const Rest&... rest) 
   } else {
     return room_for_frame(size, rest...);
   }
+}
+
+[[noreturn]] inline void refuse_to_await() {
+  throw std::logic_error("a task was awaited that is empty or has ended already");
 }
 
 // What every coroutine of ours has: who goes on when it ends, where it stands, and pooled frames.
@@ -134,9 +138,11 @@ class [[nodiscard]] Task {
   // Gives the frame away; whoever takes it destroys it.
   [[nodiscard]] Handle release() noexcept { return std::exchange(frame_, {}); }
 
-  // Starts the task and resumes where it ends, on the same shard. Rethrows what it threw.
-  auto operator co_await() && noexcept {
-    COBUS_CHECK(frame_ && !frame_.done());
+  // Starts the task and resumes where it ends, on the same shard. Rethrows what it threw. Throws
+  // std::logic_error when there is no task, or it has ended already.
+  auto operator co_await() && {
+    if (!frame_ || frame_.done()) [[unlikely]]
+      detail::refuse_to_await();
     return Awaiter{frame_};
   }
 

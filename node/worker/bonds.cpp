@@ -152,16 +152,19 @@ void Home::receive_signal(EnvelopePtr envelope) noexcept {
   const Address from = envelope->from;
   const Address to{node_.id(), envelope->to};
   const std::uint64_t call = envelope->call;
-  if (!to.worker) return;
   Worker* const worker = find(envelope->to);
   if (worker == nullptr) {
     switch (envelope->kind) {
       case v1::MONITOR:
+        if (call == 0) return;  // see monitor_node()
         return send_signal(v1::DOWN, to, from, call, exit_reason::noproc());
       case v1::LINK:
         return send_signal(v1::EXIT, to, from, 0, exit_reason::noproc());
       case v1::UNLINK:
         return send_signal(v1::UNLINK_ACK, to, from, call);
+      case v1::EXIT:
+        if (call == exit_explicit) node_.dead_letter(DeadLetter::no_such_worker, *envelope);
+        return;
       default:
         return;
     }
@@ -177,7 +180,7 @@ void Home::receive_signal(EnvelopePtr envelope) noexcept {
         untie(from.node, worker->id);
       return;
     case v1::DOWN:
-      if (!from.worker) return node_down_arrived(*worker, from.node, envelope->extra().status);
+      if (!from.worker && call == 0) return node_down_arrived(*worker, from.node, envelope->extra().status);
       if (worker->bonds == nullptr) return;
       // Only the target, or its node in its name, may say that it is down.
       if (const auto found = worker->bonds->monitors.find(call);

@@ -38,6 +38,14 @@ std::string_view dead_letter_name(DeadLetter why) noexcept {
       return "not allowed";
     case DeadLetter::unread:
       return "unread";
+    case DeadLetter::malformed:
+      return "malformed";
+    case DeadLetter::refused:
+      return "refused";
+    case DeadLetter::unsent:
+      return "unsent";
+    case DeadLetter::no_memory:
+      return "no memory";
   }
   return "";
 }
@@ -49,7 +57,7 @@ std::uint64_t DeadLetters::total() const noexcept {
 }
 
 void DeadLetters::add(DeadLetter why, NodeId here, Address from, Address to, std::string_view to_name,
-                      TypeId type, TimePoint now) {
+                      TypeId type, TimePoint now) noexcept {
   counts_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
   std::uint64_t untold = 0;
   {
@@ -66,10 +74,13 @@ void DeadLetters::add(DeadLetter why, NodeId here, Address from, Address to, std
   }
   // A late answer is ordinary: its call ended at its deadline, and its caller was told so.
   const auto level = why == DeadLetter::late ? spdlog::level::debug : spdlog::level::warn;
-  spdlog::log(level, "dead letter at {}: {}; from {} to {}, type {:016x}{}", to_string(here),
-              dead_letter_name(why), to_string(from), receiver_of(to, to_name),
-              static_cast<std::uint64_t>(type),
-              untold == 0 ? std::string() : fmt::format(" ({} more before it)", untold));
+  try {
+    spdlog::log(level, "dead letter at {}: {}; from {} to {}, type {:016x}{}", to_string(here),
+                dead_letter_name(why), to_string(from), receiver_of(to, to_name),
+                static_cast<std::uint64_t>(type),
+                untold == 0 ? std::string() : fmt::format(" ({} more before it)", untold));
+  } catch (...) {  // NOLINT(bugprone-empty-catch): no memory to say so; it is counted
+  }
 }
 
 }  // namespace cobus

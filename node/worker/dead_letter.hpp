@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Dead letters: messages that reached nobody, each with a reason. They are counted by reason, and told
-// to the log at a limited rate with sender, receiver and type. Any thread.
+// to the log at a limited rate with sender, receiver and type. Any thread. What somebody is told of who waits
+// for it is none: a call that ends with an error, a stream whose other end left. Nor are signals of the
+// runtime that come too late (credit, cancel, the end of a monitor).
 #pragma once
 
 #include <array>
@@ -28,8 +30,12 @@ enum class DeadLetter : std::uint8_t {
   unknown_kind,    // from a newer release
   not_allowed,     // its sender may not send that there
   unread,          // its receiver ended before it came to it
+  malformed,       // its bytes are not of its type
+  refused,         // a request that names nobody to tell why
+  unsent,          // its sender did not wait for room, or ended while it waited
+  no_memory,
 };
-inline constexpr std::size_t dead_letter_reasons = 8;
+inline constexpr std::size_t dead_letter_reasons = 12;
 // "no such worker"
 [[nodiscard]] std::string_view dead_letter_name(DeadLetter why) noexcept;
 
@@ -37,7 +43,7 @@ class DeadLetters {
  public:
   // Counts it, and writes it to the log unless there were too many this second.
   void add(DeadLetter why, NodeId here, Address from, Address to, std::string_view to_name, TypeId type,
-           TimePoint now);
+           TimePoint now) noexcept;
   [[nodiscard]] std::uint64_t count(DeadLetter why) const noexcept {
     return counts_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
   }

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "node/worker/dead_letter.hpp"
 #include "node/worker/exit_reason.hpp"
@@ -105,6 +106,7 @@ Worker& Home::make_worker(const char* kind) {
 }
 
 void Home::start(Worker& worker, Task<> body) {
+  if (!body) throw std::invalid_argument("a worker's function gave an empty task");
   worker.body = body.release();
   worker.body.promise().continuation = ender().frame;
   worker.wakeup.coroutine = worker.body;
@@ -219,12 +221,17 @@ Home::Held Home::held() const {
 
 // Memory that cannot be had costs the message, not the node.
 void Home::receive(EnvelopePtr envelope) noexcept {
-  const v1::Kind kind = envelope->kind;
+  const Address from = envelope->from;
+  const WorkerId to = envelope->to;
+  const TypeId type = envelope->type;
   try {
     take_in(std::move(envelope));
   } catch (const std::bad_alloc&) {
-    spdlog::error("node {}: no memory for an envelope of kind {}; it is lost", node_.name(),
-                  static_cast<int>(kind));
+    SignalEnvelope lost;
+    lost.from = from;
+    lost.to = to;
+    lost.type = type;
+    node_.dead_letter(DeadLetter::no_memory, lost);
   }
 }
 
@@ -300,8 +307,10 @@ void Home::find_no_room(Worker& worker, EnvelopePtr envelope) {
     case Overflow::drop_oldest: {
       // Whatever it takes: one large message may need the room of many small ones.
       while (!worker.mailbox.has_room_for(*envelope)) {
-        EnvelopePtr oldest = worker.mailbox.take_first([](const Envelope& at) { return !at.of_runtime; });
-        if (oldest == nullptr) oldest = std::move(envelope);  // it has no room even in an empty mailbox
+        EnvelopePtr oldest;  // none for one that has no room even in an empty mailbox
+        if (worker.mailbox.could_hold(*envelope))
+          oldest = worker.mailbox.take_first([](const Envelope& at) { return !at.of_runtime; });
+        if (oldest == nullptr) oldest = std::move(envelope);
         node_.dead_letter(DeadLetter::mailbox_full, *oldest);
         if (oldest->kind == v1::REQUEST)
           refuse(*oldest, Status(Code::resource_exhausted, "newer requests took its place"));

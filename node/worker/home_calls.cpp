@@ -78,7 +78,7 @@ void Home::remove_call(PendingCall& call) noexcept {
 }
 
 void Home::refuse(const Envelope& request, Status status, NodeId in_name_of) noexcept {
-  if (!request.from) return;
+  if (!request.from) return node_.dead_letter(DeadLetter::refused, request);
   auto error = std::make_unique<SignalEnvelope>();
   error->kind = v1::ERROR;
   error->flags = request.flags & v1::HIDDEN;

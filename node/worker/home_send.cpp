@@ -27,6 +27,9 @@ Status Home::try_send(NodeId to_node, EnvelopePtr& envelope) {
       }
       if (worker->mailbox.limits().overflow == Overflow::reject && !worker->takes(*envelope))
         return {Code::resource_exhausted, "the worker's mailbox is full"};
+    } else if (envelope->to.shard() >= node_.shards()) {
+      node_.dead_letter(DeadLetter::no_such_worker, *envelope);
+      return exit_reason::noproc();
     } else if (!other_shard_has_room(*envelope)) {
       return {Code::resource_exhausted, "the worker's shard has too much to take in"};
     }
@@ -51,7 +54,10 @@ void Home::send_when_there_is_room(WorkerId to, SendInWaiting& waiting) {
     return;
   }
   Worker* const worker = find(to);
-  if (worker == nullptr) return waiting.sent(exit_reason::noproc());
+  if (worker == nullptr) {
+    node_.dead_letter(DeadLetter::no_such_worker, *waiting.envelope);
+    return waiting.sent(exit_reason::noproc());
+  }
   senders_[to].push_back(waiting);
   worker->senders_wait = true;
   if (worker->mailbox.has_room_for(*waiting.envelope)) let_senders_in(*worker);

@@ -39,6 +39,11 @@ class Mailbox {
     static_cast<void>(envelope.weigh());
     return count_ < limits_->messages && bytes_ + cost(envelope) <= limits_->bytes;
   }
+  // Whether it would have room if nothing else waited.
+  [[nodiscard]] bool could_hold(Envelope& envelope) const noexcept {
+    static_cast<void>(envelope.weigh());
+    return limits_->messages > 0 && cost(envelope) <= limits_->bytes;
+  }
   // Whatever the bounds are: look at has_room_for() first, unless it is the runtime's own.
   void push(EnvelopePtr envelope) noexcept;
   // For what was taken out, or handed over past it, and not used after all: back to where it belongs by its

@@ -37,6 +37,9 @@ class Posted final : public InboxItem {
       function_(Home::of(shard));
     } catch (const std::exception& error) {
       spdlog::error("what was to run on shard {} threw: {}", shard.index(), error.what());
+    } catch (...) {
+      spdlog::error("what was to run on shard {} threw something that is not a std::exception",
+                    shard.index());
     }
     delete this;
   }

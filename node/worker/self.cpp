@@ -24,16 +24,26 @@ class Sent::ForRoom final : public Waiting, public SendInWaiting {
     status_ = std::move(status);
     wake(Cause::event);
   }
+  // What is lost when this goes now.
+  [[nodiscard]] const Envelope* unsent() const noexcept { return heard_ ? nullptr : envelope.get(); }
   [[nodiscard]] Status outcome() {
+    heard_ = true;
     if (cause() == Cause::stop) return {Code::cancelled, "stopped while it waited for room in a mailbox"};
     return std::move(status_);
   }
 
  private:
   Status status_;
+  bool heard_ = false;
 };
 
-void Sent::forget() noexcept { delete waiting_; }
+// It was sent, or whoever sent it knows that it was not; or nobody does: it was not awaited, or its worker
+// ended.
+void Sent::forget() noexcept {
+  const Envelope* const unsent = waiting_ != nullptr ? waiting_->unsent() : envelope_.get();
+  if (unsent != nullptr) from_.home().node().dead_letter(DeadLetter::unsent, *unsent);
+  delete waiting_;
+}
 
 bool Sent::await_suspend(std::coroutine_handle<> coroutine) {
   if (envelope_ != nullptr && to_ == from_.id) return false;  // nobody else would make room
@@ -45,7 +55,10 @@ bool Sent::await_suspend(std::coroutine_handle<> coroutine) {
   return waiting_->begin(from_.home(), to_, std::move(envelope_), coroutine);
 }
 
-Status Sent::outcome() { return waiting_->outcome(); }
+Status Sent::outcome() {
+  envelope_.reset();
+  return waiting_ != nullptr ? waiting_->outcome() : std::move(status_);
+}
 
 Status Self::dispatch_otherwise(Address to, EnvelopePtr& envelope) const {
   if (!to && envelope->extra().to_name.empty())

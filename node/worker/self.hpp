@@ -76,6 +76,7 @@ class [[nodiscard]] Receive {
     static_cast<void>(
         ((envelope->type == type_id_of<Messages>() ? (status = unpack<Messages>(envelope), true) : false) ||
          ...));
+    if (!status.ok() && envelope->kind != v1::REQUEST) worker.malformed(*envelope);
     Received<Messages...> received(worker, std::move(envelope));
     if (status.ok()) return received;
     received.refuse(status);
@@ -135,7 +136,8 @@ class [[nodiscard]] Sent {
   Sent(const Sent&) = delete;
   Sent& operator=(const Sent&) = delete;
   ~Sent() {
-    if (waiting_ != nullptr) forget();
+    if (waiting_ != nullptr || envelope_ != nullptr) [[unlikely]]
+      forget();
   }
   [[nodiscard]] bool await_ready() const noexcept { return envelope_ == nullptr && from_.shard->spend(); }
   bool await_suspend(std::coroutine_handle<> coroutine);
@@ -178,8 +180,8 @@ class Self {
   [[nodiscard]] bool stop_requested() const noexcept { return worker().stop.requested(); }
 
   // The next message of one of the types; others stay queued in order. CANCELLED once the worker is asked to
-  // stop, also with messages waiting; INVALID_ARGUMENT for a message whose bytes are malformed (it is gone
-  // then). One receive at a time.
+  // stop, also with messages waiting; INVALID_ARGUMENT for a message whose bytes are malformed (it is a dead
+  // letter then). One receive at a time.
   template <class... Messages>
   [[nodiscard]] Receive<Messages...> receive() const noexcept {
     return Receive<Messages...>(worker());
@@ -190,7 +192,8 @@ class Self {
     return TimedReceive<Messages...>(worker(), timeout);
   }
 
-  // The same without waiting: nothing when none has come. One whose bytes are malformed is passed over.
+  // The same without waiting: nothing when none has come. One whose bytes are malformed is passed over, as a
+  // dead letter.
   template <class... Messages>
   [[nodiscard]] std::optional<Received<Messages...>> try_receive() const {
     while (EnvelopePtr envelope = worker().take(&Receive<Messages...>::wanted)) {

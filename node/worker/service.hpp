@@ -8,6 +8,7 @@
 #include <cobus/v1/options.pb.h>
 #include <google/protobuf/descriptor.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -125,10 +126,10 @@ Task<> handle_incoming(Self self, Service* service, const Method* method, Envelo
   CallState state(self, *method, *envelope);
   envelope.reset();
   Upstream upstream(state);
-  // Outlives the answer, so that the end of its Incoming is no news for the caller.
-  Task<Result<Reply>> handler =
-      (static_cast<Base*>(service)->*Handler)(Call(state), Incoming<Item>(upstream));
+  Task<Result<Reply>>
+      handler;  // outlives the answer, so that the end of its Incoming is no news for the caller
   try {
+    handler = (static_cast<Base*>(service)->*Handler)(Call(state), Incoming<Item>(upstream));
     Result<Reply> reply = co_await std::move(handler);
     if (reply) {
       state.reply(std::make_unique<TypedEnvelope<Reply>>(std::move(*reply)));
@@ -145,9 +146,10 @@ Task<> handle_exchange(Self self, Service* service, const Method* method, Envelo
   CallState state(self, *method, *envelope);
   envelope.reset();
   Upstream upstream(state);
-  Stream<Out> stream = (static_cast<Base*>(service)->*Handler)(Call(state), Incoming<In>(upstream));
+  std::optional<Stream<Out>> stream;  // the same
   try {
-    co_await give_items(&state, &stream);
+    stream.emplace((static_cast<Base*>(service)->*Handler)(Call(state), Incoming<In>(upstream)));
+    co_await give_items(&state, &*stream);
   } catch (...) {
     state.finish(exception_status());
   }

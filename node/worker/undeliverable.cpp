@@ -48,7 +48,9 @@ void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Statu
     const bool upstream = goes_upstream(kind, header.flags);
     if (upstream && (kind == v1::ITEM || kind == v1::END))
       return deliver(answer_instead(node, header, v1::ERROR, reason));
-    if (kind != v1::MESSAGE && kind != v1::REPLY && kind != v1::ITEM) return;
+    // Neither what only tells the other end that nobody waits any more, nor the end of a link.
+    const bool answer = kind == v1::REPLY || kind == v1::ITEM || kind == v1::END || kind == v1::ERROR;
+    if (!answer && kind != v1::MESSAGE && !(kind == v1::EXIT && header.call != 0)) return;
     if (kind == v1::ITEM && reason.code() == Code::resource_exhausted) end_stream(*this, header, reason);
     dead_letters_.add(DeadLetter::not_delivered, id(), Address{id(), WorkerId{header.from}},
                       Address{node, WorkerId{header.to}}, header.to_name, TypeId{header.type}, clock().now());

@@ -2,6 +2,7 @@
 #include "node/worker/worker.hpp"
 
 #include "node/worker/home.hpp"
+#include "node/worker/node.hpp"
 
 namespace cobus {
 namespace {
@@ -50,6 +51,9 @@ EnvelopePtr Worker::taken_with_care(EnvelopePtr taken, Wants its_wants) noexcept
 }
 
 void Worker::unanswered(EnvelopePtr request) noexcept { home().unanswered(*this, std::move(request)); }
+void Worker::malformed(const Envelope& message) noexcept {
+  home().node().dead_letter(DeadLetter::malformed, message);
+}
 void Worker::answer_abandoned() noexcept { home().answer_abandoned(*this, nullptr); }
 
 void Worker::destroy() noexcept {

@@ -88,6 +88,8 @@ class Worker final : public Strand {
   }
   // A request that it received was destroyed without an answer.
   void unanswered(EnvelopePtr request) noexcept;
+  // A message that it received is not what it says it is: a dead letter.
+  void malformed(const Envelope& message) noexcept;
   // The receive() that waits gets `envelope`.
   void hand_over(EnvelopePtr envelope) noexcept {
     wants = nullptr;

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "node/job/job_tables.hpp"
@@ -33,12 +35,12 @@ class InstantLedger final : public Ledger {
   }
 
   void submit(NewJob job, Done<Submitted> done) override {
-    done(write([&] { return tables_->submit(job); }));
+    answer(std::move(done), write([&] { return tables_->submit(job); }));
   }
   void claim(ClaimRequest request, Done<std::vector<ClaimedJob>> done) override {
     Result<std::vector<ClaimedJob>> jobs = write([&] { return tables_->claim(request); });
     if (jobs) claimed += jobs->size();
-    done(std::move(jobs));
+    answer(std::move(done), std::move(jobs));
   }
   void assign(std::string id, std::uint32_t attempt, std::string node) override {
     tables_->assign(id, attempt, node);
@@ -47,7 +49,8 @@ class InstantLedger final : public Ledger {
     tables_->progress(id, attempt, progress);
   }
   void finish(std::string id, std::uint32_t attempt, Outcome outcome, Done<v1::JobState> done) override {
-    done(write([&] { return tables_->finish(id, attempt, outcome); }));
+    Result<v1::JobState> state = write([&] { return tables_->finish(id, attempt, outcome); });
+    if (done) answer(std::move(done), std::move(state));
   }
   void recover(Done<Recovered> done) override {
     done(write([&] { return tables_->recover(); }));
@@ -74,8 +77,19 @@ class InstantLedger final : public Ledger {
     return tables_->counts().jobs[static_cast<std::size_t>(state)];
   }
   std::uint64_t claimed = 0;  // jobs, since the beginning
+  // What was submitted, claimed or finished is answered by let_go() only.
+  bool slow = false;
+  void let_go() {
+    for (auto& held : std::exchange(held_, {})) held();
+  }
 
  private:
+  template <class T>
+  void answer(Done<T> done, Result<T> with) {
+    if (!slow) return done(std::move(with));
+    held_.emplace_back([done = std::move(done), with = std::move(with)]() mutable { done(std::move(with)); });
+  }
+  std::vector<std::move_only_function<void()>> held_;
   Result<LedgerDatabase> database_;
   std::optional<JobTables> tables_;
 };

@@ -102,7 +102,7 @@ class Inspect(SharedCluster):
         self.fails(2, "ps", "--node", "alpa", says="did you mean alpha?")
         self.fails(2, "tree", "--node", "alpa", says="did you mean alpha?")
         self.fails(2, "worker", "alpa/1.2.3", says="did you mean alpha?")
-        for address in ("alpha", "alpha/", "/1.2.3", "alpha/1.2", "1.2.3"):
+        for address in ("alpha", "alpha/", "/1.2.3", "alpha/1.2", "1.2.3", "garbage", "0", "-1", "///", "\x1b[31m"):
             self.fails(2, "worker", address, says="for example alpha/1.8.3")
         self.fails(2, "worker", says="ADDRESS")
         self.fails(2, "ps", "--sort", "size", says="mailbox")

@@ -155,6 +155,17 @@ class Calls(SharedCluster):
         self.fails(2, "call", "Echo", '{"text":"a","text":"b"}', says="'text' twice")
         self.fails(2, "call", "Echo", "@" + self.file(b'\xef\xbb\xbf{"text":"a"}'), says="byte order mark")
 
+    def test_what_is_too_large_is_said_whichever_way_it_goes(self):
+        limit = 1024 * 1024 - 16 * 1024  # of an encoded message
+        largest = "x" * (limit - 4)
+        request = self.file(json.dumps({"text": largest + "x"}))
+        self.fails(1, "call", "echo.Echo/Echo", "@" + request, says=["OUT_OF_RANGE", f"above the limit of {limit}"])
+        request = self.file(json.dumps({"text": largest}))  # the answer says besides which node gave it
+        self.fails(1, "call", "echo.Echo/Echo", "@" + request, says=["OUT_OF_RANGE", f"above the limit of {limit}"])
+        # So does each item of a stream.
+        self.fails(1, "call", "echo.Echo/Chat", "@" + request, says=["OUT_OF_RANGE", f"above the limit of {limit}"])
+        self.assertEqual(self.json("call", "echo.Echo/Echo", '{"text":"fine"}')["text"], "fine")
+
     def test_a_failure_of_the_handler_is_no_wrong_usage(self):
         self.fails(1, "call", "Primes/Count", '{"from":10,"to":1}', says=["math.Primes/Count failed", "INVALID_ARGUMENT"])
 

@@ -245,5 +245,37 @@ TEST_F(DispatcherTest, J1_WhatTheFinalStopOfItsHomeCutsShortIsReadyAgainAndUsesN
   EXPECT_NE(ledger_.job(id).wait_reason().find("stopped"), std::string::npos);
 }
 
+// Its node stops while the ledger is busy: it does not stay for the disk, and nothing is lost by that.
+TEST_F(DispatcherTest, W7_AStopEndsTheWaitForTheLedgerAndWhatWasClaimedMeanwhileGoesBack) {
+  ledger_.slow = true;
+  const std::string id = submit("hi");
+  start();
+  ASSERT_EQ(ledger_.count(v1::RUNNING), 1U) << "claimed, and not answered";
+  node_->home(0).find(worker_)->stop.request();
+  step();
+  EXPECT_FALSE(runs());
+  ledger_.let_go();
+  step();
+  EXPECT_EQ(ledger_.job(id).state(), v1::READY);
+  EXPECT_EQ(ledger_.job(id).attempt(), 0U);
+  EXPECT_EQ(service_->begun, 0);
+}
+
+TEST_F(DispatcherTest, W7_AStopEndsTheWaitForAResultToBeWritten) {
+  start();
+  const std::string id = submit("hi");
+  ledger_.slow = true;
+  run_for(seconds(1));
+  ledger_.let_go();  // the claim
+  run_for(seconds(1));
+  ASSERT_EQ(service_->begun, 1);
+  node_->home(0).find(worker_)->stop.request();
+  step();
+  EXPECT_FALSE(runs());
+  ledger_.let_go();
+  step();
+  EXPECT_EQ(ledger_.job(id).state(), v1::SUCCEEDED);
+}
+
 }  // namespace
 }  // namespace cobus::job

@@ -124,5 +124,19 @@ TEST_F(JobsServiceTest, ALongListComesWholeAndInOrderPageByPage) {
   EXPECT_EQ(list(0).size(), ids.size());
 }
 
+TEST_F(JobsServiceTest, W7_AJobWhoseSubmitterDidNotWaitForTheLedgerIsKeptAllTheSame) {
+  ledger_.slow = true;
+  const auto submitted = submit(request("ops.Ops/Later"));
+  ASSERT_EQ(workers(), 2U) << "who submits, and the handler";
+  node_->home(0).stop_all();
+  step();
+  EXPECT_EQ(workers(), 0U);
+  ledger_.let_go();
+  step();
+  const std::vector<v1::Job> jobs = list(10);
+  ASSERT_EQ(jobs.size(), 1U);
+  EXPECT_NE(jobs[0].wait_reason(), "") << "what it waits for is told";
+}
+
 }  // namespace
 }  // namespace cobus::job

@@ -39,14 +39,13 @@ TEST_F(OffloadTest, RunsAFunctionThatTakesNothing) {
   EXPECT_EQ(*from_function, 42);
 }
 
-TEST_F(OffloadTest, RunsAFunctionThatLooksAtItsStop) {
-  Result<bool> asked = fail(Code::unknown, "");
-  start([](Result<bool>* into) -> Task<> {
-    *into = co_await offload([](OffloadStop stop) { return stop.requested(); });
-  }(&asked));
+TEST_F(OffloadTest, WhoWasAskedToStopBeginsNothingMore) {
+  Result<bool> ran = true;
+  start([](Result<bool>* into) -> Task<> { *into = co_await offload([] { return true; }); }(&ran));
   stop();
   turn();
-  EXPECT_TRUE(*asked);
+  ASSERT_FALSE(ran);
+  EXPECT_EQ(ran.error().code(), Code::cancelled);
 }
 
 TEST_F(OffloadTest, RethrowsWhatTheFunctionThrew) {
@@ -76,6 +75,65 @@ TEST_F(OffloadThreadTest, AFunctionIsToldThatItsWorkerIsGone) {
   while (!running.load()) std::this_thread::yield();
   drop();
   while (!ended.load()) std::this_thread::yield();
+}
+
+TEST_F(OffloadThreadTest, AStopTellsAFunctionThatRunsAndWaitsForWhatItGives) {
+  std::atomic<bool> running{false};
+  Result<int> given = 0;
+  start([](std::atomic<bool>* began, Result<int>* into) -> Task<> {
+    *into = co_await offload([began](OffloadStop stop) {
+      began->store(true);
+      while (!stop.requested()) std::this_thread::yield();
+      return 3;
+    });
+  }(&running, &given));
+  turn();
+  while (!running.load()) std::this_thread::yield();
+  stop();
+  while (!frame_.done()) turn();
+  ASSERT_TRUE(given);
+  EXPECT_EQ(*given, 3);
+}
+
+// What the only thread of the pool is busy with does not hold up whoever waits behind it.
+TEST_F(OffloadThreadTest, W7_AStopTakesBackWhatNoThreadHasBegun) {
+  std::atomic<bool> running{false};
+  std::atomic<bool> let_go{false};
+  std::atomic<bool> ran{false};
+  Result<bool> given = true;
+  const auto wait = [](std::atomic<bool>* flag, std::atomic<bool>* until) -> Task<> {
+    static_cast<void>(co_await offload([flag, until] {
+      flag->store(true);
+      while (!until->load()) std::this_thread::yield();
+      return true;
+    }));
+  };
+  Task<>::Handle busy = wait(&running, &let_go).release();
+  Strand other;
+  other.shard = &shard_;
+  Wakeup begin;
+  begin.coroutine = busy;
+  begin.strand = &other;
+  shard_.ready(begin);
+  turn();
+  while (!running.load()) std::this_thread::yield();
+  start([](std::atomic<bool>* flag, Result<bool>* into) -> Task<> {
+    *into = co_await offload([flag] {
+      flag->store(true);
+      return true;
+    });
+  }(&ran, &given));
+  turn();
+  stop();
+  turn();
+  const bool went_on = frame_.done();
+  let_go = true;
+  while (!busy.done() || !frame_.done()) turn();
+  busy.destroy();
+  EXPECT_TRUE(went_on);
+  ASSERT_FALSE(given);
+  EXPECT_EQ(given.error().code(), Code::cancelled);
+  EXPECT_FALSE(ran.load());
 }
 
 }  // namespace

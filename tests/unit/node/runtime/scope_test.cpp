@@ -257,5 +257,49 @@ TEST_F(ScopeTest, WhatIsSharedMayBeDeclaredAfterTheScope) {
   drop();
 }
 
+// Who joins need not be who spawned: its own stop asks the children too.
+TEST_F(ScopeTest, W7_AStopOfWhoJoinsAsksTheChildrenAndWaitsForThem) {
+  int live = 0;
+  Status joined;
+  start([](int* alive, Status* heard) -> Task<> {
+    Scope inner;
+    inner.spawn(pause_holding(std::chrono::seconds(10), alive));
+    Scope outer;
+    outer.spawn([](Scope* scope, const int* left, Status* into) -> Task<> {
+      *into = co_await scope->join();
+      EXPECT_EQ(*left, 0) << "join leaves nobody behind";
+    }(&inner, alive, heard));
+    outer.cancel();
+    static_cast<void>(co_await outer.join());
+    EXPECT_EQ(inner.running(), 0U);
+  }(&live, &joined));
+  turn();
+  EXPECT_TRUE(frame_.done());
+  EXPECT_EQ(joined.code(), Code::cancelled);
+  EXPECT_EQ(live, 0);
+}
+
+TEST_F(ScopeTest, AChildThatJoinsItsOwnScopeIsRefused) {
+  std::vector<Status> heard;
+  run([](std::vector<Status>* into) -> Task<> {
+    Scope scope(Scope::OnFailure::supervise);
+    scope.spawn([](Scope* own, std::vector<Status>* to) -> Task<> { to->push_back(co_await own->join()); }(
+                                                            &scope, into));
+    scope.spawn([](Scope* grand, std::vector<Status>* to) -> Task<> {
+      Scope between;
+      between.spawn([](Scope* above, std::vector<Status>* last) -> Task<> {
+        last->push_back(co_await above->join());
+      }(grand, to));
+      to->push_back(co_await between.join());
+    }(&scope, into));
+    into->push_back(co_await scope.join());
+  }(&heard));
+  ASSERT_EQ(heard.size(), 4U);
+  EXPECT_EQ(heard[0].code(), Code::failed_precondition);
+  EXPECT_EQ(heard[1].code(), Code::failed_precondition);
+  EXPECT_TRUE(heard[2].ok()) << "of a scope of its own";
+  EXPECT_TRUE(heard[3].ok());
+}
+
 }  // namespace
 }  // namespace cobus

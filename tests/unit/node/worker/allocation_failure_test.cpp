@@ -143,5 +143,18 @@ TEST_F(AllocationFailure, ASendThatFindsNoMemoryThrowsAndWhatItSaysIsSentArrives
   EXPECT_EQ(heard, sent + 1);
 }
 
+TEST_F(AllocationFailure, M3_AnEnvelopeThatThereIsNoMemoryForIsCounted) {
+  auto request = std::make_unique<SignalEnvelope>();
+  request->kind = v1::REQUEST;
+  request->from = Address{NodeId{77}, WorkerId::make(0, 1, 1)};
+  node_->home(0).expect();
+  EXPECT_TRUE(with_failure_at(1, [&] {
+    node_->home(0).receive(std::move(request));
+    return true;
+  }));
+  EXPECT_TRUE(failed);
+  EXPECT_EQ(node_->dead_letters().count(DeadLetter::no_memory), 1U);
+}
+
 }  // namespace
 }  // namespace cobus

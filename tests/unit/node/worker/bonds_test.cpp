@@ -11,6 +11,7 @@
 #include "echo.cobus.h"
 #include "node/runtime/scope.hpp"
 #include "node/worker/self.hpp"
+#include "tests/support/echo_messages.hpp"
 #include "tests/support/test_node.hpp"
 
 namespace cobus {
@@ -18,12 +19,6 @@ namespace {
 
 using echo::EchoRequest;
 using std::chrono::milliseconds;
-
-EchoRequest say(std::string text) {
-  EchoRequest request;
-  request.set_text(std::move(text));
-  return request;
-}
 
 // What a watcher heard, in order: "down noproc", "exit crash", the text of a message.
 using Heard = std::vector<std::string>;

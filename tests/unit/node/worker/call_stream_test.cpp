@@ -13,6 +13,7 @@
 #include "node/runtime/generator.hpp"
 #include "node/runtime/scope.hpp"
 #include "node/worker/self.hpp"
+#include "tests/support/echo_messages.hpp"
 #include "tests/support/test_node.hpp"
 
 namespace cobus {
@@ -23,12 +24,6 @@ using echo::EchoReply;
 using echo::EchoRequest;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-EchoRequest say(std::string text) {
-  EchoRequest request;
-  request.set_text(std::move(text));
-  return request;
-}
 
 // Does with its items what the first of them says.
 class Service final : public echo::EchoService {

@@ -9,6 +9,7 @@
 
 #include "echo.cobus.h"
 #include "node/worker/self.hpp"
+#include "tests/support/echo_messages.hpp"
 #include "tests/support/test_node.hpp"
 #include "text.cobus.h"
 
@@ -19,12 +20,6 @@ using echo::EchoReply;
 using echo::EchoRequest;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-EchoRequest say(std::string text) {
-  EchoRequest request;
-  request.set_text(std::move(text));
-  return request;
-}
 
 class Service final : public echo::EchoService {
  public:

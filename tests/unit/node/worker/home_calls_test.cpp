@@ -10,6 +10,7 @@
 #include "echo.cobus.h"
 #include "node/worker/call.hpp"
 #include "node/worker/exit_reason.hpp"
+#include "tests/support/echo_messages.hpp"
 #include "tests/support/test_node.hpp"
 
 namespace cobus {
@@ -19,12 +20,6 @@ using echo::EchoReply;
 using echo::EchoRequest;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-EchoRequest say(std::string text) {
-  EchoRequest request;
-  request.set_text(std::move(text));
-  return request;
-}
 
 // Answers what it is asked; some words make it behave otherwise.
 Task<> answerer(Self self, Address* address) {

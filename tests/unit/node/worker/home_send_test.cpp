@@ -9,6 +9,7 @@
 
 #include "echo.cobus.h"
 #include "node/worker/self.hpp"
+#include "tests/support/echo_messages.hpp"
 #include "tests/support/test_node.hpp"
 
 namespace cobus {
@@ -17,12 +18,6 @@ namespace {
 using echo::EchoReply;
 using echo::EchoRequest;
 using std::chrono::milliseconds;
-
-EchoRequest say(std::string text) {
-  EchoRequest request;
-  request.set_text(std::move(text));
-  return request;
-}
 
 Task<> collect(Self self, Address* address, std::vector<std::string>* heard) {
   *address = self.address();

@@ -11,6 +11,7 @@
 
 #include "echo.cobus.h"
 #include "node/worker/self.hpp"
+#include "tests/support/echo_messages.hpp"
 #include "tests/support/test_node.hpp"
 
 namespace cobus {
@@ -20,12 +21,6 @@ using echo::CollectReply;
 using echo::EchoReply;
 using echo::EchoRequest;
 using std::chrono::seconds;
-
-EchoRequest say(std::string text) {
-  EchoRequest request;
-  request.set_text(std::move(text));
-  return request;
-}
 
 // Reads when it is told to.
 class Service final : public echo::EchoService {

@@ -12,6 +12,7 @@
 #include "node/runtime/event.hpp"
 #include "node/runtime/scope.hpp"
 #include "node/worker/self.hpp"
+#include "tests/support/echo_messages.hpp"
 #include "tests/support/test_node.hpp"
 
 namespace cobus {
@@ -21,12 +22,6 @@ using echo::EchoReply;
 using echo::EchoRequest;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-
-EchoRequest say(std::string text) {
-  EchoRequest request;
-  request.set_text(std::move(text));
-  return request;
-}
 
 class MailboxTest : public TestNode {
  protected:

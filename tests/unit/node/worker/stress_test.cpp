@@ -23,6 +23,7 @@
 #include "node/runtime/scope.hpp"
 #include "node/runtime/with_timeout.hpp"
 #include "node/worker/lone_node.hpp"
+#include "tests/support/echo_messages.hpp"
 
 namespace cobus {
 namespace {
@@ -34,12 +35,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr unsigned shards = 3;
-
-EchoRequest say(std::string text) {
-  EchoRequest request;
-  request.set_text(std::move(text));
-  return request;
-}
 
 // What the workers find one another on, and what is counted. Outlives the node.
 struct Board {
