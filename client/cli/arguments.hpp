@@ -21,6 +21,10 @@ class Arguments {
   [[nodiscard]] bool has(std::string_view name) const { return values_.contains(name); }
   // The last value given, or an empty text.
   [[nodiscard]] const std::string& text(std::string_view name) const;
+  // The same; nothing when none was given.
+  [[nodiscard]] std::optional<std::string> optional_text(std::string_view name) const {
+    return has(name) ? std::optional<std::string>(text(name)) : std::nullopt;
+  }
   [[nodiscard]] const std::vector<std::string>& list(std::string_view name) const;
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view name) const;
   [[nodiscard]] std::optional<Duration> duration(std::string_view name) const;

@@ -9,6 +9,7 @@ namespace cobus::client {
 namespace {
 
 constexpr const char* service = "cobus.v1.Inspect";
+constexpr std::size_t shown_max = 80;  // of what is not an address
 
 }  // namespace
 
@@ -18,7 +19,7 @@ Result<WorkerPlace> parse_worker_place(const std::string& text) {
         Code::invalid_argument,
         fmt::format("'{}' is not the address of a worker: write NODE/SHARD.INDEX.GENERATION as cobus ps "
                     "prints it, or NODE/NAME; for example alpha/1.8.3",
-                    text));
+                    printable(text.substr(0, shown_max))));
   };
   const std::size_t slash = text.find('/');
   if (slash == 0 || slash == std::string::npos || slash + 1 == text.size()) return malformed();
@@ -34,17 +35,10 @@ Result<WorkerPlace> parse_worker_place(const std::string& text) {
   return place;
 }
 
-Result<v1::NodeRecord> node_called(const View& view, const std::string& name) {
-  if (auto record = view.find_name(name)) return *record;
-  if (const auto id = parse_node_id(name)) {
-    if (auto record = view.find(*id)) return *record;
-  }
-  return fail(unknown_node(view, name));
-}
-
-Result<std::vector<v1::NodeRecord>> nodes_to_inspect(const View& view, const std::string& name) {
-  if (!name.empty()) {
-    auto record = node_called(view, name);
+Result<std::vector<v1::NodeRecord>> nodes_to_inspect(const View& view,
+                                                     const std::optional<std::string>& word) {
+  if (word) {
+    auto record = running_node(view, *word);
     if (!record) return fail(std::move(record).error());
     return std::vector{std::move(*record)};
   }
@@ -64,7 +58,7 @@ void Answers::failed(const std::string& node, const Status& why) {
   if (why.code() == Code::permission_denied || why.code() == Code::unauthenticated) {
     refused_ = why;
   } else {
-    missing_.push_back(fmt::format("node {}: {}", node, why.message()));
+    missing_.push_back(fmt::format("node {}: {}", node, printable(why.message())));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <cobus/v1/inspect.pb.h>
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,10 +28,10 @@ struct WorkerPlace {
 // INVALID_ARGUMENT with an example.
 [[nodiscard]] Result<WorkerPlace> parse_worker_place(const std::string& text);
 
-// The node of that name or id. NOT_FOUND with what was probably meant.
-[[nodiscard]] Result<v1::NodeRecord> node_called(const View& view, const std::string& name);
-// That one if `name` is not empty, else all that host workers. The same, and UNAVAILABLE when there is none.
-[[nodiscard]] Result<std::vector<v1::NodeRecord>> nodes_to_inspect(const View& view, const std::string& name);
+// The running node that `word` names (run.hpp), without one all that host workers; UNAVAILABLE when there is
+// none.
+[[nodiscard]] Result<std::vector<v1::NodeRecord>> nodes_to_inspect(const View& view,
+                                                                   const std::optional<std::string>& word);
 
 // Hidden from taps; answered within `timeout`.
 [[nodiscard]] CallOptions inspect_options(Duration timeout);

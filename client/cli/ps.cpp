@@ -83,7 +83,7 @@ void print(PsVerb& verb) {
 
 Task<int> ps(Self self, PsVerb* verb) {
   Context& context = verb->context;
-  const auto nodes = nodes_to_inspect(*verb->view, context.arguments.text("node"));
+  const auto nodes = nodes_to_inspect(*verb->view, context.arguments.optional_text("node"));
   if (!nodes) co_return fail_name(context, nodes.error());
   Scope asked;
   for (const v1::NodeRecord& record : *nodes)

@@ -78,12 +78,17 @@ Result<v1::NodeRecord> find_node(const View& view, const std::string& word) {
                           word, names));
 }
 
-Result<NodeId> node_to_call(const View& view, const std::string& word) {
-  const auto node = find_node(view, word);
-  if (!node) return fail(node.error());
-  if (node->state() != v1::DEPARTED) return NodeId{node->node()};
+Result<v1::NodeRecord> running_node(const View& view, const std::string& word) {
+  auto node = find_node(view, word);
+  if (!node || node->state() != v1::DEPARTED) return node;
   return fail(Code::unavailable, fmt::format("node {} is down (since {}); see: cobus nodes", node->name(),
                                              short_duration(std::chrono::milliseconds(node->age_ms()))));
+}
+
+Result<NodeId> node_to_call(const View& view, const std::string& word) {
+  const auto node = running_node(view, word);
+  if (!node) return fail(node.error());
+  return NodeId{node->node()};
 }
 
 int fail_call(Context& context, const std::string& what, const Status& status) {

@@ -40,7 +40,8 @@ int fail_call(Context& context, const std::string& what, const Status& status);
 // One of them, by its name, its id or the beginning of that. As unknown_node(); INVALID_ARGUMENT naming
 // several.
 [[nodiscard]] Result<v1::NodeRecord> find_node(const View& view, const std::string& word);
-// The same to call it: UNAVAILABLE when it is down.
+// The same; UNAVAILABLE when it is down.
+[[nodiscard]] Result<v1::NodeRecord> running_node(const View& view, const std::string& word);
 [[nodiscard]] Result<NodeId> node_to_call(const View& view, const std::string& word);
 
 // The session that the global flags ask for; else the exit code, the reason being printed.

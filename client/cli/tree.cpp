@@ -72,7 +72,7 @@ void print(TreeVerb& verb) {
 
 Task<int> tree(Self self, TreeVerb* verb) {
   Context& context = verb->context;
-  const auto nodes = nodes_to_inspect(*verb->view, context.arguments.text("node"));
+  const auto nodes = nodes_to_inspect(*verb->view, context.arguments.optional_text("node"));
   if (!nodes) co_return fail_name(context, nodes.error());
   Scope asked;
   for (const v1::NodeRecord& record : *nodes)

@@ -37,7 +37,7 @@ void print(Context& context, const Json& worker) {
 
 Task<int> show(Self self, WorkerVerb* verb) {
   Context& context = *verb->context;
-  const auto record = node_called(*verb->view, verb->place.node);
+  const auto record = running_node(*verb->view, verb->place.node);
   if (!record) co_return fail_name(context, record.error());
   v1::ShowRequest request;
   request.set_worker(verb->place.worker.value);
@@ -46,8 +46,8 @@ Task<int> show(Self self, WorkerVerb* verb) {
                    .Show(std::move(request), inspect_options(patience));
   if (self.stop_requested()) co_return 0;
   if (!reply && reply.error().code() == Code::not_found) {
-    context.console.error(
-        fmt::format("{}; those that run: cobus ps --node {}", reply.error().message(), record->name()));
+    context.console.error(fmt::format("{}; those that run: cobus ps --node {}",
+                                      printable(reply.error().message()), record->name()));
     co_return exit_gone;
   }
   if (!reply) co_return fail_call(context, "worker", reply.error());

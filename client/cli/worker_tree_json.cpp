@@ -11,7 +11,10 @@ namespace cobus::client {
 namespace {
 
 std::string address_of(const std::string& node, const v1::TreeLine& line) {
-  return line.worker() == 0 ? "" : node + '/' + to_string(WorkerId{line.worker()});
+  if (line.worker() == 0) return "";
+  const std::string worker = '/' + to_string(WorkerId{line.worker()});
+  if (line.node() == 0) return node + worker;
+  return (line.node_name().empty() ? to_string(NodeId{line.node()}) : line.node_name()) + worker;
 }
 
 Json line_json(const std::string& node, const v1::TreeLine& line) {
@@ -20,7 +23,7 @@ Json line_json(const std::string& node, const v1::TreeLine& line) {
   json["kind"] = line.kind();
   json["name"] = line.name().empty() ? Json() : Json(line.name());
   json["count"] = line.count();
-  json["state"] = line.worker() == 0 ? Json() : Json(worker_state_name(line.state()));
+  json["state"] = line.worker() == 0 || line.node() != 0 ? Json() : Json(worker_state_name(line.state()));
   json["child"] = line.child().empty() ? Json() : Json(line.child());
   json["restarts"] = line.restarts();
   json["supervises"] = supervision_json(line.supervision());
@@ -42,7 +45,8 @@ Json children(const std::string& node, const v1::TreeReply& reply, std::uint32_t
 std::string line_text(const std::string& node, const v1::TreeLine& line, const char* times) {
   if (line.worker() == 0) return fmt::format("{} {} {}", line.count(), times, line.kind());
   std::string text = line.child().empty() ? "" : line.child() + ": ";
-  text += line.kind() + "  " + address_of(node, line);
+  text += line.node() != 0 ? "at " : line.kind() + "  ";
+  text += address_of(node, line);
   if (!line.name().empty()) text += "  '" + line.name() + '\'';
   if (!line.supervision().strategy().empty())
     text += "  supervises " + supervision_text(supervision_json(line.supervision()));
@@ -91,7 +95,8 @@ std::vector<std::string> tree_lines(const std::string& node, const v1::TreeReply
     open.push_back(more);
     lines.push_back(text + printable(line_text(node, line, unicode ? "×" : "x")));
   }
-  if (reply.left_out() > 0) lines.push_back(fmt::format("and {} workers more", reply.left_out()));
+  if (reply.left_out() > 0)
+    lines.push_back(fmt::format("and {} worker{} more", reply.left_out(), reply.left_out() == 1 ? "" : "s"));
   return lines;
 }
 

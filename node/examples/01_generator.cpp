@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <iostream>
 #include <ranges>
+#include <utility>
 
 // Endless; it runs only as far as somebody asks.
 cobus::Generator<std::int64_t> fibonacci() {

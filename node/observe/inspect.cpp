@@ -102,7 +102,11 @@ class InspectService final : public v1::InspectService {
       }
       return make_tree(std::move(entries), lines);
     });
-    if (reply) reply->mutable_silent_shards()->Add(silent.begin(), silent.end());
+    if (!reply) co_return fail(std::move(reply).error());
+    reply->mutable_silent_shards()->Add(silent.begin(), silent.end());
+    for (v1::TreeLine& line : *reply->mutable_lines()) {
+      if (line.node() != 0) line.set_node_name(known_.name_of(NodeId{line.node()}));
+    }
     co_return reply;
   }
 

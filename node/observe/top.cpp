@@ -74,8 +74,9 @@ Candidate measure(const Worker& worker, const TopQuery& query, const Before* bef
     candidate.received -= before->received;
     candidate.cpu_ns -= before->cpu_ns;
   }
-  candidate.key = top_key(query.order, {worker.mailbox.size(), worker.mailbox.bytes(), candidate.received,
-                                        candidate.cpu_ns / 1000, worker_memory(worker)});
+  candidate.key =
+      top_key(query.order, {worker.mailbox.size(), worker.mailbox.bytes(), candidate.received,
+                            candidate.cpu_ns / 1000, worker_memory(worker), kind_is_ours(worker.kind)});
   return candidate;
 }
 

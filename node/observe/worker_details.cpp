@@ -109,7 +109,11 @@ v1::ShowReply worker_details(Home& home, const Worker& worker, const KnownTypes&
   reply.set_mailbox_bytes_max(worker.mailbox.limits().bytes);
   reply.set_overflow(overflow_name(worker.mailbox.limits().overflow));
   const Details details(home, worker, name_of);
-  if (worker.parent) details.write_peer({home.node().id(), worker.parent}, reply.mutable_spawned_by());
+  if (worker.parent) {
+    details.write_peer({home.node().id(), worker.parent}, reply.mutable_spawned_by());
+  } else if (worker.bonds != nullptr && worker.bonds->spawner) {
+    details.write_peer(worker.bonds->spawner, reply.mutable_spawned_by());
+  }
   if (worker.bonds != nullptr) details.write_bonds(reply);
   details.write_calls(reply);
   write_await_chains(worker, home.shard().clock().now(), types, reply);

@@ -18,7 +18,7 @@ constexpr std::size_t alone_max = 5;            // of one kind below one parent 
 constexpr std::size_t noted_max = 20;           // the same with a name, or that supervise
 constexpr std::size_t children_noted_max = 1000;
 
-void note(const Worker& worker, TreeEntries& into) {
+void note(const Worker& worker, NodeId here, TreeEntries& into) {
   const Bonds& bonds = *worker.bonds;
   if (bonds.name.empty() && bonds.supervisor == nullptr) return;
   TreeNote own{worker.id, bonds.name, {}, {}};
@@ -26,8 +26,12 @@ void note(const Worker& worker, TreeEntries& into) {
     write_supervision(worker, &own.supervision);
     std::size_t children = 0;
     bonds.supervisor->each_child([&](const SupervisorFace::ShownChild& child) {
-      if (++children > children_noted_max) return;
-      into.notes.push_back({child.address.worker, {}, {}, std::string(child.id), child.restarts});
+      if (!child.address || ++children > children_noted_max) return;
+      if (child.address.node == here) {
+        into.notes.push_back({child.address.worker, {}, {}, std::string(child.id), child.restarts});
+      } else {
+        into.abroad.push_back({worker.id, child.address, std::string(child.id), child.restarts});
+      }
     });
   }
   into.notes.push_back(std::move(own));
@@ -59,6 +63,7 @@ class Builder {
   Builder(TreeEntries entries, std::size_t lines_max)
       : workers_(std::move(entries.workers)),
         notes_(by_worker(std::move(entries.notes))),
+        abroad_(std::move(entries.abroad)),
         lines_max_(lines_max) {
     // Whose parent has ended stands at the top.
     std::vector<WorkerId> ids;
@@ -83,6 +88,7 @@ class Builder {
       pending_.pop_back();
       shown += next.members.size();
       write(next, *reply.add_lines());
+      if (next.members.size() == 1) write_abroad(next, reply);
       std::vector<WorkerId> parents;
       for (const TreeEntry* member : next.members) parents.push_back(member->id);
       open(parents, next.depth + 1);
@@ -142,6 +148,20 @@ class Builder {
       *line.mutable_supervision() = found->second.supervision;
   }
 
+  void write_abroad(const Pending& parent, v1::TreeReply& reply) const {
+    for (const TreeAbroad& child : abroad_) {
+      if (child.parent != parent.members.front()->id) continue;
+      if (static_cast<std::size_t>(reply.lines_size()) >= lines_max_) return;
+      v1::TreeLine& line = *reply.add_lines();
+      line.set_depth(parent.depth + 1);
+      line.set_node(static_cast<std::uint64_t>(child.address.node));
+      line.set_worker(child.address.worker.value);
+      line.set_count(1);
+      line.set_child(child.child);
+      line.set_restarts(child.restarts);
+    }
+  }
+
   struct ByParent {
     bool operator()(const TreeEntry& a, WorkerId b) const noexcept { return a.parent < b; }
     bool operator()(WorkerId a, const TreeEntry& b) const noexcept { return a < b.parent; }
@@ -149,6 +169,7 @@ class Builder {
 
   std::vector<TreeEntry> workers_;  // by parent
   const Notes notes_;
+  const std::vector<TreeAbroad> abroad_;  // few: one for each child of a supervisor
   const std::size_t lines_max_;
   std::vector<Pending> pending_;  // the next line last
 };
@@ -162,6 +183,7 @@ void TreeEntries::add(TreeEntries more) {
     workers.insert(workers.end(), more.workers.begin(), more.workers.end());
   }
   std::move(more.notes.begin(), more.notes.end(), std::back_inserter(notes));
+  std::move(more.abroad.begin(), more.abroad.end(), std::back_inserter(abroad));
 }
 
 Task<TreeEntries> tree_of_shard(Self self) {
@@ -173,7 +195,7 @@ Task<TreeEntries> tree_of_shard(Self self) {
     const Worker* worker = home.in_slot(index);
     if (worker == nullptr || looks_inside(*worker)) continue;
     entries.workers.push_back({worker->id, worker->parent, worker->kind, worker_state(*worker)});
-    if (worker->bonds != nullptr) note(*worker, entries);
+    if (worker->bonds != nullptr) note(*worker, home.node_id(), entries);
   }
   co_return entries;
 }

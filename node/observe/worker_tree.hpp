@@ -31,16 +31,25 @@ struct TreeNote {
   std::string child;            // of a supervisor: its id there
   std::uint64_t restarts = 0;
 };
+// A child of a supervisor that runs at another node.
+struct TreeAbroad {
+  WorkerId parent;
+  Address address;
+  std::string child;  // its id in the specification
+  std::uint64_t restarts = 0;
+};
 struct TreeEntries {
   std::vector<TreeEntry> workers;
   std::vector<TreeNote> notes;
+  std::vector<TreeAbroad> abroad;
   void add(TreeEntries more);
 };
 
 // Of the shard that it runs on.
 [[nodiscard]] Task<TreeEntries> tree_of_shard(Self self);
 
-// At most `lines_max` lines; the rest is counted as left out. Any thread.
+// At most `lines_max` lines; the rest is counted as left out, which those abroad are not: they are others'
+// workers. Any thread.
 [[nodiscard]] v1::TreeReply make_tree(TreeEntries entries, std::size_t lines_max);
 
 }  // namespace cobus

@@ -65,7 +65,7 @@ namespace detail {
 
 // The time of the turn that runs on this thread, in nanoseconds; 0 before the first. What Shard::now() is,
 // without a way to the shard.
-inline constinit thread_local std::uint64_t turn_time_ns = 0;
+[[gnu::visibility("default")]] inline constinit thread_local std::uint64_t turn_time_ns = 0;
 
 struct AwaitPoint;
 

@@ -16,6 +16,7 @@
 #include <deque>
 #include <exception>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -161,13 +162,11 @@ class [[nodiscard]] Offload {
     wakeup_.strand = &strand;
     taken_back_ = strand.stop.requested();
     if (taken_back_) return false;
-    job_ = new Job(strand, &wakeup_, std::move(function_));
-    if (offload_pool(*strand.shard).submit(job_)) {
-      strand.stop.add(stopper_);
-      return true;
-    }
-    delete std::exchange(job_, nullptr);
-    return false;
+    auto job = std::make_unique<Job>(strand, &wakeup_, std::move(function_));
+    if (!offload_pool(*strand.shard).submit(job.get())) return false;
+    job_ = job.release();
+    strand.stop.add(stopper_);
+    return true;
   }
   // RESOURCE_EXHAUSTED when the pool's queue is full, CANCELLED when the worker was asked to stop before a
   // thread came to it. Rethrows what the function threw.

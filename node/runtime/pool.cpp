@@ -58,17 +58,24 @@ struct Leaver {
 
 // A thread that has taken many slabs gets huge pages, which spares it most page faults.
 void new_slab() {
-  const bool huge = lists.slabs++ >= small_slabs;
-  lists.slab_left = huge ? huge_page_bytes : slab_bytes;
-  lists.slab = static_cast<char*>(::operator new(lists.slab_left, std::align_val_t(lists.slab_left)));
-  if (huge) static_cast<void>(::madvise(lists.slab, lists.slab_left, MADV_HUGEPAGE));
+  const bool huge = lists.slabs >= small_slabs;
+  const std::size_t bytes = huge ? huge_page_bytes : slab_bytes;
+  lists.slab = static_cast<char*>(::operator new(bytes, std::align_val_t(bytes)));  // or all stays as it was
+  lists.slab_left = bytes;
+  ++lists.slabs;
+  if (huge) static_cast<void>(::madvise(lists.slab, bytes, MADV_HUGEPAGE));
+}
+
+// Has what this thread keeps given away when it ends.
+void be_left() {
+  static thread_local Leaver leaver;
+  static_cast<void>(leaver);
 }
 
 }  // namespace
 
 void* refill(std::size_t index) {
-  static thread_local Leaver leaver;
-  static_cast<void>(leaver);
+  be_left();
   Class& of_size = lists.classes[index];
   if (!lists.leaving) of_size.most = batch_of(index);
   Block* batch = std::exchange(of_size.spare, nullptr);
@@ -97,6 +104,7 @@ void free_slowly(void* block, std::size_t index) noexcept {
     freed->next = nullptr;
     return depot().put(index, freed);
   }
+  be_left();
   of_size.most = batch_of(index);
   if (of_size.count == of_size.most) {
     if (of_size.spare != nullptr) depot().put(index, of_size.spare);

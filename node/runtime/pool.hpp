@@ -62,7 +62,8 @@ struct FreeLists {
   std::uint32_t slabs = 0;
   bool leaving = false;
 };
-inline constinit thread_local FreeLists lists;
+// One a thread, also in a module that hides its symbols.
+[[gnu::visibility("default")]] inline constinit thread_local FreeLists lists;
 
 // When the list of that class is empty, or full.
 [[nodiscard]] void* refill(std::size_t index);

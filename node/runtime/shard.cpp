@@ -171,9 +171,11 @@ bool Shard::turn() {
 
 bool Shard::look_about(Duration longest) {
   if (longest == Duration(0)) return false;
+  const TimePoint due = timers_.next();
   for (unsigned i = 0; i < glances_; ++i) {
     waiter_.glance();
     if (busy()) return true;
+    if (due != never && due <= clock_.now()) return false;  // to yield may take others' time slices
     std::this_thread::yield();
   }
   return busy();
@@ -193,7 +195,9 @@ void Shard::wait(Duration longest) {
       longest = longest < Duration(0) ? until : std::min(longest, until);
     }
     waiter_.wait(longest);
-    glances_ = clock_.now() - now < short_sleep ? std::min(glances_ * 2 + 1, glances_max) : glances_ / 4;
+    // A sleep that could not be long says nothing.
+    if (longest < Duration(0) || longest > short_sleep)
+      glances_ = clock_.now() - now < short_sleep ? std::min(glances_ * 2 + 1, glances_max) : glances_ / 4;
   }
   asleep_.store(false, std::memory_order_relaxed);
 }

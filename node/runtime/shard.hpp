@@ -206,7 +206,8 @@ class Shard {
     detail::turn_time_ns = static_cast<std::uint64_t>(now.time_since_epoch().count());
   }
 
-  inline static constinit thread_local Shard* current_ = nullptr;
+  // One a thread, also in a module that hides its symbols.
+  [[gnu::visibility("default")]] inline static constinit thread_local Shard* current_ = nullptr;
 
   // constant after construction
   const std::uint32_t index_;

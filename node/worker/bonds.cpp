@@ -138,6 +138,11 @@ void Home::kill(Address target, std::string why) {
 }
 
 void Home::bind(Worker& worker, Address spawner, std::uint64_t monitor, bool link) {
+  if (spawner.node == node_id_) {
+    worker.parent = spawner.worker;
+  } else if (spawner) {
+    worker.bonded().spawner = spawner;
+  }
   if (monitor != 0 && worker.bonded().watchers.emplace(Bonds::Watcher{spawner, monitor}, '\0').second)
     tie(spawner.node, worker.id);
   if (link && worker.bonded().links.try_emplace(spawner).second) tie(spawner.node, worker.id);

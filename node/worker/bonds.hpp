@@ -46,6 +46,7 @@ struct Bonds {
   std::unordered_map<std::uint64_t, Address> monitors;      // by ref
   std::unordered_map<Address, Link> links;
   std::unordered_set<NodeId> watched_nodes;
+  Address spawner;  // when that is a worker of another node; see Worker::parent
   std::string name;
   MailboxLimits mailbox;               // when they are not the usual ones
   Status end_reason;                   // what it ends with when it returns

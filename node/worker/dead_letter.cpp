@@ -57,7 +57,7 @@ std::uint64_t DeadLetters::total() const noexcept {
 }
 
 void DeadLetters::add(DeadLetter why, NodeId here, Address from, Address to, std::string_view to_name,
-                      TypeId type, TimePoint now) noexcept {
+                      const std::function<std::string()>& type, TimePoint now) noexcept {
   counts_[static_cast<std::size_t>(why)].fetch_add(1, std::memory_order_relaxed);
   std::uint64_t untold = 0;
   {
@@ -75,9 +75,8 @@ void DeadLetters::add(DeadLetter why, NodeId here, Address from, Address to, std
   // A late answer is ordinary: its call ended at its deadline, and its caller was told so.
   const auto level = why == DeadLetter::late ? spdlog::level::debug : spdlog::level::warn;
   try {
-    spdlog::log(level, "dead letter at {}: {}; from {} to {}, type {:016x}{}", to_string(here),
-                dead_letter_name(why), to_string(from), receiver_of(to, to_name),
-                static_cast<std::uint64_t>(type),
+    spdlog::log(level, "dead letter at {}: {}; from {} to {}, {}{}", to_string(here), dead_letter_name(why),
+                to_string(from), receiver_of(to, to_name), type(),
                 untold == 0 ? std::string() : fmt::format(" ({} more before it)", untold));
   } catch (...) {  // NOLINT(bugprone-empty-catch): no memory to say so; it is counted
   }

@@ -10,12 +10,13 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <mutex>
+#include <string>
 #include <string_view>
 
 #include "node/runtime/clock.hpp"
 #include "proto/address.hpp"
-#include "proto/type_id.hpp"
 
 namespace cobus {
 
@@ -41,9 +42,10 @@ inline constexpr std::size_t dead_letter_reasons = 12;
 
 class DeadLetters {
  public:
-  // Counts it, and writes it to the log unless there were too many this second.
-  void add(DeadLetter why, NodeId here, Address from, Address to, std::string_view to_name, TypeId type,
-           TimePoint now) noexcept;
+  // Counts it, and writes it to the log unless there were too many this second. `type` says what it was, and
+  // is asked only then.
+  void add(DeadLetter why, NodeId here, Address from, Address to, std::string_view to_name,
+           const std::function<std::string()>& type, TimePoint now) noexcept;
   [[nodiscard]] std::uint64_t count(DeadLetter why) const noexcept {
     return counts_[static_cast<std::size_t>(why)].load(std::memory_order_relaxed);
   }

@@ -74,6 +74,8 @@ class Envelope : public InboxItem {
   virtual void write_payload(std::uint8_t* /*into*/) const {}
   // The encoded payload when that is how it is held; else empty.
   [[nodiscard]] virtual std::string_view encoded() const noexcept { return {}; }
+  // The full name of its type when it holds the object; else empty.
+  [[nodiscard]] virtual std::string_view type_name() const noexcept { return {}; }
   // Whether it is the TypedEnvelope of its type.
   [[nodiscard]] bool typed() const noexcept { return typed_; }
   // What its payload takes in a mailbox: counted when it is first queued, since one that is handed over at
@@ -133,6 +135,9 @@ class TypedEnvelope final : public Envelope {
     typed_ = true;
   }
   [[nodiscard]] std::size_t payload_size() const override { return body.ByteSizeLong(); }
+  [[nodiscard]] std::string_view type_name() const noexcept override {
+    return Message::descriptor()->full_name();
+  }
   // Called right after payload_size() on the same thread, whose cached sizes it uses.
   void write_payload(std::uint8_t* into) const override { body.SerializeWithCachedSizesToArray(into); }
   static void* operator new(std::size_t size) { return pool_allocate(size); }

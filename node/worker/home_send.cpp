@@ -3,6 +3,7 @@
 // What leaves the workers of a shard: to a worker of the same shard at once, to other shards and other nodes
 // collected, and handed over at the end of the turn or when much has gathered.
 #include <algorithm>
+#include <utility>
 
 #include "node/worker/dead_letter.hpp"
 #include "node/worker/exit_reason.hpp"
@@ -55,7 +56,7 @@ void Home::send_when_there_is_room(WorkerId to, SendInWaiting& waiting) {
   }
   Worker* const worker = find(to);
   if (worker == nullptr) {
-    node_.dead_letter(DeadLetter::no_such_worker, *waiting.envelope);
+    node_.dead_letter(DeadLetter::no_such_worker, *std::exchange(waiting.envelope, nullptr));
     return waiting.sent(exit_reason::noproc());
   }
   senders_[to].push_back(waiting);
@@ -90,7 +91,7 @@ void Home::let_senders_in(Worker& worker) noexcept {
     if (!gone && !worker.mailbox.has_room_for(*first.envelope)) return;
     first.unlink();
     if (gone) {
-      node_.dead_letter(DeadLetter::no_such_worker, *first.envelope);
+      node_.dead_letter(DeadLetter::no_such_worker, *std::exchange(first.envelope, nullptr));
       first.sent(exit_reason::noproc());
     } else {
       reach(worker, std::move(first.envelope));

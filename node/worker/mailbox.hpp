@@ -15,7 +15,8 @@ namespace cobus {
 
 // What becomes of a message that finds no room.
 enum class Overflow : std::uint8_t {
-  reject,       // its sender is told: try_send says RESOURCE_EXHAUSTED, co_await send waits
+  reject,  // a sender of the same shard is told: try_send says RESOURCE_EXHAUSTED, co_await send waits; what
+           // comes from elsewhere is dropped
   drop_newest,  // it is dropped
   drop_oldest,  // the message that waited longest is dropped for it
   end_worker,   // the worker ends with the reason `overload`

@@ -172,12 +172,20 @@ void Node::run_thread(std::function<void()> what, const std::string& name) {
     const std::scoped_lock lock(threads_mutex_);
     ++threads_running_;
   }
-  threads_.emplace_back([this, what = std::move(what)] {
-    what();
+  const auto ended = [this] {
     const std::scoped_lock lock(threads_mutex_);
     --threads_running_;
     thread_ended_.notify_all();
-  });
+  };
+  try {
+    threads_.emplace_back([what = std::move(what), ended] {
+      what();
+      ended();
+    });
+  } catch (...) {
+    ended();
+    throw;
+  }
   pthread_setname_np(threads_.back().native_handle(), name.c_str());
 }
 
@@ -187,7 +195,8 @@ void Node::run_shard(unsigned index) {
   while (!stopping_.load(std::memory_order_relaxed)) {
     const bool more = place.shard.turn();
     place.home.flush();
-    if (!more) place.shard.wait();
+    // What woke it for the stop may have been taken in by that turn.
+    if (!more && !stopping_.load(std::memory_order_relaxed)) place.shard.wait();
   }
 }
 
@@ -206,7 +215,7 @@ void Node::run_shard0(Place& place) {
       if (!sent && place.shard.now() - attended < busy_poll_every) continue;
       links_.poll(Duration(0));
       attended = place.shard.now();
-    } else {
+    } else if (!stopping_.load(std::memory_order_relaxed)) {
       shard0_attended_ns_.store(0, std::memory_order_relaxed);
       place.shard.wait();
       attended = clock().now();
@@ -264,9 +273,14 @@ void Node::stop(Duration grace) {
 void Node::await_threads() {
   std::unique_lock lock(threads_mutex_);
   while (!thread_ended_.wait_for(lock, options_.stuck_after, [this] { return threads_running_ == 0; })) {
+    lock.unlock();  // whoever is told may wait for one of them
+    std::string all;
     for (const auto& place : places_) {
-      if (const std::string who = StallLog::who_holds(place->shard, clock().now()); !who.empty()) stuck(who);
+      const std::string who = StallLog::who_holds(place->shard, clock().now());
+      if (!who.empty()) all += (all.empty() ? "" : "; ") + who;
     }
+    stuck(all.empty() ? "one of its threads" : all);
+    lock.lock();
   }
   lock.unlock();
   for (std::thread& thread : threads_) thread.join();

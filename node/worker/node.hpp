@@ -205,6 +205,8 @@ class Node final : public link::LinkEvents {
     Home home;
   };
   [[nodiscard]] bool fits(Envelope& envelope, const Home& home) noexcept;
+  // "MESSAGE of type echo.EchoRequest"; the number of the type when nobody here knows it.
+  [[nodiscard]] std::string what_was_sent(v1::Kind kind, TypeId type, std::string_view name) const;
   void run_thread(std::function<void()> what, const std::string& name);
   void await_threads();
   void stuck(const std::string& who) const;

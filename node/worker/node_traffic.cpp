@@ -2,6 +2,8 @@
 //
 // What comes to a node and where it goes: envelopes and news of other nodes, from the link's thread to the
 // shards, and what an observer sees of them.
+#include <fmt/format.h>
+
 #include "node/worker/node.hpp"
 
 namespace cobus {
@@ -127,8 +129,22 @@ bool Node::fits(Envelope& envelope, const Home& home) noexcept {
 }
 
 void Node::dead_letter(DeadLetter why, const Envelope& envelope) noexcept {
-  dead_letters_.add(why, id(), envelope.from, Address{id(), envelope.to}, envelope.extra().to_name,
-                    envelope.type, clock().now());
+  dead_letters_.add(
+      why, id(), envelope.from, Address{id(), envelope.to}, envelope.extra().to_name,
+      [&] { return what_was_sent(envelope.kind, envelope.type, envelope.type_name()); }, clock().now());
+}
+
+std::string Node::what_was_sent(v1::Kind kind, TypeId type, std::string_view name) const {
+  std::string what = v1::Kind_Name(kind);
+  if (type == TypeId::none) return what;
+  what += " of type ";
+  if (!name.empty()) return what.append(name);
+  for (const auto& [method_name, method] : methods_) {
+    for (const auto* message : {method.descriptor->input_type(), method.descriptor->output_type()}) {
+      if (type_id(message->full_name()) == type) return what + message->full_name();
+    }
+  }
+  return what + fmt::format("{:016x}", static_cast<std::uint64_t>(type));
 }
 
 void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {

@@ -35,7 +35,8 @@ class [[nodiscard]] Receive {
     if (waiting_) give_up();
   }
   [[nodiscard]] bool await_ready() noexcept {
-    COBUS_CHECK(worker_.wants == nullptr);
+    if (worker_.wants != nullptr || worker_.wakeup.linked()) [[unlikely]]
+      return refused_ = true;
     if (heeds_stop_ && worker_.stop.requested()) return true;
     worker_.handed = worker_.take(&wanted);
     return worker_.handed != nullptr && worker_.shard->spend();
@@ -55,6 +56,8 @@ class [[nodiscard]] Receive {
     return true;
   }
   [[nodiscard]] Result<Received<Messages...>> await_resume() {
+    if (refused_) [[unlikely]]
+      return fail(Code::failed_precondition, "this worker waits in another receive() already: one at a time");
     waiting_ = false;
     EnvelopePtr envelope = std::move(worker_.handed);
     if (envelope == nullptr) return fail(nothing_came());
@@ -97,6 +100,7 @@ class [[nodiscard]] Receive {
 
   Worker& worker_;
   bool waiting_ = false;
+  bool refused_ = false;
   const bool heeds_stop_;
 };
 
@@ -141,7 +145,11 @@ class [[nodiscard]] Sent {
   }
   [[nodiscard]] bool await_ready() const noexcept { return envelope_ == nullptr && from_.shard->spend(); }
   bool await_suspend(std::coroutine_handle<> coroutine);
-  [[nodiscard]] Status await_resume() { return waiting_ != nullptr ? outcome() : std::move(status_); }
+  [[nodiscard]] Status await_resume() {
+    if (waiting_ != nullptr || envelope_ != nullptr) [[unlikely]]
+      return outcome();
+    return std::move(status_);
+  }
 
  private:
   class ForRoom;
@@ -181,7 +189,7 @@ class Self {
 
   // The next message of one of the types; others stay queued in order. CANCELLED once the worker is asked to
   // stop, also with messages waiting; INVALID_ARGUMENT for a message whose bytes are malformed (it is a dead
-  // letter then). One receive at a time.
+  // letter then); FAILED_PRECONDITION while another coroutine of this worker waits in a receive.
   template <class... Messages>
   [[nodiscard]] Receive<Messages...> receive() const noexcept {
     return Receive<Messages...>(worker());

@@ -51,9 +51,14 @@ void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Statu
     // Neither what only tells the other end that nobody waits any more, nor the end of a link.
     const bool answer = kind == v1::REPLY || kind == v1::ITEM || kind == v1::END || kind == v1::ERROR;
     if (!answer && kind != v1::MESSAGE && !(kind == v1::EXIT && header.call != 0)) return;
-    if (kind == v1::ITEM && reason.code() == Code::resource_exhausted) end_stream(*this, header, reason);
-    dead_letters_.add(DeadLetter::not_delivered, id(), Address{id(), WorkerId{header.from}},
-                      Address{node, WorkerId{header.to}}, header.to_name, TypeId{header.type}, clock().now());
+    const bool full = reason.code() == Code::resource_exhausted;
+    if (kind == v1::ITEM && full) end_stream(*this, header, reason);
+    // Whoever waited for the rest of a stream is gone, or hears from its own node that we are.
+    if (answer && kind != v1::REPLY && !full) return;
+    dead_letters_.add(
+        DeadLetter::not_delivered, id(), Address{id(), WorkerId{header.from}},
+        Address{node, WorkerId{header.to}}, header.to_name,
+        [&] { return what_was_sent(kind, TypeId{header.type}, {}); }, clock().now());
   };
   static_cast<void>(read_frame(envelopes, tell));
 }

@@ -125,7 +125,7 @@ class Worker final : public Strand {
   HandledCall* handled = nullptr;  // set while it handles a call
   std::unique_ptr<Bonds> bonds;    // null: it has none
   std::uint64_t received = 0;      // messages and requests that reached it
-  WorkerId parent;                 // who spawned it, at this node; none: the node itself, for a call say
+  WorkerId parent;                 // who spawned it, at this node; none: another node or nobody
   struct OnStop : StopCallback {
     explicit OnStop(Worker& of) noexcept
         : StopCallback([](StopCallback& stop) { static_cast<OnStop&>(stop).worker.wake_empty(); }),

@@ -109,6 +109,22 @@ class Inspect(SharedCluster):
         self.fails(2, "ps", "--limit", "0", says="--limit")
         self.fails(2, "ps", "--window", "2m", says="at most 1m")
 
+    def test_a_node_is_named_as_everywhere_and_one_that_is_down_is_called_so(self):
+        alpha = next(node["id"] for node in self.lines("nodes", "-o", "jsonl") if node["name"] == "alpha")
+        self.assertEqual({row["node"] for row in self.lines("ps", "--node", alpha[:10], "--window", "0")}, {"alpha"})
+        self.fails(2, "ps", "--node", "", says="there is no node ''")
+        self.assertNotIn("\x1b", self.cobus("worker", "alpha\x1b[31m", code=2)[1])
+        self.cluster.start_node("delta")
+        self.cluster.kill("delta")
+        self.wait_until(lambda: "delta" not in self.cluster.names_up(), "delta to be gone")
+        for verb in (("ps", "--node", "delta"), ("tree", "--node", "delta"), ("worker", "delta/0.0.1")):
+            self.fails(69, *verb, says="node delta is down")
+
+    def test_the_work_of_users_stands_above_what_nodes_do_for_themselves(self):
+        call = self.count_at("beta")
+        first = self.lines("ps", "--window", "0", "--limit", "1")[0]
+        self.assertEqual(first["address"], call["address"])
+
     def test_only_who_may_observe_sees_inside(self):
         for role, code in (("submit", 77), ("observe", 0)):
             join = "@" + os.path.join(self.state, "join", role)

@@ -61,6 +61,20 @@ TEST(WorkerTree, WhatHasANameOrSupervisesKeepsItsLine) {
   EXPECT_EQ(tree.lines(1).worker(), 0U);
 }
 
+TEST(WorkerTree, AChildOnAnotherNodeHasALineBelowItsSupervisor) {
+  Forest forest;
+  forest.add(1, 0, "supervisor");
+  forest.add(2, 1, "child");
+  forest.entries.abroad.push_back({id(1), Address{NodeId{7}, id(2)}, "db", 3});
+  const v1::TreeReply tree = make_tree(forest.entries, 100);
+  ASSERT_EQ(tree.lines_size(), 3);
+  EXPECT_EQ(tree.lines(1).node(), 7U);
+  EXPECT_EQ(tree.lines(1).depth(), 1U);
+  EXPECT_EQ(tree.lines(1).child() + ' ' + std::to_string(tree.lines(1).restarts()), "db 3");
+  EXPECT_EQ(tree.lines(2).kind() + tree.lines(2).child(), "child");  // who has the same number here
+  EXPECT_EQ(tree.left_out(), 0U);
+}
+
 TEST(WorkerTree, ASupervisedChildShowsWhatItsSupervisorSaysOfIt) {
   Forest forest;
   forest.add(1, 0, "supervisor");

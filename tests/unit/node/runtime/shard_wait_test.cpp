@@ -28,6 +28,7 @@ class ShardWaitTest : public ::testing::Test, protected Waiter {
   }
   void wake() noexcept override {}
   void glance() override {
+    clock_.advance(glance_takes_);
     if (++glances_ == found_at_) shard_.post(new Nothing);
   }
   unsigned glances_in_a_wait() {
@@ -40,6 +41,7 @@ class ShardWaitTest : public ::testing::Test, protected Waiter {
   SeededRandom random_{1};
   Shard shard_{0, clock_, random_, *this, nullptr};
   Duration sleep_takes_ = milliseconds(10);
+  Duration glance_takes_{};
   Duration last_longest_{};
   unsigned sleeps_ = 0;
   unsigned glances_ = 0;
@@ -70,6 +72,24 @@ TEST_F(ShardWaitTest, WhatAGlanceFindsEndsTheWaitWithoutSleep) {
   EXPECT_EQ(glances_in_a_wait(), 2U);
   EXPECT_EQ(sleeps_, slept);
   EXPECT_TRUE(shard_.busy());
+}
+
+TEST_F(ShardWaitTest, ATimerThatComesDueEndsTheLookingAboutAndItsShortSleepSaysNothing) {
+  sleep_takes_ = microseconds(5);
+  for (int i = 0; i < 10; ++i) shard_.wait();
+  struct Due : Timer {
+    Due() noexcept : Timer([](Timer& /*timer*/) {}) {}
+  } timer;
+  shard_.timers().start(timer, clock_.now() + microseconds(10));
+  glance_takes_ = milliseconds(1);
+  EXPECT_LE(glances_in_a_wait(), 2U);  // it is due within a tick
+  timer.cancel();
+  glance_takes_ = {};
+  sleep_takes_ = milliseconds(10);
+  for (int i = 0; i < 3; ++i) shard_.wait();
+  sleep_takes_ = {};
+  shard_.wait(microseconds(1));
+  EXPECT_EQ(glances_in_a_wait(), 0U);
 }
 
 TEST_F(ShardWaitTest, ATimerThatIsDueNeedsNoGlances) {

@@ -24,13 +24,14 @@ using std::chrono::seconds;
 std::string told_of(std::string_view to_name) {
   const ToldLog log;
   DeadLetters letters;
-  letters.add(DeadLetter::no_such_name, NodeId{1}, Address{NodeId{2}, WorkerId{3}}, Address{NodeId{1}, {}},
-              to_name, TypeId{4}, TimePoint(std::chrono::seconds(10)));
+  letters.add(
+      DeadLetter::no_such_name, NodeId{1}, Address{NodeId{2}, WorkerId{3}}, Address{NodeId{1}, {}}, to_name,
+      [] { return std::string("a letter"); }, TimePoint(std::chrono::seconds(10)));
   return log.text();
 }
 
 TEST(DeadLetters, NameTheReceiver) {
-  EXPECT_NE(told_of("printer").find("to 'printer' at 0000000000000001, type"), std::string::npos);
+  EXPECT_NE(told_of("printer").find("to 'printer' at 0000000000000001, a letter"), std::string::npos);
 }
 
 TEST(DeadLetters, LetNoNameForgeALineOrFillTheLog) {
@@ -110,7 +111,7 @@ class DeadLetterTest : public TestNode {
     EXPECT_EQ(counts(), expected) << "it was to be " << dead_letter_name(why) << ": " << log.text();
     const std::string line = "dead letter at " + to_string(node_->id()) + ": " +
                              std::string(dead_letter_name(why)) + "; from " + to_string(from) + " to " + to +
-                             ", type ";
+                             ", " + what_;
     EXPECT_TRUE(log.says(line)) << line << "\nis not in\n" << log.text();
   }
   void expect_one(DeadLetter why, Address from, Address to, const std::function<void()>& cause) {
@@ -118,11 +119,14 @@ class DeadLetterTest : public TestNode {
   }
 
   Address sender_;
+  std::string what_;  // the line begins to say what it was
 };
 
 TEST_F(DeadLetterTest, M3_WhatIsForNobodyIsCountedAndToldWithSenderReceiverTypeAndReason) {
   const Address nobody = gone();
+  what_ = "MESSAGE of type echo.EchoRequest";
   expect_one(DeadLetter::no_such_worker, sender_, nobody, [&] { send(nobody); });
+  what_.clear();
   expect_one(DeadLetter::no_such_worker, afar, nobody, [&] { from_afar(v1::MESSAGE, nobody.worker); });
   expect_one(DeadLetter::no_such_worker, sender_, nobody,
              [&] { in_sender([=](Self self) { self.exit(nobody, exit_reason::kill()); }); });

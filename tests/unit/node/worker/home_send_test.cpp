@@ -18,6 +18,7 @@ namespace {
 using echo::EchoReply;
 using echo::EchoRequest;
 using std::chrono::milliseconds;
+using std::chrono::seconds;
 
 Task<> collect(Self self, Address* address, std::vector<std::string>* heard) {
   *address = self.address();
@@ -81,6 +82,28 @@ TEST_F(TwoShards, M1_AnotherShardGetsBatchesInOrder) {
   ASSERT_EQ(heard.size(), 1000U);
   for (std::size_t i = 0; i < heard.size(); ++i) EXPECT_EQ(heard[i], std::to_string(i));
   EXPECT_EQ(node_->home(1).inbound_bytes(), 0U) << "what was taken in is not counted any more";
+}
+
+TEST_F(TwoShards, M3_WhatFindsAFullMailboxInAnotherShardIsADeadLetter) {
+  Address to;
+  spawn_on(
+      1,
+      +[](Self self, Address* address) -> Task<> {
+        *address = self.address();
+        MailboxLimits three;
+        three.messages = 3;
+        self.limit_mailbox(three);
+        static_cast<void>(co_await sleep(seconds(1)));
+      },
+      &to);
+  spawn_on(
+      0,
+      +[](Self self, Address receiver) -> Task<> {
+        for (int i = 0; i < 10; ++i) EXPECT_TRUE((co_await self.send(receiver, say("hello"))).ok());
+      },
+      to);
+  EXPECT_EQ(node_->home(1).find(to.worker)->mailbox.size(), 3U);
+  EXPECT_EQ(node_->dead_letters().count(DeadLetter::mailbox_full), 7U);
 }
 
 // 64 MiB for a shard that does not come to its inbox, and not more.

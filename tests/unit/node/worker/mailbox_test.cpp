@@ -72,6 +72,21 @@ TEST_F(MailboxTest, M3_RejectTellsTheSender) {
   EXPECT_EQ(node_->dead_letters().total(), 0U) << "the senders know";
 }
 
+TEST_F(MailboxTest, M3_WhoIsToldThatItsOwnMailboxIsFullKnows) {
+  std::vector<Code> codes;
+  spawn(
+      [](Self self, std::vector<Code>* told) -> Task<> {
+        MailboxLimits one;
+        one.messages = 1;
+        self.limit_mailbox(one);
+        for (int i = 0; i < 2; ++i) told->push_back((co_await self.send(self.address(), say("me"))).code());
+        static_cast<void>(co_await self.receive<EchoRequest>());
+      },
+      &codes);
+  EXPECT_EQ(codes, (std::vector<Code>{Code::ok, Code::resource_exhausted}));
+  EXPECT_EQ(node_->dead_letters().total(), 0U);
+}
+
 TEST_F(MailboxTest, DropNewestKeepsWhatCameFirstAndCountsTheRest) {
   const Address to = make(Overflow::drop_newest);
   send_six(to);
@@ -86,6 +101,27 @@ TEST_F(MailboxTest, DropOldestKeepsWhatCameLastAndCountsTheRest) {
   advance(seconds(2));
   EXPECT_EQ(heard, (Words{"4", "5", "6"}));
   EXPECT_EQ(node_->dead_letters().count(DeadLetter::mailbox_full), 3U);
+}
+
+TEST_F(MailboxTest, ASecondReceiveAtOnceIsRefusedAndTheFirstGoesOn) {
+  Code second = Code::ok;
+  std::string first;
+  spawn(
+      [](Self self, Code* refused, std::string* got) -> Task<> {
+        Scope scope;
+        scope.spawn([](Self of, std::string* into) -> Task<> {
+          auto message = co_await of.receive<EchoRequest>();
+          if (message) *into = (*message)->text();
+        }(self, got));
+        co_await yield();
+        auto other = co_await self.receive<EchoRequest>();
+        *refused = other ? Code::ok : other.error().code();
+        EXPECT_TRUE(self.try_send(self.address(), say("hello")).ok());
+        static_cast<void>(co_await scope.join());
+      },
+      &second, &first);
+  EXPECT_EQ(second, Code::failed_precondition);
+  EXPECT_EQ(first, "hello");
 }
 
 TEST_F(MailboxTest, EndWorkerEndsItWithOverload) {

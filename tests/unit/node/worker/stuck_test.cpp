@@ -7,10 +7,12 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "node/link/no_transport.hpp"
@@ -95,6 +97,43 @@ TEST_F(StuckTest, W9_ItNamesTheWorkerWhoseFunctionInThePoolNeverReturns) {
 TEST_F(StuckTest, NobodyIsBlamedForAStopThatTakesLong) {
   node->stop(milliseconds(200));
   EXPECT_TRUE(stuck.empty());
+}
+
+// On which every thread but the one that made it comes late.
+class LateClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const noexcept override {
+    if (std::this_thread::get_id() != owner_) std::this_thread::sleep_for(milliseconds(3));
+    return system_clock().now();
+  }
+  [[nodiscard]] TimePoint coarse_now() const noexcept override { return system_clock().coarse_now(); }
+  [[nodiscard]] std::int64_t unix_us() const noexcept override { return system_clock().unix_us(); }
+
+ private:
+  const std::thread::id owner_ = std::this_thread::get_id();
+};
+
+// What it is woken by for the stop may come while it is on its way into a turn that takes that in.
+TEST(Stop, IsHeardByAShardThatComesLate) {
+  for (int round = 0; round < 5; ++round) {
+    const LateClock clock;
+    link::NoTransport transport;
+    std::atomic<int> stuck{0};
+    NodeOptions options;
+    options.name = "here";
+    options.shards = 3;
+    options.clock = &clock;
+    options.stuck_after = seconds(2);
+    options.on_stuck = [&stuck](const std::string& /*who*/) {
+      if (++stuck == 3) std::abort();  // nothing else would end this test
+    };
+    link::Identity identity;
+    identity.pair = link::make_curve_pair();
+    Node node(std::move(options), transport, std::move(identity));
+    node.start();
+    node.stop(Duration(0));
+    EXPECT_EQ(stuck.load(), 0);
+  }
 }
 
 // The log, for as long as it lives.
