@@ -155,13 +155,14 @@ bool Shard::turn() {
     runs_kind_.store(kind, std::memory_order_relaxed);
     wakeup->coroutine.resume();  // *wakeup is gone now, and the strand may be
     const TimePoint since = std::exchange(before, clock_.coarse_now());
-    if (before != since) [[unlikely]]
+    bool look_at_clock = left_ % awaits_per_clock_reading == 0;
+    if (before != since) [[unlikely]] {
       charge(id, kind, before - since);
+      look_at_clock = true;
+    }
     running_ = nullptr;
     ++resumed;
-    if (left_ % awaits_per_clock_reading == 0 || (ready_.empty() && next_.empty())) {
-      if (!in_time()) break;
-    }
+    if (look_at_clock && !in_time()) break;
   }
   turn_since_ns_.store(0, std::memory_order_relaxed);
   resumptions_.store(resumptions_.load(std::memory_order_relaxed) + resumed, std::memory_order_relaxed);

@@ -191,7 +191,7 @@ class Shard {
 
  private:
   friend struct Strand;
-  static constexpr int awaits_per_clock_reading = 16;
+  static constexpr int awaits_per_clock_reading = 32;
   void post_chain(InboxItem* newest, InboxItem* oldest) noexcept;
   bool drain_inbox() noexcept;
   bool in_time() noexcept;

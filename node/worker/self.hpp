@@ -297,7 +297,7 @@ class Self {
     return std::make_unique<TypedEnvelope<std::remove_cvref_t<Message>>>(std::forward<Message>(message));
   }
   // RESOURCE_EXHAUSTED: `envelope` is still the caller's.
-  [[nodiscard]] Status dispatch(Address to, EnvelopePtr& envelope) const {
+  [[nodiscard, gnu::always_inline]] Status dispatch(Address to, EnvelopePtr& envelope) const {
     Home& home = worker().home();
     envelope->from = address();
     envelope->to = to.worker;

@@ -91,7 +91,7 @@ class Worker final : public Strand {
   // A message that it received is not what it says it is: a dead letter.
   void malformed(const Envelope& message) noexcept;
   // The receive() that waits gets `envelope`.
-  void hand_over(EnvelopePtr envelope) noexcept {
+  [[gnu::always_inline]] void hand_over(EnvelopePtr envelope) noexcept {
     wants = nullptr;
     handed = std::move(envelope);
     on_stop.unlink();
