@@ -34,6 +34,7 @@ MEASUREMENTS = {
     "one_way": Measurement("1/s", 20_000, LOCAL),
     "ring": Measurement("1/s", 10_000, LOCAL),
     "cross_shard": Measurement("1/s", 20_000, LOCAL),
+    "cross_ping_pong": Measurement("1/s", 1_000, {"cobus": "local_bench"}),
     "timer": Measurement("ns", 1_000, LOCAL),
     "generator": Measurement("ns", 1_000, {"cobus": "local_bench"}),
     "idle_cpu": Measurement("%", 200, LOCAL),
