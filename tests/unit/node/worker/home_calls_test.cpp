@@ -72,6 +72,28 @@ class RequestsToWorkers : public TestNode, public ::testing::WithParamInterface<
 };
 INSTANTIATE_TEST_SUITE_P(OnShards, RequestsToWorkers, ::testing::Values(1U, 3U));
 
+// Asks for what takes ten seconds and waits for one; then asks for something else, and reads its mailbox.
+TEST_P(RequestsToWorkers, M4_ALateReplyReachesNobody) {
+  std::string heard;
+  spawn(
+      [](Self self, Address to, std::string* into) -> Task<> {
+        CallOptions hasty;
+        hasty.timeout = seconds(1);
+        auto reply = co_await call_worker<EchoReply>(self, to, say("sleep"), std::move(hasty));
+        *into += reply ? reply->text() : std::string(code_name(reply.error().code()));
+        CallOptions patient;
+        patient.timeout = seconds(60);
+        auto other = co_await call_worker<EchoReply>(self, to, say("another"), std::move(patient));
+        *into += other ? ' ' + other->text() : ' ' + other.error().to_string();
+        auto stray = co_await self.receive<EchoReply>(seconds(5));
+        *into += stray ? " and a stray " + (*stray)->text() : " and nothing else";
+      },
+      asked_, &heard);
+  for (int second = 0; second < 20; ++second) advance(seconds(1));
+  EXPECT_EQ(heard, "DEADLINE_EXCEEDED another and nothing else");
+  EXPECT_EQ(node_->dead_letters().count(DeadLetter::late), 1U);
+}
+
 TEST_P(RequestsToWorkers, M4_AWorkerThatIsAskedAnswersOnce) {
   EXPECT_EQ(ask("hello"), "hello");
   EXPECT_EQ(ask("refuse"), "FAILED_PRECONDITION: not today");
