@@ -14,25 +14,9 @@
 #include "node/link/zmq_transport.hpp"
 #include "node/worker/node.hpp"
 #include "tests/bench/figure.hpp"
+#include "tests/support/identity.hpp"
 
 namespace cobus::bench {
-
-// A key pair with the certificate of `cluster` for a node called `name`.
-inline link::Identity make_identity(const link::ClusterSecret& cluster, const std::string& name) {
-  link::Identity identity;
-  identity.pair = link::make_curve_pair();
-  identity.cluster = cluster.key();
-  const std::int64_t now_s = system_clock().unix_us() / 1'000'000;
-  v1::CertificateBody body;
-  body.set_name(name);
-  body.set_role(v1::NODE);
-  body.set_curve_key(std::string(identity.pair.key.bytes.begin(), identity.pair.key.bytes.end()));
-  body.set_serial(1);
-  body.set_not_before(now_s - 60);
-  body.set_not_after(now_s + 3600);
-  identity.certificate = cluster.sign(body);
-  return identity;
-}
 
 class BenchNode {
  public:
@@ -52,7 +36,7 @@ class BenchNode {
   }
   // A node by itself.
   explicit BenchNode(unsigned shards)
-      : BenchNode("bench", make_identity(link::ClusterSecret::make(), "bench"), "", shards) {}
+      : BenchNode("bench", link::identity_now(link::ClusterSecret::make(), "bench"), "", shards) {}
   ~BenchNode() { node_->stop(Duration(0)); }
   BenchNode(const BenchNode&) = delete;
   BenchNode& operator=(const BenchNode&) = delete;

@@ -102,14 +102,14 @@ int main_of(const Arguments& arguments) {
   if (!one_way && arguments.name != "round_trip_p50")
     give_up("link_bench knows: link_100 link_100_curve round_trip_p50");
   const link::ClusterSecret cluster = link::ClusterSecret::make();
-  link::Identity server_identity = make_identity(cluster, "server");
+  link::Identity server_identity = link::identity_now(cluster, "server");
   const link::CurveKey server_key = server_identity.pair.key;
   ServerProcess server([&](Wire& wire) { serve(wire, std::move(server_identity)); });
   const std::string endpoint = server.wire().hear();
   const Result<Address> to = parse_address(server.wire().hear());
   if (!to) give_up(to.error().to_string());
 
-  BenchNode bench("client", make_identity(cluster, "client"), "", shards);
+  BenchNode bench("client", link::identity_now(cluster, "client"), "", shards);
   bench.node().links().learn(to->node, {endpoint}, server_key);
   bench.node().start();
   const std::string conditions = ", another process, CURVE, a shard each, loopback TCP";

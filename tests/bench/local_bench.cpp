@@ -237,7 +237,7 @@ double generator_step(std::uint64_t count) {
 
 // Percent of one core.
 double idle_cpu(std::chrono::milliseconds time) {
-  BenchNode bench("bench", make_identity(link::ClusterSecret::make(), "bench"), "tcp://127.0.0.1:0",
+  BenchNode bench("bench", link::identity_now(link::ClusterSecret::make(), "bench"), "tcp://127.0.0.1:0",
                   shards_across);
   bench.node().start();
   return cpu_percent_over(time);

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "node/link/zmq_transport.hpp"
+#include "tests/support/identity.hpp"
 #include "tests/unit/node/link/link_world.hpp"
 
 namespace cobus::link {
@@ -21,19 +22,9 @@ struct LinksOverZmq : testing::Test {
   ClusterSecret cluster = ClusterSecret::make();
 
   // Certificates hold now, so the one of the simulated world does not do.
-  v1::Certificate certify_now(const std::string& name, const CurveKey& key) const {
-    const std::int64_t now_s = system_clock().unix_us() / 1'000'000;
-    v1::CertificateBody body;
-    body.set_name(name);
-    body.set_role(v1::NODE);
-    body.set_curve_key(key.bytes.data(), key.bytes.size());
-    body.set_not_before(now_s - 60);
-    body.set_not_after(now_s + 3600);
-    return cluster.sign(body);
-  }
   void make(LinkNode& node, const std::string& name, std::uint64_t id, bool certified = true) const {
-    Identity identity{make_curve_pair(), cluster.key(), {}};
-    if (certified) identity.certificate = certify_now(name, identity.pair.key);
+    Identity identity = identity_now(cluster, name);
+    if (!certified) identity.certificate = {};
     node.id = NodeId{id};
     node.key = identity.pair.key;
     auto transport = ZmqTransport::open({.own = {node.key, identity.pair.secret.clone()},

@@ -16,6 +16,7 @@
 #include "node/worker/node.hpp"
 #include "proto/limits.hpp"
 #include "tests/support/echo_messages.hpp"
+#include "tests/support/identity.hpp"
 
 namespace cobus {
 namespace {
@@ -26,15 +27,7 @@ using std::chrono::seconds;
 class Neighbour final : public PeerListener {
  public:
   Neighbour(const link::ClusterSecret& cluster, const std::string& name) {
-    link::Identity identity{link::make_curve_pair(), cluster.key(), {}};
-    const std::int64_t now_s = system_clock().unix_us() / 1'000'000;
-    v1::CertificateBody body;
-    body.set_name(name);
-    body.set_role(v1::NODE);
-    body.set_curve_key(identity.pair.key.bytes.data(), identity.pair.key.bytes.size());
-    body.set_not_before(now_s - 60);
-    body.set_not_after(now_s + 3600);
-    identity.certificate = cluster.sign(body);
+    link::Identity identity = link::identity_now(cluster, name);
     key_ = identity.pair.key;
     auto opened = link::ZmqTransport::open({.own = {key_, identity.pair.secret.clone()},
                                             .listen = "tcp://127.0.0.1:0",

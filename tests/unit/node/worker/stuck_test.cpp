@@ -2,15 +2,12 @@
 //
 // Workers that do not give their threads back, on real threads.
 #include <gtest/gtest.h>
-#include <spdlog/sinks/ostream_sink.h>
-#include <spdlog/spdlog.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
 #include <memory>
-#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -18,6 +15,7 @@
 #include "node/link/no_transport.hpp"
 #include "node/runtime/offload.hpp"
 #include "node/worker/node.hpp"
+#include "tests/support/told_log.hpp"
 
 namespace cobus {
 namespace {
@@ -136,34 +134,13 @@ TEST(Stop, IsHeardByAShardThatComesLate) {
   }
 }
 
-// The log, for as long as it lives.
-class Log {
- public:
-  Log() : before_(spdlog::default_logger()) {
-    spdlog::set_default_logger(
-        std::make_shared<spdlog::logger>("", std::make_shared<spdlog::sinks::ostream_sink_mt>(text_)));
-  }
-  Log(const Log&) = delete;
-  Log& operator=(const Log&) = delete;
-  ~Log() { spdlog::set_default_logger(before_); }
-  [[nodiscard]] std::string take() {
-    std::string said = text_.str();
-    text_.str({});
-    return said;
-  }
-
- private:
-  std::ostringstream text_;
-  std::shared_ptr<spdlog::logger> before_;
-};
-
 TEST(StallLogTest, W8_AWorkerThatHoldsItsShardIsNamedWhileItDoes) {
   ManualClock clock;
   SeededRandom random(1);
   ThreadWaiter waiter;
   Shard shard(0, clock, random, waiter, nullptr);
   StallLog stalls("here", 1);
-  Log log;
+  ToldLog log;
   std::vector<std::string> said;
   struct Watched final : InboxItem {
     std::function<void()> look;
@@ -173,7 +150,8 @@ TEST(StallLogTest, W8_AWorkerThatHoldsItsShardIsNamedWhileItDoes) {
     for (const auto lasted : {0, 999, 2, 7999, 1000, 59'000, 999, 1}) {
       clock.advance(milliseconds(lasted));
       stalls.look(shard, clock.now());
-      said.push_back(log.take());
+      said.push_back(log.text());
+      log.clear();
     }
   };
   shard.post(&held);
@@ -184,7 +162,7 @@ TEST(StallLogTest, W8_AWorkerThatHoldsItsShardIsNamedWhileItDoes) {
   EXPECT_NE(said[4].find("for 10.0 s"), std::string::npos) << said[4];
   EXPECT_NE(said[7].find("for 70.0 s"), std::string::npos) << said[7];
   stalls.look(shard, clock.now() + seconds(100));
-  EXPECT_EQ(log.take(), "");
+  EXPECT_EQ(log.text(), "");
 }
 
 }  // namespace
