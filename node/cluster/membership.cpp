@@ -85,12 +85,18 @@ bool Membership::connected(NodeId broker, std::uint64_t session) const {
   return found != brokers_.end() && found->second == session;
 }
 
-std::optional<View::Effects> Membership::apply(NodeId broker, std::uint64_t session,
-                                               const v1::DirectoryEvent& event) {
+bool Membership::apply(NodeId broker, std::uint64_t session, const v1::DirectoryEvent& event) {
   const std::scoped_lock lock(mutex_);
   const auto found = brokers_.find(broker);
-  if (found == brokers_.end() || found->second != session) return std::nullopt;
-  return view_.apply(broker, event);
+  if (found == brokers_.end() || found->second != session) return false;
+  const View::Effects effects = view_.apply(broker, event);
+  for (const v1::NodeRecord& record : effects.learned) {
+    if (NodeId{record.node()} == node_.id()) continue;
+    node_.links().learn(NodeId{record.node()}, {record.endpoints().begin(), record.endpoints().end()},
+                        key_of(record));
+  }
+  for (const NodeId gone : effects.forgotten) node_.links().forget(gone);
+  return true;
 }
 
 void Membership::refresh() {
@@ -110,14 +116,7 @@ Task<> Membership::watch(Self self, Membership* membership, NodeId broker, std::
       if (!event) break;
       // A gap means that something was missed: watch anew, from a snapshot.
       if (!order.follows(*event)) break;
-      const std::optional<View::Effects> effects = membership->apply(broker, session, *event);
-      if (!effects) co_return;
-      for (const v1::NodeRecord& record : effects->learned) {
-        if (NodeId{record.node()} == self.node().id()) continue;
-        self.node().links().learn(NodeId{record.node()},
-                                  {record.endpoints().begin(), record.endpoints().end()}, key_of(record));
-      }
-      for (const NodeId gone : effects->forgotten) self.node().links().forget(gone);
+      if (!membership->apply(broker, session, *event)) co_return;
     }
     if (!(co_await sleep(again_after)).ok()) co_return;
   }

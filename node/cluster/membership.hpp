@@ -8,7 +8,6 @@
 #include <functional>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <string>
 
 #include "node/cluster/view.hpp"
@@ -40,14 +39,15 @@ class Membership final : public PeerListener {
   static Task<> enrol(Self self, Membership* membership, NodeId broker, std::uint64_t session);
   Task<Result<Duration>> register_once(Self self, NodeId broker);
   bool connected(NodeId broker, std::uint64_t session) const;
-  // Nothing when the session is over: what a broker said before it was lost may come behind the news of that,
-  // and would make it count as one that holds nodes.
-  std::optional<View::Effects> apply(NodeId broker, std::uint64_t session, const v1::DirectoryEvent& event);
+  // Takes in what a broker said, and tells the link: in one go, so that what two brokers say reaches both in
+  // the same order. False when the session is over: what a broker said before it was lost may come behind the
+  // news of that, and would make it count as one that holds nodes.
+  bool apply(NodeId broker, std::uint64_t session, const v1::DirectoryEvent& event);
 
   Node& node_;
   View& view_;
   const Hooks hooks_;
-  mutable std::mutex mutex_;                 // taken before that of the view
+  mutable std::mutex mutex_;                 // taken before those of the view and of the link's commands
   std::map<NodeId, std::uint64_t> brokers_;  // with a number for each session; guarded by mutex_
   std::uint64_t sessions_ = 0;               // guarded by mutex_
   std::uint64_t revision_ = 1;               // guarded by mutex_
