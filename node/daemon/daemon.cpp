@@ -208,7 +208,9 @@ void Daemon::add_services() {
     const auto peer = node_->peer(node);
     return peer ? peer->name : view_->name_of(node);
   };
-  tap_ = std::make_unique<Tap>(*node_, name_of, type_names(*node_));
+  const auto types = type_names(*node_);
+  node_->use_type_names(types);
+  tap_ = std::make_unique<Tap>(*node_, name_of, types);
   node_->add_service(make_observe_service(*tap_));
   node_->add_service(make_inspect_service(*node_, name_of));
   node_->add_service(make_schema_service(*node_));

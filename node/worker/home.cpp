@@ -293,15 +293,6 @@ void Home::receive_message(EnvelopePtr envelope) {
     find_no_room(*worker, std::move(envelope));
 }
 
-void Home::reach(Worker& worker, EnvelopePtr envelope) noexcept {
-  envelope->arrival = static_cast<std::uint32_t>(++worker.received);
-  if (worker.wants != nullptr && worker.wants(*envelope)) {
-    worker.hand_over(std::move(envelope));
-  } else {
-    worker.mailbox.push(std::move(envelope));
-  }
-}
-
 void Home::find_no_room(Worker& worker, EnvelopePtr envelope) {
   switch (worker.mailbox.limits().overflow) {
     case Overflow::drop_oldest: {

@@ -264,18 +264,21 @@ class Home {
   void forget_request(const Envelope& cancel) noexcept;
   // False, and nothing happened, when it neither waits for the message nor has room for it.
   [[nodiscard, gnu::always_inline]] bool reach_at_once(Worker& worker, EnvelopePtr& envelope) noexcept {
-    if (worker.wants != nullptr && worker.wants(*envelope)) {
-      envelope->arrival = static_cast<std::uint32_t>(++worker.received);
-      worker.hand_over(std::move(envelope));
-      return true;
-    }
-    if (!worker.mailbox.has_room_for(*envelope)) [[unlikely]]
+    const bool wanted = worker.waits_for(*envelope);
+    if (!wanted && !worker.mailbox.has_room_for(*envelope)) [[unlikely]]
       return false;
-    envelope->arrival = static_cast<std::uint32_t>(++worker.received);
-    worker.mailbox.push(std::move(envelope));
+    put(worker, std::move(envelope), wanted);
     return true;
   }
-  void reach(Worker& worker, EnvelopePtr envelope) noexcept;
+  // Whatever the bounds of its mailbox are.
+  void reach(Worker& worker, EnvelopePtr envelope) noexcept {
+    const bool wanted = worker.waits_for(*envelope);
+    put(worker, std::move(envelope), wanted);
+  }
+  [[gnu::always_inline]] static void put(Worker& worker, EnvelopePtr envelope, bool wanted) noexcept {
+    envelope->arrival = static_cast<std::uint32_t>(++worker.received);
+    wanted ? worker.hand_over(std::move(envelope)) : worker.mailbox.push(std::move(envelope));
+  }
   void find_no_room(Worker& worker, EnvelopePtr envelope);
   [[nodiscard]] bool other_shard_has_room(const Envelope& envelope) const noexcept;
   void let_far_senders_go();

@@ -26,7 +26,8 @@ Status Home::try_send(NodeId to_node, EnvelopePtr& envelope) {
         node_.dead_letter(DeadLetter::no_such_worker, *envelope);
         return exit_reason::noproc();
       }
-      if (worker->mailbox.limits().overflow == Overflow::reject && !worker->takes(*envelope))
+      if (worker->mailbox.limits().overflow == Overflow::reject && !worker->waits_for(*envelope) &&
+          !worker->mailbox.has_room_for(*envelope))
         return {Code::resource_exhausted, "the worker's mailbox is full"};
     } else if (envelope->to.shard() >= node_.shards()) {
       node_.dead_letter(DeadLetter::no_such_worker, *envelope);

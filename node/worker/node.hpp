@@ -111,6 +111,8 @@ class Node final : public link::LinkEvents {
   // Before start(): what it offers, who finds others, who listens. Nothing is owned but services.
   void add_service(std::unique_ptr<Service> service);
   void use_resolver(Resolver* resolver) noexcept { resolver_ = resolver; }
+  // How types are called that came as bytes, for the log; without it by their numbers.
+  void use_type_names(std::function<std::string(TypeId)> names) { type_names_ = std::move(names); }
   void add_peer_listener(PeerListener* listener) { listeners_.push_back(listener); }
   // Any thread, any time; null: nobody watches, and nothing is recorded.
   void use_observer(TrafficObserver* observer) noexcept {
@@ -227,6 +229,7 @@ class Node final : public link::LinkEvents {
   std::unordered_map<std::string_view, Method> methods_;  // constant after start()
   std::map<std::string, Kind, std::less<>> kinds_;        // the same
   Resolver* resolver_ = nullptr;
+  std::function<std::string(TypeId)> type_names_;
   std::vector<PeerListener*> listeners_;
   DeadLetters dead_letters_;
 

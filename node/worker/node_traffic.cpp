@@ -139,12 +139,7 @@ std::string Node::what_was_sent(v1::Kind kind, TypeId type, std::string_view nam
   if (type == TypeId::none) return what;
   what += " of type ";
   if (!name.empty()) return what.append(name);
-  for (const auto& [method_name, method] : methods_) {
-    for (const auto* message : {method.descriptor->input_type(), method.descriptor->output_type()}) {
-      if (type_id(message->full_name()) == type) return what + message->full_name();
-    }
-  }
-  return what + fmt::format("{:016x}", static_cast<std::uint64_t>(type));
+  return what + (type_names_ ? type_names_(type) : fmt::format("{:016x}", static_cast<std::uint64_t>(type)));
 }
 
 void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {

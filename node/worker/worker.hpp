@@ -73,9 +73,8 @@ class Worker final : public Strand {
   [[nodiscard]] std::size_t own_bytes() const noexcept;
   // The await that its innermost task stands at; line 0 before its first.
   [[nodiscard]] std::source_location where() const noexcept;
-  // Somebody waits for it, or there is room in the mailbox.
-  [[nodiscard]] bool takes(Envelope& envelope) const noexcept {
-    return (wants != nullptr && wants(envelope)) || mailbox.has_room_for(envelope);
+  [[nodiscard]] bool waits_for(const Envelope& envelope) const noexcept {
+    return wants != nullptr && wants(envelope);
   }
   // The first message that `its_wants` accepts, out of the mailbox.
   [[nodiscard]] EnvelopePtr take(Wants its_wants) noexcept {
