@@ -30,10 +30,15 @@ inline constexpr std::size_t status_bytes_max = 8 * 1024;
 inline constexpr std::size_t payload_bytes_max = frame_bytes_max - envelope_overhead_bytes_max;
 // What somebody unidentified may send: one Hello.
 inline constexpr std::size_t hello_bytes_max = 4 * 1024;
-// Bytes that may wait for one peer before senders are told that it is full.
+// Bytes that a peer may be sent before it has acknowledged them; they are kept to be sent again.
 inline constexpr std::size_t peer_window_bytes_max = 8 * 1024 * 1024;
-// With what may not be refused beyond that. A peer that is behind by more is taken for down.
+// Bytes that may wait behind those before senders are told that it is full.
+inline constexpr std::size_t peer_waiting_bytes_max = peer_window_bytes_max;
+// Both, with what may not be refused beyond that. A peer that is behind by more is taken for down.
 inline constexpr std::size_t peer_essential_bytes_max = 4 * peer_window_bytes_max;
+// A peer acknowledges what came when it is as much, or has waited for so long.
+inline constexpr std::size_t acknowledge_bytes = peer_window_bytes_max / 8;
+inline constexpr milliseconds acknowledge_after{100};
 
 // Bounds of a mailbox: many small messages or a few large ones.
 inline constexpr std::size_t mailbox_messages_max = 10'000;
@@ -50,9 +55,14 @@ inline constexpr std::size_t name_bytes_max = 255;
 inline constexpr milliseconds beat_interval{1000};
 inline constexpr milliseconds suspect_after{3000};
 inline constexpr milliseconds down_after{5000};
+// A peer that nobody here can dial has so long to come back when its connection has ended: most often its
+// process has. See guarantee W4.
+inline constexpr milliseconds return_within{900};
 // Redial: first try, growth by two, cap; each with full jitter.
 inline constexpr milliseconds redial_first{50};
 inline constexpr milliseconds redial_max{2000};
+// The cap while a session waits for a new connection, which a peer that cannot dial waits for briefly only.
+inline constexpr milliseconds redial_session_max{200};
 inline constexpr milliseconds handshake_timeout{5000};
 // The keeper runs the link loop when shard 0 has not come back for this long.
 inline constexpr milliseconds keeper_after{250};
@@ -81,6 +91,10 @@ static_assert(status_bytes_max + 2 * name_bytes_max < envelope_overhead_bytes_ma
 static_assert(hello_bytes_max < frame_bytes_target);
 static_assert(peer_window_bytes_max < shard_inbox_bytes_max, "one peer alone never fills a shard");
 static_assert(frame_bytes_max <= peer_window_bytes_max, "one frame must fit into an empty window");
+static_assert(2 * (acknowledge_bytes + frame_bytes_max) <= peer_window_bytes_max,
+              "who keeps up acknowledges before the window is full");
+static_assert(peer_window_bytes_max + peer_waiting_bytes_max < peer_essential_bytes_max);
+static_assert(4 * redial_session_max < return_within, "several dials before it is taken for gone");
 static_assert(stream_bytes_max + payload_bytes_max <= peer_window_bytes_max / 4,
               "a few streams of large items fit into one window");
 static_assert(beat_interval * 3 <= suspect_after, "two lost beats alone make nobody suspect");

@@ -74,8 +74,11 @@ void Dialler::started(Goal goal, ConnectionId connection) {
 }
 
 void Dialler::back_off(Entry& entry, TimePoint now) {
+  const bool session_waits = entry.lost_at && now < *entry.lost_at + limits::down_after;
+  const Duration longest =
+      session_waits ? std::min<Duration>(entry.backoff, limits::redial_session_max) : entry.backoff;
   // Never zero, so that failures that need no time do not spin.
-  entry.not_before = now + std::max<Duration>(random_.jitter(entry.backoff), std::chrono::milliseconds(1));
+  entry.not_before = now + std::max<Duration>(random_.jitter(longest), std::chrono::milliseconds(1));
   entry.backoff = std::min<Duration>(entry.backoff * 2, limits::redial_max);
 }
 
@@ -121,6 +124,7 @@ void Dialler::lost(Goal goal, TimePoint now) {
   // Who was connected is to be so again, as long as it is known.
   entry.wanted = true;
   entry.is_connected = false;
+  entry.lost_at = now;
   if (now - entry.connected_at > good_session) entry.backoff = limits::redial_first;
   back_off(entry, now);
   update(goal, entry);

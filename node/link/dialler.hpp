@@ -59,7 +59,8 @@ class Dialler {
   // before.
   void give_up(Goal goal);
   void connected(Goal goal, TimePoint now);
-  // A connection ended; `goal` is dialled again soon, the later the shorter it had been up.
+  // A connection ended; `goal` is dialled again soon, the later the shorter it had been up; for the down time
+  // at least every limits::redial_session_max, since a session may wait for it.
   void lost(Goal goal, TimePoint now);
 
   // The attempt for `goal` that is under way.
@@ -84,6 +85,7 @@ class Dialler {
     Duration backoff = limits::redial_first;
     TimePoint not_before{};
     TimePoint connected_at{};
+    std::optional<TimePoint> lost_at;
   };
   void back_off(Entry& entry, TimePoint now);
   void update(Goal goal, const Entry& entry);

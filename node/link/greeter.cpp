@@ -3,16 +3,14 @@
 
 #include <utility>
 
-#include "node/link/hello.hpp"
-
 namespace cobus::link {
 
-std::string Greeter::introduction(std::uint64_t session) const {
-  return hello_frame(make_hello(options_, identity_, session));
+std::string Greeter::introduction(const SessionTerms& terms) const {
+  return hello_frame(make_hello(options_, identity_, terms));
 }
 
-std::string Greeter::answer(std::uint64_t session, const std::optional<v1::Certificate>& issued) const {
-  v1::Hello hello = make_hello(options_, identity_, session);
+std::string Greeter::answer(const SessionTerms& terms, const std::optional<v1::Certificate>& issued) const {
+  v1::Hello hello = make_hello(options_, identity_, terms);
   if (issued) *hello.mutable_issued() = *issued;
   return hello_frame(hello);
 }
@@ -41,9 +39,10 @@ Result<Newcomer> Greeter::welcome(const v1::Hello& hello, const CurveKey& key, s
   return newcomer;
 }
 
-Result<Host> Greeter::meet(const v1::Hello& hello, const CurveKey& key, std::uint64_t session,
+Result<Host> Greeter::meet(const v1::Hello& hello, const CurveKey& key, const SessionTerms& asked,
                            std::int64_t now_s) {
-  if (hello.session() != session) return fail(Code::internal, "it answered with another session");
+  if (hello.session() != asked.session && (asked.resume == 0 || hello.session() != asked.resume))
+    return fail(Code::internal, "it answered with another session");
   if (hello.has_refused()) return fail(refusal_of(hello));
   if (Status status = check_hello(hello, options_.node); !status.ok()) return fail(std::move(status));
   if (!hello.has_certificate()) return fail(Code::unauthenticated, "it showed no certificate");

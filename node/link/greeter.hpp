@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "node/link/hello.hpp"
 #include "node/link/links.hpp"
 
 namespace cobus::link {
@@ -31,9 +32,10 @@ class Greeter {
 
   [[nodiscard]] NodeId own() const noexcept { return options_.node; }
   // The first frame of a connection that we dialled.
-  [[nodiscard]] std::string introduction(std::uint64_t session) const;
+  [[nodiscard]] std::string introduction(const SessionTerms& terms) const;
   // Our answer to a Hello that was welcome.
-  [[nodiscard]] std::string answer(std::uint64_t session, const std::optional<v1::Certificate>& issued) const;
+  [[nodiscard]] std::string answer(const SessionTerms& terms,
+                                   const std::optional<v1::Certificate>& issued) const;
 
   // Judges the Hello of somebody who dialled us and proved `key`; enrols who has a token. The error is
   // what to tell him: FAILED_PRECONDITION (no common version), UNAUTHENTICATED (no certificate),
@@ -41,9 +43,9 @@ class Greeter {
   [[nodiscard]] Result<Newcomer> welcome(const v1::Hello& hello, const CurveKey& key,
                                          std::int64_t now_s) const;
 
-  // Judges the answer to introduction(session) and takes a certificate that was issued to us into use. The
+  // Judges the answer to introduction(asked) and takes a certificate that was issued to us into use. The
   // error is why we do not stay; when the other side refused us, in its own words.
-  [[nodiscard]] Result<Host> meet(const v1::Hello& hello, const CurveKey& key, std::uint64_t session,
+  [[nodiscard]] Result<Host> meet(const v1::Hello& hello, const CurveKey& key, const SessionTerms& asked,
                                   std::int64_t now_s);
 
  private:

@@ -21,13 +21,15 @@ std::unexpected<Status> not_a_hello(std::string_view what) {
 
 }  // namespace
 
-v1::Hello make_hello(const LinkOptions& options, const Identity& identity, std::uint64_t session) {
+v1::Hello make_hello(const LinkOptions& options, const Identity& identity, const SessionTerms& terms) {
   v1::Hello hello;
   hello.set_protocol_min(limits::protocol_min);
   hello.set_protocol_max(limits::protocol_max);
   hello.set_node(static_cast<std::uint64_t>(options.node));
   hello.set_incarnation(options.incarnation);
-  hello.set_session(session);
+  hello.set_session(terms.session);
+  hello.set_resume(terms.resume);
+  hello.set_last_received(terms.last_received);
   hello.set_build(std::string(version()));
   if (identity.certificate) {
     *hello.mutable_certificate() = *identity.certificate;

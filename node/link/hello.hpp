@@ -13,9 +13,16 @@
 
 namespace cobus::link {
 
+// What a Hello says of sessions.
+struct SessionTerms {
+  std::uint64_t session = 0;        // who dials: a new one; the answer: the one that is up
+  std::uint64_t resume = 0;         // who dials: the one that is to go on; 0: none
+  std::uint64_t last_received = 0;  // of the one that goes on
+};
+
 // Our own: with the certificate, or while there is none with the name and token to get one.
 [[nodiscard]] v1::Hello make_hello(const LinkOptions& options, const Identity& identity,
-                                   std::uint64_t session);
+                                   const SessionTerms& terms);
 
 // Says no, and why.
 [[nodiscard]] v1::Hello make_refusal(const Status& reason, std::uint64_t session);

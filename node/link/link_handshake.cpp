@@ -35,11 +35,14 @@ void LinkMachine::start(const Dialler::Attempt& attempt) {
 void LinkMachine::on_open(ConnectionId id) {
   Connection* connection = find(id);
   if (connection == nullptr || connection->stage != Stage::opening) return;
-  std::uint64_t session = random_.next();
-  while (session == 0) session = random_.next();
-  connection->session = Session(session);
+  SessionTerms& terms = connection->terms;
+  if (const Peer* peer = session_of(connection->goal)) {
+    terms.resume = peer->session->number();
+    terms.last_received = peer->session->received();
+  }
+  while (terms.session == 0 || terms.session == terms.resume) terms.session = random_.next();
   enter(*connection, Stage::greeted);
-  if (transmit(*connection, greeter_.introduction(session)) != SendOutcome::sent) {
+  if (transmit(*connection, greeter_.introduction(terms)) != SendOutcome::sent) {
     end_attempt(*connection, {Code::unavailable, "the connection takes nothing"}, false);
   }
 }
@@ -54,11 +57,11 @@ void LinkMachine::on_closed(ConnectionId id, CloseReason reason) {
       end_attempt(*connection, status, is_definite(reason));
       return;
     case Stage::up:
-      end_session(*connection, status);
+      detach(peers_.at(connection->peer.node), status);
       return;
     case Stage::held:
     case Stage::probation:
-    case Stage::refused:
+    case Stage::leaving:
       connections_.erase(id);
       return;
   }
@@ -73,7 +76,9 @@ void LinkMachine::accept(ConnectionId id, const CurveKey& key, std::string_view 
   }
   Connection& connection = connections_[id];
   connection.id = id;
-  connection.session = Session(hello->session());
+  connection.terms = {hello->session(), hello->resume(), 0};
+  connection.their_received = hello->last_received();
+  if (shut_) return refuse(connection, {Code::unavailable, "this node stops"});
   auto newcomer = greeter_.welcome(*hello, key, unix_s());
   if (!newcomer) return refuse(connection, newcomer.error());
   if (const Status claim = check_claim(newcomer->peer); !claim.ok()) return refuse(connection, claim);
@@ -89,10 +94,8 @@ void LinkMachine::accept(ConnectionId id, const CurveKey& key, std::string_view 
 // A certificate proves a name and a role, not a node id: that is its holder's as long as nobody else has it.
 Status LinkMachine::check_claim(const PeerInfo& peer) const {
   std::optional<CurveKey> owner = dialler_.key_of(goal_of(peer.node));
-  if (const auto found = peers_.find(peer.node);
-      found != peers_.end() && found->second.up != ConnectionId::none) {
-    owner = connections_.at(found->second.up).peer.key;
-  }
+  if (const auto found = peers_.find(peer.node); found != peers_.end() && found->second.session)
+    owner = found->second.info.key;
   if (!owner || *owner == peer.key) return {};
   return {Code::permission_denied,
           "node id " + to_string(peer.node) + " belongs to another key; start again to choose a new one"};
@@ -105,23 +108,28 @@ bool LinkMachine::must_hold(const Connection& connection) const {
 
 void LinkMachine::answer(Connection& connection) {
   abandon_attempt(goal_of(connection.peer.node));
-  const std::string hello =
-      greeter_.answer(connection.session.number(), std::exchange(connection.issued, {}));
+  Peer* const earlier = in_session(connection.peer.node);
+  connection.resumes = earlier != nullptr && may_resume(connection, *earlier);
+  SessionTerms terms{.session = connection.terms.session};
+  if (connection.resumes) terms = {connection.terms.resume, 0, earlier->session->received()};
+  const std::string hello = greeter_.answer(terms, std::exchange(connection.issued, {}));
   if (transmit(connection, hello) != SendOutcome::sent) {
     drop(connection);
-  } else if (const Peer* earlier = peer_up(connection.peer.node)) {
-    connection.rival = earlier->up;
-    enter(connection, Stage::probation);
-  } else {
+  } else if (earlier == nullptr) {
     bring_up(connection);
+  } else if (connection.resumes && earlier->up == ConnectionId::none) {
+    go_on(connection);
+  } else {
+    connection.rival = earlier->session->number();
+    enter(connection, Stage::probation);
   }
 }
 
 void LinkMachine::refuse(Connection& connection, const Status& reason) {
   ++counters_.refused;
-  const std::string hello = hello_frame(make_refusal(reason, connection.session.number()));
+  const std::string hello = hello_frame(make_refusal(reason, connection.terms.session));
   if (transmit(connection, hello) == SendOutcome::sent) {
-    enter(connection, Stage::refused);
+    enter(connection, Stage::leaving);
   } else {
     drop(connection);
   }
@@ -134,7 +142,7 @@ void LinkMachine::read_answer(Connection& connection, const CurveKey& key, std::
     ++counters_.malformed;
     return end_attempt(connection, {Code::internal, hello.error().message()}, true);
   }
-  auto host = greeter_.meet(*hello, key, connection.session.number(), unix_s());
+  auto host = greeter_.meet(*hello, key, connection.terms, unix_s());
   if (!host) return end_attempt(connection, host.error(), true);
   if (host->issued) {
     told_ = true;
@@ -144,17 +152,40 @@ void LinkMachine::read_answer(Connection& connection, const CurveKey& key, std::
     return end_attempt(connection, status, true);
   }
   connection.peer = std::move(host->peer);
+  connection.resumes = hello->session() != connection.terms.session;
+  connection.their_received = hello->last_received();
+  begin(connection);
+}
+
+// The other side has answered a dial of ours.
+void LinkMachine::begin(Connection& connection) {
+  const NodeId node = connection.peer.node;
   const Goal goal = connection.goal;
-  if (peer_up(connection.peer.node) != nullptr) {
-    // We have each other already; the other side sees the end of this connection and keeps that one.
-    const NodeId node = connection.peer.node;
-    drop(connection);
-    dialler_.connected(goal, clock_.now());
-    if (goal.target != TargetId::none) serve(goal.target, node);
+  Peer* earlier = in_session(node);
+  if (connection.resumes) {
+    if (earlier == nullptr || !may_resume(connection, *earlier)) {
+      return end_attempt(connection, {Code::internal, "it goes on with a session that is over"}, false);
+    }
+    go_on(connection);
+    return beat(*earlier);  // tells the other side that this is the connection of our choice
+  }
+  if (Peer* offered = session_of(goal);
+      offered != nullptr && offered->session->number() == connection.terms.resume) {
+    end_session(*offered, {Code::unavailable, "it knows nothing of it any more"});
+    earlier = in_session(node);
+  }
+  if (earlier == nullptr) {
+    bring_up(connection);
+    return beat(peers_.at(node));
+  }
+  // We have each other already; the other side sees the end of this connection and keeps that one.
+  drop(connection);
+  if (earlier->up == ConnectionId::none) {
+    dialler_.failed(goal, clock_.now(), false);
     return;
   }
-  bring_up(connection);
-  beat(connection);  // tells the other side that this is the connection of our choice
+  dialler_.connected(goal, clock_.now());
+  if (goal.target != TargetId::none) serve(*earlier, goal.target);
 }
 
 Status LinkMachine::check_goal(const Connection& connection, const PeerInfo& peer) const {
@@ -191,10 +222,17 @@ void LinkMachine::attempt_failed(Goal goal, const std::string& endpoint, const S
   if (goal.target != TargetId::none) {
     told_ = true;
     events_.on_target_failed(goal.target, {reason.code(), endpoint + ": " + reason.message()});
-  } else if (hopeless) {
-    return_waiting(goal.node,
-                   {Code::unavailable, fmt::format("cannot reach node {} at {}: {}", to_string(goal.node),
-                                                   endpoint, reason.message())});
+  }
+  if (!hopeless) return;
+  const Status gone(Code::unavailable,
+                    fmt::format("cannot reach {} at {}: {}",
+                                goal.node != NodeId::none ? "node " + to_string(goal.node) : "it", endpoint,
+                                reason.message()));
+  // Nobody is where it was, so its process is gone.
+  if (Peer* peer = session_of(goal)) {
+    end_session(*peer, gone);
+  } else if (goal.node != NodeId::none) {
+    return_waiting(goal.node, gone);
   }
 }
 

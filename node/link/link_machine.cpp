@@ -14,8 +14,6 @@ namespace {
 // What would not go is tried again after this.
 constexpr Duration blocked_retry = std::chrono::milliseconds(2);
 
-std::string who(const PeerInfo& peer) { return fmt::format("{} ({})", peer.name, to_string(peer.node)); }
-
 }  // namespace
 
 LinkMachine::LinkMachine(Transport& transport, const Clock& clock, Random& random, LinkEvents& events,
@@ -42,21 +40,31 @@ void LinkMachine::learn(NodeId node, std::vector<std::string> endpoints, CurveKe
   const Goal goal = goal_of(node);
   const bool news = !dialler_.knows(goal);
   dialler_.set(goal, std::move(endpoints), key);
-  if (news && peer_up(node) != nullptr) dialler_.connected(goal, clock_.now());
+  const Peer* const peer = in_session(node);
+  if (!news || peer == nullptr) return;
+  if (peer->up != ConnectionId::none) {
+    dialler_.connected(goal, clock_.now());
+  } else {
+    dialler_.want(goal, true);
+  }
 }
 
 void LinkMachine::forget(NodeId node) {
   abandon_attempt(goal_of(node));
   dialler_.remove(goal_of(node));
-  if (peer_up(node) == nullptr) {
-    return_waiting(node, {Code::unavailable, "node " + to_string(node) + " has left the directory"});
+  const Status left(Code::unavailable, "node " + to_string(node) + " has left the directory");
+  Peer* const peer = in_session(node);
+  if (peer == nullptr) {
+    return_waiting(node, left);
+  } else if (peer->up == ConnectionId::none && peer->targets.empty()) {
+    end_session(*peer, left);
   }
 }
 
-void LinkMachine::submit(NodeId node, std::string chunk) {
+void LinkMachine::submit(NodeId node, std::string chunk, const std::shared_ptr<Room>& room) {
   if (chunk.empty()) return;
-  Peer* up = peer_up(node);
-  if (up == nullptr && (shut_ || !dialler_.knows(goal_of(node)))) {
+  Peer* known = in_session(node);
+  if (shut_ || (known == nullptr && !dialler_.knows(goal_of(node)))) {
     return undeliverable(
         node, chunk,
         {Code::not_found, "node " + to_string(node) + " is neither in the directory nor connected"});
@@ -66,23 +74,33 @@ void LinkMachine::submit(NodeId node, std::string chunk) {
                          {Code::invalid_argument, fmt::format("{} bytes do not fit into one frame; {} do",
                                                               chunk.size(), chunk_bytes_max())});
   }
-  Peer& peer = up != nullptr ? *up : peers_[node];
-  if (peer.outbox.empty()) {
-    peer.waiting_since = clock_.now();
-    waiting_.insert(node);
-    if (up == nullptr) arm(peer.waiting_since + limits::down_after);
+  Peer& peer = known != nullptr ? *known : peers_[node];
+  if (known == nullptr) {
+    if (peer.outbox.empty()) {
+      peer.waiting_since = clock_.now();
+      arm(peer.waiting_since + limits::down_after);
+    }
+    dialler_.want(goal_of(node), true);
   }
-  if (up == nullptr) dialler_.want(goal_of(node), true);
-  if (peer.outbox.push(chunk)) return;
-  if (up != nullptr) flush_peer(peer);
-  if (peer.outbox.push(chunk)) return;
-  const std::string name = up != nullptr ? who(connections_.at(peer.up).peer) : "node " + to_string(node);
+  waiting_.insert(node);
+  if (room != nullptr) peer.room = room;
+  if (!peer.outbox.push(chunk)) {
+    flush_peer(node, peer);
+    if (!peer.outbox.push(chunk)) return refuse(node, peer, chunk);
+  }
+  if (peer.room != nullptr) peer.room->queued(peer.outbox.waiting_bytes());
+}
+
+// What `peer` has no room for, but for what has to go.
+void LinkMachine::refuse(NodeId node, Peer& peer, std::string_view chunk) {
+  const bool known = peer.session.has_value();
+  const std::string name = known ? who(peer.info) : "node " + to_string(node);
   const std::string refused = peer.outbox.push_essential(chunk);
   const Status full(Code::resource_exhausted,
                     fmt::format("peer {} takes no more: {} bytes wait for it already; send less at a time",
                                 name, peer.outbox.bytes()));
-  if (peer.outbox.overrun() && up != nullptr) {
-    end_session(connections_.at(peer.up), {Code::unavailable, full.message()});
+  if (peer.outbox.overrun() && known) {
+    end_session(peer, {Code::unavailable, full.message()});
   } else if (peer.outbox.overrun()) {
     return_waiting(node, {Code::unavailable, full.message()});
   }
@@ -120,34 +138,47 @@ void LinkMachine::wait(Duration longest) {
   if (allowed >= Duration(0) && late > limits::beat_interval) excuse(late);
 }
 
-void LinkMachine::shut(TimePoint deadline) {
-  turn();
-  const auto unsent = [this] {
-    std::size_t bytes = 0;
-    for (const NodeId node : waiting_) {
-      if (peer_up(node) != nullptr) bytes += peers_.at(node).outbox.bytes();
-    }
-    return bytes;
-  };
-  for (std::size_t before = unsent(); before > 0 && clock_.now() < deadline;) {
+template <class Left>
+void LinkMachine::poll_while(TimePoint deadline, Left left) {
+  for (std::size_t before = left(); before > 0 && clock_.now() < deadline;) {
     const TimePoint started = clock_.now();
     transport_.poll(*this, std::min<Duration>(deadline - started, blocked_retry));
     flush();
-    const std::size_t after = unsent();
+    const std::size_t after = left();
     if (after == before && clock_.now() == started) break;  // simulated time does not pass by itself
     before = after;
   }
+}
+
+void LinkMachine::shut(TimePoint deadline) {
+  turn();
+  poll_while(deadline, [this] {
+    std::size_t bytes = 0;
+    for (const auto& [node, peer] : peers_) {
+      if (peer.up != ConnectionId::none) bytes += peer.outbox.waiting_bytes();
+    }
+    return bytes;
+  });
   shut_ = true;
+  // Whoever answers has all that we sent.
   const Status goodbye(Code::unavailable, "this node stops");
-  while (!connections_.empty()) {
-    Connection& connection = connections_.begin()->second;
-    if (connection.stage == Stage::up) {
-      end_session(connection, goodbye);
+  for (auto& [node, peer] : peers_) {
+    if (peer.up == ConnectionId::none) continue;
+    say_end(peer, goodbye);
+    peer.leaving = true;
+  }
+  poll_while(deadline, [this] {
+    return std::ranges::count_if(peers_, [](const auto& each) { return each.second.leaving; });
+  });
+  while (!peers_.empty()) {
+    Peer& peer = peers_.begin()->second;
+    if (peer.session) {
+      end_session(peer, goodbye);
     } else {
-      drop(connection);
+      return_waiting(peers_.begin()->first, goodbye);
     }
   }
-  while (!waiting_.empty()) return_waiting(*waiting_.begin(), goodbye);
+  while (!connections_.empty()) drop(connections_.begin()->second);
 }
 
 void LinkMachine::on_frame(ConnectionId id, const CurveKey& key, std::string_view frame) {
@@ -155,10 +186,9 @@ void LinkMachine::on_frame(ConnectionId id, const CurveKey& key, std::string_vie
   counters_.bytes_received += frame.size();
   Connection* connection = find(id);
   if (connection == nullptr) {
-    if (!shut_) accept(id, key, frame);
+    accept(id, key, frame);
     return;
   }
-  connection->received = clock_.now();
   switch (connection->stage) {
     case Stage::opening:
     case Stage::greeted:
@@ -169,111 +199,59 @@ void LinkMachine::on_frame(ConnectionId id, const CurveKey& key, std::string_vie
       drop(*connection);
       return;
     case Stage::probation:
-      if (replace_session(*connection)) receive(*connection, key, frame);
+      if (choose(*connection)) receive(*connection, key, frame);
       return;
     case Stage::up:
       receive(*connection, key, frame);
       return;
-    case Stage::refused:
+    case Stage::leaving:
       return;
   }
-}
-
-void LinkMachine::bring_up(Connection& connection) {
-  const TimePoint now = clock_.now();
-  const NodeId node = connection.peer.node;
-  if (connection.goal != goal_of(node)) abandon_attempt(goal_of(node));
-  enter(connection, Stage::up);
-  peers_[node].up = connection.id;
-  peers_changed_ = true;
-  told_ = true;
-  dialler_.connected(goal_of(node), now);
-  const TargetId target = connection.goal.target;
-  if (target != TargetId::none) {
-    dialler_.connected(connection.goal, now);
-    serve(target, node);
-  }
-  events_.on_peer_up(connection.peer, target);
-}
-
-void LinkMachine::serve(TargetId target, NodeId node) { peers_.at(node).targets.push_back(target); }
-
-bool LinkMachine::replace_session(Connection& by) {
-  if (Peer* peer = peer_up(by.peer.node)) {
-    if (peer->up != by.rival) {
-      // Another session came up after our answer: both sides know of that one, so it stays.
-      drop(by);
-      return false;
-    }
-    end_session(connections_.at(peer->up), {Code::unavailable, "it came back on another connection"});
-  }
-  bring_up(by);
-  return true;
-}
-
-void LinkMachine::receive(Connection& connection, const CurveKey& key, std::string_view frame) {
-  const auto header = read_frame_header(frame);
-  Status status =
-      header ? connection.session.receive(*header) : Status(Code::internal, header.error().message());
-  if (key != connection.peer.key) status = Status(Code::internal, "a frame came with another key");
-  if (status.ok()) {
-    const bool numbered = header->sequence != 0;
-    const auto read = read_frame(frame, [&](const EnvelopeView& envelope) {
-      if (!numbered) return;
-      ++counters_.envelopes_received;
-      events_.on_envelope(connection.peer, envelope);
-    });
-    if (read) return;
-    status = Status(Code::internal, read.error().message());
-  }
-  ++counters_.malformed;
-  end_session(connection, {status.code(), who(connection.peer) + " broke the protocol: " + status.message()});
-}
-
-void LinkMachine::end_session(Connection& connection, const Status& reason) {
-  const PeerInfo info = std::move(connection.peer);
-  drop(connection);
-  Peer& peer = peers_.at(info.node);
-  peer.up = ConnectionId::none;
-  peers_changed_ = true;
-  const TimePoint now = clock_.now();
-  for (const TargetId target : std::exchange(peer.targets, {})) dialler_.lost(goal_of(target), now);
-  dialler_.lost(goal_of(info.node), now);
-  return_waiting(info.node, {Code::unavailable, "lost " + who(info) + ": " + reason.message()});
-  erase_if_idle(info.node);
-  told_ = true;
-  events_.on_peer_down(info, reason);
 }
 
 void LinkMachine::flush() {
   blocked_ = false;
   for (auto next = waiting_.begin(); next != waiting_.end();) {
-    Peer* peer = peer_up(*next);
-    if (peer != nullptr) flush_peer(*peer);
-    next = peer != nullptr && peer->outbox.empty() ? waiting_.erase(next) : std::next(next);
+    const auto found = peers_.find(*next);
+    if (found != peers_.end()) flush_peer(*next, found->second);
+    next = found == peers_.end() || found->second.outbox.all_sent() ? waiting_.erase(next) : std::next(next);
   }
 }
 
-void LinkMachine::flush_peer(Peer& peer) {
+void LinkMachine::tell_room(NodeId node, Room* room, std::size_t queued) {
+  if (room == nullptr) return;
+  room->queued(queued);
+  if (!room->tell()) return;
+  told_ = true;
+  events_.on_room(node);
+}
+
+void LinkMachine::flush_peer(NodeId node, Peer& peer) {
+  fill_frames(peer);
+  tell_room(node, peer.room.get(), peer.outbox.waiting_bytes());
+}
+
+void LinkMachine::fill_frames(Peer& peer) {
+  if (peer.up == ConnectionId::none || peer.leaving) return;
   Connection& connection = connections_.at(peer.up);
-  while (!peer.outbox.empty()) {
+  while (peer.outbox.may_send()) {
     buffer_.clear();
-    connection.session.begin_frame(buffer_);
+    peer.session->begin_frame(buffer_, peer.outbox.next_sequence());
     const std::size_t chunks = peer.outbox.fill(buffer_);
     const SendOutcome outcome = transmit(connection, buffer_);
     if (outcome != SendOutcome::sent) {
       blocked_ = blocked_ || outcome == SendOutcome::would_block;
       return;
     }
-    connection.session.sent();
-    peer.outbox.pop(chunks);
+    peer.outbox.sent(chunks);
+    peer.sent = clock_.now();
+    peer.owed = 0;
   }
 }
 
 SendOutcome LinkMachine::transmit(Connection& connection, std::string_view frame) {
   const SendOutcome outcome = transport_.send(connection.id, frame);
   if (outcome == SendOutcome::sent) {
-    connection.sent = clock_.now();
     ++counters_.frames_sent;
     counters_.bytes_sent += frame.size();
   }
@@ -284,9 +262,12 @@ void LinkMachine::return_waiting(NodeId node, const Status& reason) {
   dialler_.give_up(goal_of(node));
   waiting_.erase(node);
   const auto found = peers_.find(node);
-  if (found == peers_.end()) return;
-  for (const std::string& chunk : found->second.outbox.take()) undeliverable(node, chunk, reason);
-  erase_if_idle(node);
+  if (found == peers_.end() || found->second.session) return;
+  const std::shared_ptr<Room> room = std::move(found->second.room);
+  const std::deque<std::string> chunks = found->second.outbox.take();
+  peers_.erase(found);
+  for (const std::string& chunk : chunks) undeliverable(node, chunk, reason);
+  tell_room(node, room.get(), 0);
 }
 
 void LinkMachine::undeliverable(NodeId node, std::string_view chunk, const Status& reason) {
@@ -298,7 +279,6 @@ void LinkMachine::undeliverable(NodeId node, std::string_view chunk, const Statu
 void LinkMachine::enter(Connection& connection, Stage stage) {
   connection.stage = stage;
   connection.since = clock_.now();
-  connection.received = connection.sent = connection.since;
   arm(deadline_of(connection));
 }
 
@@ -313,29 +293,25 @@ LinkMachine::Connection* LinkMachine::find(ConnectionId id) {
   return found == connections_.end() ? nullptr : &found->second;
 }
 
-LinkMachine::Peer* LinkMachine::peer_up(NodeId node) {
+LinkMachine::Peer* LinkMachine::in_session(NodeId node) {
   const auto found = peers_.find(node);
-  return found == peers_.end() || found->second.up == ConnectionId::none ? nullptr : &found->second;
-}
-
-void LinkMachine::erase_if_idle(NodeId node) {
-  const auto found = peers_.find(node);
-  if (found != peers_.end() && found->second.up == ConnectionId::none && found->second.outbox.empty()) {
-    peers_.erase(found);
-  }
+  return found == peers_.end() || !found->second.session ? nullptr : &found->second;
 }
 
 std::vector<PeerInfo> LinkMachine::peers() const {
   std::vector<PeerInfo> all;
   for (const auto& [node, peer] : peers_) {
-    if (peer.up != ConnectionId::none) all.push_back(connections_.at(peer.up).peer);
+    if (peer.session) all.push_back(peer.info);
   }
   return all;
 }
 
 std::size_t LinkMachine::waiting_bytes() const {
   std::size_t bytes = 0;
-  for (const NodeId node : waiting_) bytes += peers_.at(node).outbox.bytes();
+  for (const NodeId node : waiting_) {
+    if (const auto found = peers_.find(node); found != peers_.end())
+      bytes += found->second.outbox.waiting_bytes();
+  }
   return bytes;
 }
 

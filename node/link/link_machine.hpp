@@ -3,16 +3,17 @@
 // LinkMachine: the state machine inside Links: connections from the first dial to the last frame,
 // sessions, beats, silence. One thread at a time, under the lock of Links; never re-entered: what it tells
 // its owner must not call back. Who is dialled when is Dialler's business, who is welcome Greeter's, the
-// numbering Session's, what waits Outbox's.
+// numbering Session's, what is not acknowledged yet Outbox's.
 //
-// Two nodes that dial each other at once: the one with the smaller id lets the other's Hello wait until
-// its own dial has ended; the one with the larger id drops its own dial for the other's. So nothing is sent
-// on a connection that will not stay. A Hello from a node that has a session already is answered, but the old
-// session goes on until a frame shows that the other side has chosen the new connection.
+// A session outlives its connection. Without one it is *detached*, until either side dials and both know it
+// still. Two nodes that dial each other at once: the one with the smaller id lets the other's Hello wait
+// until its own dial has ended; the one with the larger id drops its own dial for the other's. A connection
+// that carries a session goes on until a frame shows that the other side has chosen another.
 #pragma once
 
 #include <algorithm>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -39,7 +40,8 @@ class LinkMachine final : public TransportEvents {
   void add_target(TargetId target, std::vector<std::string> endpoints, CurveKey key);
   void learn(NodeId node, std::vector<std::string> endpoints, CurveKey key);
   void forget(NodeId node);
-  void submit(NodeId node, std::string chunk);
+  // `room` may be null.
+  void submit(NodeId node, std::string chunk, const std::shared_ptr<Room>& room);
 
   // Runs timers, dials, sends what waits. True when the owner was told something, so that it should not
   // be kept waiting.
@@ -51,7 +53,7 @@ class LinkMachine final : public TransportEvents {
   [[nodiscard]] TimePoint next_due() const;
 
   [[nodiscard]] std::vector<PeerInfo> peers() const;
-  // In the outboxes of all peers.
+  // In the outboxes of all peers, and never sent.
   [[nodiscard]] std::size_t waiting_bytes() const;
   // Whether peers() has changed since the last call.
   [[nodiscard]] bool peers_changed() noexcept { return std::exchange(peers_changed_, false); }
@@ -62,28 +64,40 @@ class LinkMachine final : public TransportEvents {
     opening,    // dialled
     greeted,    // our Hello went out
     held,       // its Hello waits until our own dial to the same node has ended
-    probation,  // answered, but the earlier session goes on until a frame comes
-    up,
-    refused,  // told so; closed once the words are out
+    probation,  // answered, but the session goes on elsewhere until a frame comes
+    up,         // carries the session with its peer
+    leaving,    // told that it is over; closed once the words are out
   };
   struct Connection {
     ConnectionId id = ConnectionId::none;
     Stage stage = Stage::opening;
     Goal goal;             // of a dialled one
     std::string endpoint;  // of a dialled one
-    Session session;
-    PeerInfo peer;  // from its Hello on
+    SessionTerms terms;    // in the Hello of whoever dialled
+    PeerInfo peer;         // from its Hello on
     std::optional<v1::Certificate> issued;
-    ConnectionId rival = ConnectionId::none;  // in probation: the session that goes on
-    TimePoint since{};                        // in this stage
-    TimePoint received{};                     // last sign of life
-    TimePoint sent{};
+    bool resumes = false;              // agreed: it goes on with terms.resume
+    std::uint64_t their_received = 0;  // then: by the other side's Hello
+    std::uint64_t rival = 0;           // in probation: the session that goes on until then
+    TimePoint since{};                 // in this stage
   };
+  // A node that we have a session with, or that something waits for.
   struct Peer {
+    PeerInfo info;                   // of the session
+    std::optional<Session> session;  // none yet: it is being dialled
     ConnectionId up = ConnectionId::none;
     std::vector<TargetId> targets;  // which this session serves
     Outbox outbox;
-    TimePoint waiting_since{};
+    std::shared_ptr<Room> room;  // null: nobody has asked for it
+    TimePoint waiting_since{};   // without a session
+    TimePoint received{};        // last sign of life
+    TimePoint sent{};            // last frame of ours
+    TimePoint detached{};        // since when it has no connection
+    Status lost;                 // how that ended
+    std::size_t owed = 0;        // bytes that came and were not acknowledged
+    TimePoint owed_since{};
+    bool suspected = false;  // quiet, so it is being dialled anew while it has a connection
+    bool leaving = false;    // told that we stop
   };
 
   void on_open(ConnectionId id) override;
@@ -99,39 +113,64 @@ class LinkMachine final : public TransportEvents {
   void refuse(Connection& connection, const Status& reason);
   void read_answer(Connection& connection, const CurveKey& key, std::string_view frame);
   [[nodiscard]] Status check_goal(const Connection& connection, const PeerInfo& peer) const;
+  void go_on(Connection& connection);
+  void begin(Connection& connection);
   void abandon_attempt(Goal goal);
   void end_attempt(Connection& connection, const Status& reason, bool definite);
   void attempt_failed(Goal goal, const std::string& endpoint, const Status& reason, bool definite);
 
-  // Sessions.
+  // Sessions (link_sessions.cpp).
+  [[nodiscard]] bool may_resume(const Connection& connection, const Peer& peer) const;
   void bring_up(Connection& connection);
-  void serve(TargetId target, NodeId node);
-  // False when the new connection went instead of the old one.
-  bool replace_session(Connection& by);
+  void attach(Connection& connection, Peer& peer);
+  void detach(Peer& peer, const Status& reason);
+  // False when the new connection went instead of what was there.
+  bool choose(Connection& by);
   void receive(Connection& connection, const CurveKey& key, std::string_view frame);
-  void end_session(Connection& connection, const Status& reason);
-  void beat(Connection& connection);
+  [[nodiscard]] Result<Session::Verdict> judge(const Connection& connection, Peer& peer, const CurveKey& key,
+                                               const FrameHeader& header);
+  void hear_end(Connection& connection, Peer& peer, std::string_view said);
+  // Ends the session, and `peer` with it. A connection that carries it is told why and closed.
+  void end_session(Peer& peer, const Status& reason);
+  void say_end(Peer& peer, const Status& reason);
+  void serve(Peer& peer, TargetId target);
+  [[nodiscard]] bool may_be_dialled(const Peer& peer) const;
+  void redial(Peer& peer);
+  void suspect(Peer& peer);
+  void trust(Peer& peer);
+  void beat(Peer& peer);
+  // The session that a dial of `goal` would go on with; null when there is none.
+  [[nodiscard]] Peer* session_of(Goal goal);
 
   // Sending.
   void flush();
-  void flush_peer(Peer& peer);
+  void flush_peer(NodeId node, Peer& peer);
+  void fill_frames(Peer& peer);
+  // What waits for `node` has changed.
+  void tell_room(NodeId node, Room* room, std::size_t queued);
   SendOutcome transmit(Connection& connection, std::string_view frame);
+  void refuse(NodeId node, Peer& peer, std::string_view chunk);
   void return_waiting(NodeId node, const Status& reason);
   void undeliverable(NodeId node, std::string_view chunk, const Status& reason);
+  // Polls until `left` gives 0, or nothing happens any more.
+  template <class Left>
+  void poll_while(TimePoint deadline, Left left);
 
   // Time.
   void run_timers(TimePoint now);
   [[nodiscard]] static TimePoint deadline_of(const Connection& connection) noexcept;
+  [[nodiscard]] TimePoint deadline_of(const Peer& peer) const;
   void expire(Connection& connection, TimePoint now);
+  void expire(Peer& peer, TimePoint now);
   void expire_waiting(TimePoint now);
   void excuse(Duration lateness);
   void arm(TimePoint when) noexcept { next_timer_ = std::min(next_timer_, when); }
 
   void enter(Connection& connection, Stage stage);
   void drop(Connection& connection);
+  [[nodiscard]] static std::string who(const PeerInfo& peer);
   [[nodiscard]] Connection* find(ConnectionId id);
-  [[nodiscard]] Peer* peer_up(NodeId node);
-  void erase_if_idle(NodeId node);
+  [[nodiscard]] Peer* in_session(NodeId node);
   [[nodiscard]] std::int64_t unix_s() const noexcept { return clock_.unix_us() / 1'000'000; }
 
   Transport& transport_;
@@ -142,7 +181,7 @@ class LinkMachine final : public TransportEvents {
   Dialler dialler_;
   std::map<ConnectionId, Connection> connections_;
   std::map<NodeId, Peer> peers_;
-  std::set<NodeId> waiting_;  // whose outbox is not empty
+  std::set<NodeId> waiting_;  // for whom something is to be sent, now or later
   std::string buffer_;        // the frame being written
   Links::Counters counters_;
   TimePoint next_timer_ = never;

@@ -13,8 +13,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// How long the words of a refusal have to get out before the connection is closed.
-constexpr Duration refusal_linger = milliseconds(100);
+// How long the last words have to get out before the connection is closed.
+constexpr Duration linger = milliseconds(100);
 // How long somebody is held because of a dial of ours that does not even open.
 constexpr Duration hold_max = milliseconds(1000);
 // Timers are looked at so often at most.
@@ -22,26 +22,30 @@ constexpr Duration timer_step = milliseconds(10);
 
 }  // namespace
 
-void LinkMachine::beat(Connection& connection) {
-  buffer_.clear();
-  connection.session.write_beat(buffer_);
-  if (transmit(connection, buffer_) != SendOutcome::sent) connection.sent = clock_.now();
-}
-
 TimePoint LinkMachine::deadline_of(const Connection& connection) noexcept {
   switch (connection.stage) {
     case Stage::held:
       return connection.since;  // looked at each time
-    case Stage::refused:
-      return connection.since + refusal_linger;
-    case Stage::up:
-      return std::min(connection.received + limits::down_after, connection.sent + limits::beat_interval);
+    case Stage::leaving:
+      return connection.since + linger;
     case Stage::opening:
     case Stage::greeted:
     case Stage::probation:
       return connection.since + limits::handshake_timeout;
+    case Stage::up:
+      return never;  // its session's business
   }
   return never;
+}
+
+TimePoint LinkMachine::deadline_of(const Peer& peer) const {
+  const TimePoint down = peer.received + limits::down_after;
+  if (peer.up == ConnectionId::none)
+    return may_be_dialled(peer) ? down : std::min(down, peer.detached + limits::return_within);
+  TimePoint due = std::min(peer.suspected ? down : peer.received + limits::suspect_after,
+                           peer.sent + limits::beat_interval);
+  if (peer.owed != 0) due = std::min(due, peer.owed_since + limits::acknowledge_after);
+  return due;
 }
 
 void LinkMachine::run_timers(TimePoint now) {
@@ -53,8 +57,18 @@ void LinkMachine::run_timers(TimePoint now) {
   for (const ConnectionId id : due) {
     if (Connection* connection = find(id)) expire(*connection, now);
   }
+  std::vector<NodeId> peers_due;
+  for (const auto& [node, peer] : peers_) {
+    if (peer.session && deadline_of(peer) <= now) peers_due.push_back(node);
+  }
+  for (const NodeId node : peers_due) {
+    if (Peer* peer = in_session(node)) expire(*peer, now);
+  }
   expire_waiting(now);
   for (const auto& [id, connection] : connections_) arm(deadline_of(connection));
+  for (const auto& [node, peer] : peers_) {
+    if (peer.session) arm(deadline_of(peer));
+  }
   next_timer_ = std::max(next_timer_, now + timer_step);
 }
 
@@ -74,26 +88,34 @@ void LinkMachine::expire(Connection& connection, TimePoint now) {
       return;
     }
     case Stage::probation:
-    case Stage::refused:
+    case Stage::leaving:
       drop(connection);
       return;
     case Stage::up:
-      if (now - connection.received >= limits::down_after) {
-        end_session(connection,
-                    {Code::unavailable,
-                     fmt::format("no sign of life for {} s", limits::down_after / std::chrono::seconds(1))});
-      } else {
-        beat(connection);
-      }
       return;
   }
+}
+
+void LinkMachine::expire(Peer& peer, TimePoint now) {
+  if (peer.up == ConnectionId::none) {
+    return end_session(peer,
+                       {Code::unavailable, std::string(peer.lost.message()) + ", and it did not come back"});
+  }
+  if (now - peer.received >= limits::down_after) {
+    return end_session(peer, {Code::unavailable, fmt::format("no sign of life for {} s",
+                                                             limits::down_after / std::chrono::seconds(1))});
+  }
+  if (now - peer.received >= limits::suspect_after && !peer.suspected) suspect(peer);
+  const bool owes = peer.owed != 0 && now - peer.owed_since >= limits::acknowledge_after;
+  if (owes || now - peer.sent >= limits::beat_interval) beat(peer);
 }
 
 void LinkMachine::expire_waiting(TimePoint now) {
   std::vector<NodeId> late;
   for (const NodeId node : waiting_) {
-    if (peer_up(node) != nullptr) continue;
-    const TimePoint deadline = peers_.at(node).waiting_since + limits::down_after;
+    const auto found = peers_.find(node);
+    if (found == peers_.end() || found->second.session) continue;
+    const TimePoint deadline = found->second.waiting_since + limits::down_after;
     if (deadline <= now) {
       late.push_back(node);
     } else {
@@ -109,9 +131,10 @@ void LinkMachine::expire_waiting(TimePoint now) {
 
 void LinkMachine::excuse(Duration lateness) {
   const TimePoint now = clock_.now();
-  for (auto& [id, connection] : connections_) {
-    connection.received = std::min(now, connection.received + lateness);
-    connection.since = std::min(now, connection.since + lateness);
+  for (auto& [id, connection] : connections_) connection.since = std::min(now, connection.since + lateness);
+  for (auto& [node, peer] : peers_) {
+    peer.received = std::min(now, peer.received + lateness);
+    peer.detached = std::min(now, peer.detached + lateness);
   }
 }
 

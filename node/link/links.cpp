@@ -47,7 +47,22 @@ void Links::learn(NodeId node, std::vector<std::string> endpoints, CurveKey key)
 
 void Links::forget(NodeId node) { push(Forget{node}); }
 
-void Links::submit(NodeId node, std::string envelopes) { push(Submit{node, std::move(envelopes)}); }
+void Links::submit(NodeId node, std::string envelopes) {
+  const std::scoped_lock lock(front_mutex_);
+  std::shared_ptr<Room> room;
+  if (const auto found = rooms_.find(node); found != rooms_.end()) {
+    room = found->second;
+    room->submitted(envelopes.size());
+  }
+  commands_.push_back(Submit{node, std::move(envelopes), std::move(room)});
+}
+
+std::shared_ptr<Room> Links::room(NodeId node) {
+  const std::scoped_lock lock(front_mutex_);
+  std::shared_ptr<Room>& room = rooms_[node];
+  if (room == nullptr) room = std::make_shared<Room>();
+  return room;
+}
 
 void Links::take_commands() {
   {
@@ -56,7 +71,7 @@ void Links::take_commands() {
   }
   for (Command& command : taken_) {
     std::visit(
-        Overloaded{[this](Submit& c) { machine_->submit(c.node, std::move(c.envelopes)); },
+        Overloaded{[this](Submit& c) { submit_now(c); },
                    [this](Learn& c) { machine_->learn(c.node, std::move(c.endpoints), c.key); },
                    [this](const Forget& c) { machine_->forget(c.node); },
                    [this](AddTarget& c) { machine_->add_target(c.target, std::move(c.endpoints), c.key); }},
@@ -65,13 +80,22 @@ void Links::take_commands() {
   taken_.clear();
 }
 
+void Links::submit_now(Submit& submission) {
+  const std::size_t bytes = submission.envelopes.size();
+  machine_->submit(submission.node, std::move(submission.envelopes), submission.room);
+  if (submission.room != nullptr) submission.room->taken_in(bytes);
+}
+
 void Links::publish() {
   const bool changed = machine_->peers_changed();
   std::vector<PeerInfo> peers;
   if (changed) peers = machine_->peers();
   const TimePoint due = machine_->next_due();
   const std::scoped_lock lock(front_mutex_);
-  if (changed) peers_ = std::move(peers);
+  if (changed) {
+    peers_ = std::move(peers);
+    std::erase_if(rooms_, [](const auto& each) { return each.second.use_count() == 1; });
+  }
   counters_ = machine_->counters();
   waiting_bytes_ = machine_->waiting_bytes();
   due_ = due;

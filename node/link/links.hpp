@@ -12,10 +12,12 @@
 #include <mutex>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <variant>
 #include <vector>
 
 #include "node/link/identity.hpp"
+#include "node/link/room.hpp"
 #include "node/link/transport.hpp"
 #include "node/runtime/random.hpp"
 #include "proto/address.hpp"
@@ -41,14 +43,20 @@ enum class TargetId : std::uint64_t { none = 0 };
 class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
-  // A session is up: envelopes may flow. `target` is the one that was dialled, or none.
+  // A session is up: envelopes may flow. `target` is the one that was dialled, or none. It goes on over
+  // other connections when this one is lost, without a word.
   virtual void on_peer_up(const PeerInfo& peer, TargetId target) = 0;
   // Its session ended; exactly once after each on_peer_up.
   virtual void on_peer_down(const PeerInfo& peer, const Status& reason) = 0;
   // One envelope from a peer whose session is up. The views live until the call returns.
   virtual void on_envelope(const PeerInfo& peer, const EnvelopeView& envelope) = 0;
-  // Envelopes given to submit() that were not handed to the peer, with the reason.
+  // Envelopes given to submit() that were never sent to the peer, with the reason.
   virtual void on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) = 0;
+  // Envelopes that were sent when their session ended before the peer had acknowledged them: they may or may
+  // not have arrived. on_peer_down follows.
+  virtual void on_unacknowledged(NodeId node, std::string_view envelopes, const Status& reason) = 0;
+  // There is room again for `node`; see Links::room.
+  virtual void on_room(NodeId node) = 0;
   // A target could not be reached or did not let us in (UNAVAILABLE: will be tried again;
   // PERMISSION_DENIED, UNAUTHENTICATED, ALREADY_EXISTS: it told us why it refuses; tried again too).
   virtual void on_target_failed(TargetId target, const Status& reason) = 0;
@@ -74,6 +82,9 @@ class Links {
   struct Counters {
     std::uint64_t frames_sent = 0, frames_received = 0, bytes_sent = 0, bytes_received = 0;
     std::uint64_t envelopes_received = 0, undeliverable = 0, refused = 0, malformed = 0;
+    // Sessions that went on over a new connection; frames that came a second time because of it; chunks that
+    // were sent and not acknowledged when their session ended; frames that were found missing.
+    std::uint64_t resumed = 0, repeated = 0, unacknowledged = 0, missing = 0;
   };
 
   // All references must outlive *this. `identity` without a certificate enrols with options.token.
@@ -98,6 +109,9 @@ class Links {
   // `node`. They leave with the next poll(). A node that is neither known nor connected, a full window
   // or a failed dial is answered by on_undeliverable. Any thread; does not wake a waiting poll.
   void submit(NodeId node, std::string envelopes);
+  // Whether there is room for more, for who would rather wait than be refused. Of `node` whether it is known
+  // or not, in this session and in others. Any thread.
+  [[nodiscard]] std::shared_ptr<Room> room(NodeId node);
 
   // Sends what was submitted, runs timers, waits up to `longest` for events and handles them. Returns at
   // once after wake(). With `only_if_free`, does nothing when another thread is inside (for the keeper).
@@ -106,8 +120,8 @@ class Links {
   // Any thread.
   void wake() noexcept { transport_.wake(); }
 
-  // Says goodbye: flushes what can be flushed until `deadline`, closes every connection.
-  // on_peer_down is called for each. The driving thread.
+  // Says goodbye: sends what waits and has it acknowledged, as far as that is possible until `deadline`, ends
+  // every session and closes every connection. on_peer_down is called for each. The driving thread.
   void shut(TimePoint deadline);
 
   // When poll() will have something to do even if nothing comes: for who does not sleep in it, as the
@@ -137,12 +151,14 @@ class Links {
   struct Submit {
     NodeId node;
     std::string envelopes;
+    std::shared_ptr<Room> room;  // may be null: nobody has asked
   };
   using Command = std::variant<Submit, Learn, Forget, AddTarget>;
 
   void push(Command command);
   // Hands the machine what was asked since the last time. With mutex_ held.
   void take_commands();
+  void submit_now(Submit& submission);
   void publish();
 
   Transport& transport_;
@@ -153,6 +169,7 @@ class Links {
 
   mutable std::mutex front_mutex_;  // of what follows; held for moments only, and taken last
   std::vector<Command> commands_;
+  std::unordered_map<NodeId, std::shared_ptr<Room>> rooms_;
   std::uint64_t last_target_ = 0;
   std::vector<PeerInfo> peers_;
   Counters counters_;

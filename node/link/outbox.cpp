@@ -18,8 +18,9 @@ constexpr std::size_t frame_header_bytes_max = 9 + 11 + 11;
 std::size_t chunk_bytes_max() noexcept { return limits::frame_bytes_max - frame_header_bytes_max; }
 
 bool Outbox::push(std::string& chunk) {
-  if (bytes_ + chunk.size() > limits::peer_window_bytes_max) return false;
+  if (waiting_ + chunk.size() > limits::peer_waiting_bytes_max) return false;
   bytes_ += chunk.size();
+  waiting_ += chunk.size();
   chunks_.push_back(std::move(chunk));
   return true;
 }
@@ -34,6 +35,7 @@ std::string Outbox::push_essential(std::string_view chunk) {
   }));
   if (!essential.empty()) {
     bytes_ += essential.size();
+    waiting_ += essential.size();
     chunks_.push_back(std::move(essential));
   }
   return rest;
@@ -41,24 +43,69 @@ std::string Outbox::push_essential(std::string_view chunk) {
 
 std::size_t Outbox::fill(std::string& frame) const {
   std::size_t count = 0;
-  for (const std::string& chunk : chunks_) {
-    if (count > 0 && frame.size() + chunk.size() > limits::frame_bytes_target) break;
-    frame += chunk;
-    ++count;
+  const bool again = next_ < frames_.size();
+  for (std::size_t at = next_chunk_; at < chunks_.size(); ++at, ++count) {
+    const bool full = again ? count == frames_[next_]
+                            : count > 0 && frame.size() + chunks_[at].size() > limits::frame_bytes_target;
+    if (full) break;
+    frame += chunks_[at];
   }
   return count;
 }
 
-void Outbox::pop(std::size_t count) {
-  COBUS_CHECK(count <= chunks_.size());
-  for (; count > 0; --count) {
-    bytes_ -= chunks_.front().size();
-    chunks_.pop_front();
+void Outbox::sent(std::size_t chunks) {
+  COBUS_CHECK(next_chunk_ + chunks <= chunks_.size());
+  if (next_ == frames_.size()) {
+    frames_.push_back(chunks);
+    for (std::size_t i = 0; i < chunks; ++i) waiting_ -= chunks_[next_chunk_ + i].size();
   }
+  ++next_;
+  next_chunk_ += chunks;
+}
+
+bool Outbox::acknowledge(std::uint64_t sequence) {
+  if (sequence <= acknowledged_) return true;
+  if (sequence - acknowledged_ > frames_.size()) return false;
+  for (; acknowledged_ < sequence; ++acknowledged_) {
+    const std::size_t chunks = frames_.front();
+    frames_.pop_front();
+    for (std::size_t i = 0; i < chunks; ++i) {
+      bytes_ -= chunks_.front().size();
+      chunks_.pop_front();
+    }
+    // One that was to go again, and had arrived all the same, goes no more.
+    if (next_ > 0) {
+      --next_;
+      next_chunk_ -= chunks;
+    }
+  }
+  return true;
+}
+
+void Outbox::rewind() noexcept {
+  next_ = 0;
+  next_chunk_ = 0;
+}
+
+std::deque<std::string> Outbox::take_unacknowledged() {
+  std::deque<std::string> taken;
+  for (const std::size_t chunks : std::exchange(frames_, {})) {
+    for (std::size_t i = 0; i < chunks; ++i) {
+      bytes_ -= chunks_.front().size();
+      taken.push_back(std::move(chunks_.front()));
+      chunks_.pop_front();
+    }
+  }
+  acknowledged_ = 0;
+  rewind();
+  return taken;
 }
 
 std::deque<std::string> Outbox::take() {
-  bytes_ = 0;
+  bytes_ = waiting_ = 0;
+  frames_.clear();
+  acknowledged_ = 0;
+  rewind();
   return std::exchange(chunks_, {});
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Session: the numbering of frames between two nodes. Frames with envelopes are numbered from 1 in each
-// direction, so that a gap or a repetition is noticed; beats are not numbered. It does no I/O: it
-// writes the header of what goes out and judges the header of what came in.
+// Session: what two nodes agree on while they have each other, whichever connection carries it: its number,
+// the numbers of frames from 1 in each direction, and what has come in already. It goes on over a new
+// connection, so a frame may come again; one that is missing is noticed. It does no I/O: it writes the header
+// of what goes out and judges the header of what came in. What went out and is not acknowledged is kept by
+// Outbox.
 #pragma once
 
 #include <cstdint>
@@ -15,25 +17,33 @@ namespace cobus::link {
 
 class Session {
  public:
+  // What a frame is.
+  enum class Verdict : std::uint8_t {
+    fresh,   // the next one: its envelopes count
+    repeat,  // it came before, over another connection
+    beat,    // not numbered: only a sign of life
+  };
+
   Session() = default;
-  // `number` is chosen by the side that dialled.
+  // `number` is chosen by the side that dialled first.
   explicit Session(std::uint64_t number) noexcept : number_(number) {}
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
+  // The highest sequence received; none is missing below it.
+  [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
 
-  // Begins the next numbered frame in `frame`. It counts once sent() is called; until then the same
-  // number is written again.
-  void begin_frame(std::string& frame) const;
-  void sent() noexcept { ++sent_; }
+  // Begins frame number `sequence` in `frame`.
+  void begin_frame(std::string& frame, std::uint64_t sequence) const;
   // A whole frame that only shows that we live and what we have received.
   void write_beat(std::string& frame) const;
+  // The same, and says that we end the session. `reason` is not ok.
+  void write_end(std::string& frame, const Status& reason) const;
 
-  // INTERNAL when `header` cannot be of this session, DATA_LOSS when a frame is missing or came
-  // twice; such a session must end.
-  [[nodiscard]] Status receive(const FrameHeader& header);
+  // INTERNAL when `header` cannot be of this session, which must end; DATA_LOSS when a frame is missing: it
+  // comes again over another connection. Neither changes anything.
+  [[nodiscard]] Result<Verdict> receive(const FrameHeader& header);
 
  private:
   std::uint64_t number_ = 0;
-  std::uint64_t sent_ = 0;
   std::uint64_t received_ = 0;
 };
 

@@ -177,7 +177,7 @@ Result<ConnectionId> SimNetwork::dial(SimTransport& from, const std::string& end
 
 void SimNetwork::schedule(Delivery delivery) {
   End& end = delivery.connection->ends[delivery.end];
-  if (end.owner == nullptr || end.ending) return;
+  if (end.owner == nullptr || end.ending || delivery.connection->forgotten) return;
   end.ending = delivery.what == What::closed;
   const bool slow = options_.slow_one_in != 0 && random_.below(options_.slow_one_in) == 0;
   const Duration longest = slow ? std::max(options_.slow_max, options_.latency_min) : options_.latency_max;
@@ -266,6 +266,13 @@ void SimNetwork::break_half(const std::string& one, const std::string& other) {
     drop(connection, end);
     drop(connection, 1 - end);
     schedule({What::closed, connection, end, {}, CloseReason::disconnected});
+  }
+}
+
+void SimNetwork::forget_connections(const std::string& one, const std::string& other) {
+  for (const auto& [connection, end] : between(one, other)) {
+    for (const std::size_t each : {dialling_end, accepting_end}) drop(connection, each);
+    connection->forgotten = true;
   }
 }
 

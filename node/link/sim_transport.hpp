@@ -69,6 +69,10 @@ class SimNetwork {
   // between them forgot.
   void break_half(const std::string& one, const std::string& other);
 
+  // Nothing passes any more over the connections between two hosts, and nobody hears of it; what was on its
+  // way is lost. New connections are not concerned.
+  void forget_connections(const std::string& one, const std::string& other);
+
   // Nobody polls on `host` before `until`: what is due there waits, and next_event() knows.
   void freeze(const std::string& host, TimePoint until);
 
@@ -91,6 +95,7 @@ class SimNetwork {
   };
   struct Connection {
     std::array<End, 2> ends;  // the dialling one first
+    bool forgotten = false;   // on the way between them
   };
   enum class What : std::uint8_t { opened, frame, closed };
   struct Delivery {

@@ -30,6 +30,8 @@ std::string_view dead_letter_name(DeadLetter why) noexcept {
       return "mailbox full";
     case DeadLetter::not_delivered:
       return "not delivered";
+    case DeadLetter::unacknowledged:
+      return "unacknowledged";
     case DeadLetter::late:
       return "late";
     case DeadLetter::unknown_kind:

@@ -27,6 +27,7 @@ enum class DeadLetter : std::uint8_t {
   no_such_name,    // nobody is registered under that name
   mailbox_full,    // dropped by the mailbox's policy
   not_delivered,   // the link could not take it to its node
+  unacknowledged,  // its node was lost before it had confirmed it: it may have arrived
   late,            // an answer or an item of a call that has ended
   unknown_kind,    // from a newer release
   not_allowed,     // its sender may not send that there
@@ -36,7 +37,7 @@ enum class DeadLetter : std::uint8_t {
   unsent,          // its sender did not wait for room, or ended while it waited
   no_memory,
 };
-inline constexpr std::size_t dead_letter_reasons = 12;
+inline constexpr std::size_t dead_letter_reasons = 13;
 // "no such worker"
 [[nodiscard]] std::string_view dead_letter_name(DeadLetter why) noexcept;
 

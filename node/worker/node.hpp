@@ -184,6 +184,8 @@ class Node final : public link::LinkEvents {
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override;
   void on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) override;
   void on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) override;
+  void on_unacknowledged(NodeId node, std::string_view envelopes, const Status& reason) override;
+  void on_room(NodeId node) override;
   void on_target_failed(link::TargetId target, const Status& reason) override;
   void on_enrolled(const v1::Certificate& certificate) override;
 
@@ -207,6 +209,8 @@ class Node final : public link::LinkEvents {
     Home home;
   };
   [[nodiscard]] bool fits(Envelope& envelope, const Home& home) noexcept;
+  // Of one that was to go to the node `to`.
+  void dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept;
   // "MESSAGE of type echo.EchoRequest"; the number of the type when nobody here knows it.
   [[nodiscard]] std::string what_was_sent(v1::Kind kind, TypeId type, std::string_view name) const;
   void run_thread(std::function<void()> what, const std::string& name);

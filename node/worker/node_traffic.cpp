@@ -163,6 +163,8 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
   deliver(std::move(envelope));
 }
 
+void Node::on_room(NodeId /*node*/) {}
+
 void Node::on_target_failed(link::TargetId target, const Status& reason) {
   for (PeerListener* listener : listeners_) listener->on_target_failed(target, reason);
 }

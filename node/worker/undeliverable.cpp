@@ -55,12 +55,25 @@ void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Statu
     if (kind == v1::ITEM && full) end_stream(*this, header, reason);
     // Whoever waited for the rest of a stream is gone, or hears from its own node that we are.
     if (answer && kind != v1::REPLY && !full) return;
-    dead_letters_.add(
-        DeadLetter::not_delivered, id(), Address{id(), WorkerId{header.from}},
-        Address{node, WorkerId{header.to}}, header.to_name,
-        [&] { return what_was_sent(kind, TypeId{header.type}, {}); }, clock().now());
+    dead_letter(DeadLetter::not_delivered, node, header);
   };
   static_cast<void>(read_frame(envelopes, tell));
+}
+
+// The end of the session, which follows, tells all who wait for something from there.
+void Node::on_unacknowledged(NodeId node, std::string_view envelopes, const Status& /*reason*/) {
+  static_cast<void>(read_frame(envelopes, [&](const EnvelopeView& view) {
+    const EnvelopeHeader& header = view.header;
+    const bool asks_to_end = header.kind == v1::EXIT && header.call != 0;
+    if (header.kind == v1::MESSAGE || header.kind == v1::REPLY || asks_to_end)
+      dead_letter(DeadLetter::unacknowledged, node, header);
+  }));
+}
+
+void Node::dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept {
+  dead_letters_.add(
+      why, id(), Address{id(), WorkerId{header.from}}, Address{to, WorkerId{header.to}}, header.to_name,
+      [&] { return what_was_sent(header.kind, TypeId{header.type}, {}); }, clock().now());
 }
 
 }  // namespace cobus

@@ -83,14 +83,30 @@ TEST_F(DiallerTest, PausesLongerAndLongerUpToTheCap) {
   EXPECT_GT(longest, limits::redial_max / 2);
 }
 
+TEST_F(DiallerTest, TriesOftenWhileASessionWaitsAndThenBacksOff) {
+  dialler.set(target, {"one"}, key);
+  dialler.want(target, true);
+  start();
+  dialler.connected(target, now);
+  now += 1s;
+  dialler.lost(target, now);
+  const TimePoint lost = now;
+  Duration longest{};
+  for (int i = 0; i < 200; ++i) {
+    now = dialler.due();
+    start();
+    dialler.failed(target, now, true);
+    longest = std::max(longest, dialler.due() - now);
+    if (now < lost + limits::down_after) {
+      ASSERT_LE(longest, limits::redial_session_max);
+    }
+  }
+  EXPECT_GT(dialler.due() - lost, 30s);  // far fewer than five a second
+}
+
 TEST_F(DiallerTest, StartsAfreshOnlyAfterAGoodSession) {
   dialler.set(target, {"one"}, key);
   dialler.want(target, true);
-  for (int i = 0; i < 20; ++i) {
-    start();
-    dialler.failed(target, now, true);
-    now = dialler.due();
-  }
   Duration longest{};
   for (int i = 0; i < 20; ++i) {
     start();
@@ -101,7 +117,8 @@ TEST_F(DiallerTest, StartsAfreshOnlyAfterAGoodSession) {
     longest = std::max(longest, dialler.due() - now);
     now = dialler.due();
   }
-  EXPECT_GT(longest, limits::redial_max / 2);
+  EXPECT_GT(longest, limits::redial_first);
+  EXPECT_LE(longest, limits::redial_session_max);
   start();
   dialler.connected(target, now);
   now += 6s;

@@ -12,7 +12,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr std::uint64_t session = 77;
+constexpr SessionTerms terms{.session = 77};
 
 struct GreeterTest : testing::Test {
   ClusterSecret cluster = ClusterSecret::make();
@@ -42,12 +42,12 @@ struct GreeterTest : testing::Test {
 TEST_F(GreeterTest, WelcomesAndMeetsAMemberOfTheCluster) {
   Greeter a = make(1, pair_a, true);
   const Greeter b = make(2, pair_b, true);
-  const auto newcomer = b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s);
+  const auto newcomer = b.welcome(hello_of(a.introduction(terms)), pair_a.key, world_start_s);
   ASSERT_TRUE(newcomer.has_value()) << newcomer.error().to_string();
   EXPECT_EQ(newcomer->peer.name, "node-1");
   EXPECT_EQ(newcomer->peer.node, NodeId{1});
   EXPECT_FALSE(newcomer->issued.has_value());
-  const auto host = a.meet(hello_of(b.answer(session, {})), pair_b.key, session, world_start_s);
+  const auto host = a.meet(hello_of(b.answer(terms, {})), pair_b.key, terms, world_start_s);
   ASSERT_TRUE(host.has_value()) << host.error().to_string();
   EXPECT_EQ(host->peer.name, "node-2");
 }
@@ -55,7 +55,7 @@ TEST_F(GreeterTest, WelcomesAndMeetsAMemberOfTheCluster) {
 TEST_F(GreeterTest, RefusesACertificateOfAnotherKeyOrAnotherTime) {
   const Greeter a = make(1, pair_a, true);
   const Greeter b = make(2, pair_b, true);
-  const v1::Hello hello = hello_of(a.introduction(session));
+  const v1::Hello hello = hello_of(a.introduction(terms));
   EXPECT_EQ(b.welcome(hello, pair_b.key, world_start_s).error().code(), Code::permission_denied);
   EXPECT_EQ(b.welcome(hello, pair_a.key, world_start_s + 1'000'000).error().code(), Code::permission_denied);
 }
@@ -63,15 +63,15 @@ TEST_F(GreeterTest, RefusesACertificateOfAnotherKeyOrAnotherTime) {
 TEST_F(GreeterTest, EnrolsWithATokenAndTakesTheCertificateIntoUse) {
   Greeter a = make(1, pair_a, false);
   const Greeter b = make(2, pair_b, true, true);
-  EXPECT_EQ(hello_of(a.introduction(session)).token(), "sesame");
-  const auto newcomer = b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s);
+  EXPECT_EQ(hello_of(a.introduction(terms)).token(), "sesame");
+  const auto newcomer = b.welcome(hello_of(a.introduction(terms)), pair_a.key, world_start_s);
   ASSERT_TRUE(newcomer.has_value()) << newcomer.error().to_string();
   ASSERT_TRUE(newcomer->issued.has_value());
   EXPECT_EQ(newcomer->peer.name, "node-1");
-  const auto host = a.meet(hello_of(b.answer(session, newcomer->issued)), pair_b.key, session, world_start_s);
+  const auto host = a.meet(hello_of(b.answer(terms, newcomer->issued)), pair_b.key, terms, world_start_s);
   ASSERT_TRUE(host.has_value()) << host.error().to_string();
   EXPECT_TRUE(host->issued.has_value());
-  const v1::Hello later = hello_of(a.introduction(session));
+  const v1::Hello later = hello_of(a.introduction(terms));
   EXPECT_TRUE(later.has_certificate());
   EXPECT_TRUE(later.token().empty());
 }
@@ -80,10 +80,10 @@ TEST_F(GreeterTest, PassesTheEnrollersRefusalOn) {
   Greeter a = make(1, pair_a, false);
   const Greeter b = make(2, pair_b, true, true);
   has_room = false;
-  const auto newcomer = b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s);
+  const auto newcomer = b.welcome(hello_of(a.introduction(terms)), pair_a.key, world_start_s);
   ASSERT_FALSE(newcomer.has_value());
-  const v1::Hello refusal = hello_of(hello_frame(make_refusal(newcomer.error(), session)));
-  const auto host = a.meet(refusal, pair_b.key, session, world_start_s);
+  const v1::Hello refusal = hello_of(hello_frame(make_refusal(newcomer.error(), terms.session)));
+  const auto host = a.meet(refusal, pair_b.key, terms, world_start_s);
   ASSERT_FALSE(host.has_value());
   EXPECT_EQ(host.error(), Status(Code::already_exists, "the name is taken"));
 }
@@ -91,7 +91,7 @@ TEST_F(GreeterTest, PassesTheEnrollersRefusalOn) {
 TEST_F(GreeterTest, TellsWhoHasNeitherCertificateNorTokenWhatToDo) {
   const Greeter a = make(1, pair_a, false);
   const Greeter b = make(2, pair_b, true);
-  const auto newcomer = b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s);
+  const auto newcomer = b.welcome(hello_of(a.introduction(terms)), pair_a.key, world_start_s);
   EXPECT_EQ(newcomer.error().code(), Code::unauthenticated);
   EXPECT_THAT(newcomer.error().message(), HasSubstr("STATE/join/ROLE"));
 }
@@ -99,21 +99,21 @@ TEST_F(GreeterTest, TellsWhoHasNeitherCertificateNorTokenWhatToDo) {
 TEST_F(GreeterTest, LetsNobodyInBeforeItHasACertificateItself) {
   const Greeter a = make(1, pair_a, true);
   const Greeter b = make(2, pair_b, false);
-  EXPECT_EQ(b.welcome(hello_of(a.introduction(session)), pair_a.key, world_start_s).error().code(),
+  EXPECT_EQ(b.welcome(hello_of(a.introduction(terms)), pair_a.key, world_start_s).error().code(),
             Code::unavailable);
 }
 
 TEST_F(GreeterTest, DoesNotStayWithOneWhoAnswersWrongly) {
   Greeter a = make(1, pair_a, false);
   const Greeter b = make(2, pair_b, true);
-  const auto meet = [&](const v1::Hello& hello) { return a.meet(hello, pair_b.key, session, world_start_s); };
-  v1::Hello hello = hello_of(b.answer(session, {}));
+  const auto meet = [&](const v1::Hello& hello) { return a.meet(hello, pair_b.key, terms, world_start_s); };
+  v1::Hello hello = hello_of(b.answer(terms, {}));
   EXPECT_EQ(meet(hello).error().code(), Code::unauthenticated);  // it issued nothing
   *hello.mutable_issued() = certify(cluster, "node-1", v1::NODE, pair_b.key);
   EXPECT_EQ(meet(hello).error().code(), Code::permission_denied);  // not for our key
-  hello.set_session(session + 1);
+  hello.set_session(terms.session + 1);
   EXPECT_EQ(meet(hello).error().code(), Code::internal);
-  hello.set_session(session);
+  hello.set_session(terms.session);
   hello.clear_certificate();
   EXPECT_EQ(meet(hello).error().code(), Code::unauthenticated);
 }

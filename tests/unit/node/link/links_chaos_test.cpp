@@ -307,18 +307,20 @@ TEST_F(LinksUnderAttack, DropAConnectionThatWaitedWhileANewerOneCameUp) {
     attacker.send(attacker.hello(session));
     attacker.settle();
   };
+  const auto send = [&](std::size_t connection, const std::string& frame) {
+    attacker.transport->send(connections[connection], frame);
+    attacker.settle();
+  };
   connect(11);  // up
   connect(12);  // waits
-  attacker.transport->close(connections[0]);
-  attacker.settle();
-  connect(13);  // up
+  connect(13);  // the same
+  ASSERT_EQ(victim.ups.size(), 2U);
+  send(2, data_frame(13, 1, 2));
   ASSERT_EQ(victim.ups.size(), 3U);
-  attacker.transport->send(connections[1], data_frame(12, 1, 1));
-  attacker.settle();
-  EXPECT_TRUE(victim.got.empty());
-  attacker.transport->send(connections[2], data_frame(13, 1, 2));
-  attacker.settle();
+  send(1, data_frame(12, 1, 1));
   EXPECT_EQ(victim.got.size(), 1U);
+  send(2, data_frame(13, 2, 3));
+  EXPECT_EQ(victim.got.size(), 2U);
   EXPECT_EQ(victim.downs.size(), 1U);
 }
 
@@ -334,11 +336,9 @@ TEST_F(LinksUnderAttack, EndTheSessionOfWhoBreaksTheProtocol) {
   std::string hello_again;
   append_frame_header(hello_again, {.session = 5, .sequence = 2, .hello = "\x08\x01"});
   const std::vector<Violation> violations = {
-      {data_frame(5, 3, 1), Code::data_loss},  // a gap
-      {data_frame(5, 1, 1), Code::data_loss},  // a repetition
-      {data_frame(6, 2, 1), Code::internal},   // another session
-      {"\xff\xff\xff", Code::internal},        // no frame
-      {acknowledges, Code::internal},          // what was never sent
+      {data_frame(6, 2, 1), Code::internal},  // another session
+      {"\xff\xff\xff", Code::internal},       // no frame
+      {acknowledges, Code::internal},         // what was never sent
       {hello_again, Code::internal},
   };
   for (const Violation& violation : violations) {
@@ -352,10 +352,80 @@ TEST_F(LinksUnderAttack, EndTheSessionOfWhoBreaksTheProtocol) {
     attacker.settle();
     ASSERT_TRUE(attacker.closed);
     EXPECT_EQ(victim.got.size(), 1U);
+    ASSERT_FALSE(victim.downs.empty());
     EXPECT_EQ(victim.downs.back().second.code(), violation.code) << victim.downs.back().second.to_string();
     EXPECT_NE(victim.downs.back().second.message().find("attacker"), std::string::npos);
     victim.got.clear();
   }
+}
+
+TEST_F(LinksUnderAttack, TakeNothingTwiceAndCloseTheConnectionAtAGap) {
+  Attacker attacker(world, true);
+  attacker.dial(victim);
+  attacker.send(attacker.hello(5));
+  for (const std::uint64_t sequence : {1, 1, 2, 1, 2}) attacker.send(data_frame(5, sequence, sequence));
+  attacker.settle();
+  EXPECT_EQ(victim.got.size(), 2U);
+  EXPECT_EQ(victim.links->counters().repeated, 3U);
+  attacker.send(data_frame(5, 4, 4));
+  attacker.settle();
+  EXPECT_TRUE(attacker.closed);
+  EXPECT_EQ(victim.links->counters().missing, 1U);
+  EXPECT_TRUE(victim.downs.empty());  // it may come back and say it again
+  ASSERT_TRUE(world.run(1s, [&] { return !victim.downs.empty(); }));
+  EXPECT_EQ(victim.got.size(), 2U);
+}
+
+// Only who proves the key of the session goes on with it, and only from where it stands.
+TEST_F(LinksUnderAttack, GoOnWithASessionOnlyAsItWas) {
+  Attacker attacker(world, true);
+  Attacker other(world, true);
+  other.connection = ConnectionId::none;
+  world.also_poll = [&] {
+    attacker.transport->poll(attacker, Duration(0));
+    other.transport->poll(other, Duration(0));
+  };
+  const auto come_back = [&](Attacker& who, std::uint64_t resume, std::uint64_t last_received) {
+    v1::Hello hello = *read_hello(who.hello(77));
+    hello.set_resume(resume);
+    hello.set_last_received(last_received);
+    who.dial(victim);
+    who.send(hello_frame(hello));
+    who.settle();
+    return read_hello(who.last_frame);
+  };
+  const auto begin = [&] {
+    attacker.dial(victim);
+    attacker.send(attacker.hello(5));
+    attacker.send(data_frame(5, 1, 1));
+    attacker.settle();
+    attacker.transport->close(attacker.connection);
+    world.run(3ms);
+    victim.got.clear();
+  };
+  begin();
+  const auto refused = come_back(other, 5, 0);  // another key, and the node id is taken
+  ASSERT_TRUE(refused.has_value());
+  EXPECT_EQ(refusal_of(*refused).code(), Code::permission_denied);
+  const auto ahead = come_back(attacker, 5, 99);  // has what was never sent
+  ASSERT_TRUE(ahead.has_value());
+  EXPECT_EQ(ahead->session(), 77U);
+  attacker.leave();
+  const auto unknown = come_back(attacker, 6, 0);
+  ASSERT_TRUE(unknown.has_value());
+  EXPECT_EQ(unknown->session(), 77U);
+  attacker.leave();
+  const auto well = come_back(attacker, 5, 0);
+  ASSERT_TRUE(well.has_value());
+  EXPECT_EQ(well->session(), 5U);
+  EXPECT_EQ(well->last_received(), 1U);
+  attacker.send(data_frame(5, 1, 1));
+  attacker.send(data_frame(5, 2, 2));
+  attacker.settle();
+  EXPECT_EQ(victim.got.size(), 1U);
+  EXPECT_EQ(victim.links->counters().resumed, 1U);
+  EXPECT_TRUE(victim.downs.empty());
+  world.also_poll = nullptr;
 }
 
 }  // namespace

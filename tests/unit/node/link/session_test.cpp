@@ -6,66 +6,66 @@
 namespace cobus::link {
 namespace {
 
-// Carries one frame header from one session to the other.
-Status pass(const std::string& frame, Session& to) { return to.receive(*read_frame_header(frame)); }
+using Verdict = Session::Verdict;
 
-std::string next_frame(Session& from) {
+std::string frame_of(const Session& session, std::uint64_t sequence) {
   std::string frame;
-  from.begin_frame(frame);
-  from.sent();
+  session.begin_frame(frame, sequence);
   return frame;
 }
 
-TEST(Session, NumbersFramesFromOneInEachDirection) {
-  Session a(7);
+// Carries one frame header to `to`.
+Result<Verdict> pass(const std::string& frame, Session& to) { return to.receive(*read_frame_header(frame)); }
+
+TEST(Session, TakesFramesFromOneOnAndSaysWhatHasCome) {
+  const Session a(7);
   Session b(7);
-  for (std::uint64_t i = 1; i <= 3; ++i) {
-    const std::string frame = next_frame(a);
-    EXPECT_EQ(read_frame_header(frame)->sequence, i);
-    EXPECT_TRUE(pass(frame, b).ok());
-  }
-  const std::string back = next_frame(b);
-  EXPECT_EQ(read_frame_header(back)->sequence, 1U);
-  EXPECT_EQ(read_frame_header(back)->acknowledged, 3U);
-  EXPECT_TRUE(pass(back, a).ok());
+  for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(pass(frame_of(a, i), b), Verdict::fresh);
+  EXPECT_EQ(b.received(), 3U);
+  const auto back = read_frame_header(frame_of(b, 1));
+  EXPECT_EQ(back->session, 7U);
+  EXPECT_EQ(back->sequence, 1U);
+  EXPECT_EQ(back->acknowledged, 3U);
 }
 
-TEST(Session, WritesTheSameNumberAgainUntilTheFrameWasSent) {
-  Session a(7);
-  std::string one;
-  std::string two;
-  a.begin_frame(one);
-  a.begin_frame(two);
-  EXPECT_EQ(one, two);
-}
-
-TEST(Session, DoesNotNumberBeats) {
-  Session a(7);
+TEST(Session, DoesNotNumberBeatsAndWordsOfItsEnd) {
+  const Session a(7);
   Session b(7);
   std::string beat;
   a.write_beat(beat);
-  EXPECT_TRUE(pass(beat, b).ok());
-  EXPECT_TRUE(pass(beat, b).ok());
-  EXPECT_TRUE(pass(next_frame(a), b).ok());
+  EXPECT_EQ(pass(beat, b), Verdict::beat);
+  EXPECT_EQ(pass(beat, b), Verdict::beat);
+  std::string end;
+  a.write_end(end, {Code::unavailable, "enough"});
+  EXPECT_EQ(pass(end, b), Verdict::beat);
+  EXPECT_EQ(decode_status(read_frame_header(end)->end).message(), "enough");
+  EXPECT_EQ(pass(frame_of(a, 1), b), Verdict::fresh);
 }
 
-TEST(Session, NoticesGapsAndRepetitions) {
-  Session a(7);
+TEST(Session, KnowsWhatComesASecondTime) {
+  const Session a(7);
   Session b(7);
-  const std::string first = next_frame(a);
-  const std::string second = next_frame(a);
-  EXPECT_EQ(pass(second, b).code(), Code::data_loss);
-  EXPECT_TRUE(pass(first, b).ok());
-  EXPECT_EQ(pass(first, b).code(), Code::data_loss);
-  EXPECT_EQ(pass(first, b).message(), "frame 1 came where 2 was due");
+  for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(pass(frame_of(a, i), b), Verdict::fresh);
+  for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(pass(frame_of(a, i), b), Verdict::repeat);
+  EXPECT_EQ(pass(frame_of(a, 4), b), Verdict::fresh);
+}
+
+TEST(Session, NoticesAGapAndStaysWhereItWas) {
+  const Session a(7);
+  Session b(7);
+  const auto gap = pass(frame_of(a, 2), b);
+  ASSERT_FALSE(gap.has_value());
+  EXPECT_EQ(gap.error().code(), Code::data_loss);
+  EXPECT_EQ(gap.error().message(), "frame 2 came where 1 was due");
+  EXPECT_EQ(pass(frame_of(a, 1), b), Verdict::fresh);
 }
 
 TEST(Session, RefusesHeadersThatCannotBeOfIt) {
   Session session(7);
-  EXPECT_EQ(session.receive({.session = 8, .sequence = 1}).code(), Code::internal);
-  EXPECT_EQ(session.receive({.session = 7, .sequence = 1, .acknowledged = 1}).code(), Code::internal);
-  EXPECT_EQ(session.receive({.session = 7, .sequence = 1, .hello = "again"}).code(), Code::internal);
-  EXPECT_TRUE(session.receive({.session = 7, .sequence = 1}).ok());
+  EXPECT_EQ(session.receive({.session = 8, .sequence = 1}).error().code(), Code::internal);
+  EXPECT_EQ(session.receive({.session = 7, .sequence = 1, .hello = "again"}).error().code(), Code::internal);
+  EXPECT_EQ(session.received(), 0U);
+  EXPECT_EQ(session.receive({.session = 7, .sequence = 1}), Verdict::fresh);
 }
 
 }  // namespace

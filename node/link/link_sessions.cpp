@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The part of LinkMachine that keeps sessions: what comes over them, how they pass from one connection to the
+// next, and how they end.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "node/link/link_machine.hpp"
+#include "proto/limits.hpp"
+
+namespace cobus::link {
+namespace {
+
+constexpr std::size_t said_bytes_max = 1024;
+
+bool serves(const std::vector<TargetId>& targets, TargetId target) {
+  return std::ranges::find(targets, target) != targets.end();
+}
+
+}  // namespace
+
+std::string LinkMachine::who(const PeerInfo& peer) {
+  return fmt::format("{} ({})", peer.name, to_string(peer.node));
+}
+
+bool LinkMachine::may_resume(const Connection& connection, const Peer& peer) const {
+  return connection.terms.resume != 0 && peer.session && peer.session->number() == connection.terms.resume &&
+         peer.info.key == connection.peer.key && peer.info.incarnation == connection.peer.incarnation &&
+         peer.outbox.may_resume_at(connection.their_received);
+}
+
+LinkMachine::Peer* LinkMachine::session_of(Goal goal) {
+  if (goal.node != NodeId::none) return in_session(goal.node);
+  const auto found = std::ranges::find_if(
+      peers_, [&](const auto& each) { return serves(each.second.targets, goal.target); });
+  return found == peers_.end() ? nullptr : &found->second;
+}
+
+void LinkMachine::serve(Peer& peer, TargetId target) {
+  if (!serves(peer.targets, target)) peer.targets.push_back(target);
+}
+
+// The first connection of a session.
+void LinkMachine::bring_up(Connection& connection) {
+  const NodeId node = connection.peer.node;
+  const TargetId target = connection.goal.target;
+  Peer& peer = peers_[node];
+  peer.info = connection.peer;
+  peer.session = Session(connection.terms.session);
+  if (target != TargetId::none) serve(peer, target);
+  attach(connection, peer);
+  peers_changed_ = true;
+  told_ = true;
+  events_.on_peer_up(peer.info, target);
+}
+
+void LinkMachine::attach(Connection& connection, Peer& peer) {
+  const NodeId node = peer.info.node;
+  const TimePoint now = clock_.now();
+  if (Connection* before = find(peer.up)) drop(*before);
+  if (connection.goal != goal_of(node)) abandon_attempt(goal_of(node));
+  for (const TargetId target : peer.targets) {
+    if (connection.goal != goal_of(target)) abandon_attempt(goal_of(target));
+    dialler_.connected(goal_of(target), now);
+  }
+  dialler_.connected(goal_of(node), now);
+  enter(connection, Stage::up);
+  peer.up = connection.id;
+  peer.received = peer.sent = now;
+  peer.suspected = false;
+  peer.owed = 0;
+  arm(deadline_of(peer));
+  if (!peer.outbox.all_sent()) waiting_.insert(node);
+}
+
+// The session has to find another connection.
+void LinkMachine::detach(Peer& peer, const Status& reason) {
+  peer.lost = reason;
+  if (shut_) return end_session(peer, reason);
+  if (Connection* connection = find(peer.up)) drop(*connection);
+  peer.up = ConnectionId::none;
+  peer.detached = clock_.now();
+  peer.outbox.rewind();
+  if (!peer.suspected) redial(peer);
+  arm(deadline_of(peer));
+}
+
+bool LinkMachine::may_be_dialled(const Peer& peer) const {
+  return !peer.targets.empty() || dialler_.knows(goal_of(peer.info.node));
+}
+
+void LinkMachine::redial(Peer& peer) {
+  const TimePoint now = clock_.now();
+  for (const TargetId target : peer.targets) dialler_.lost(goal_of(target), now);
+  dialler_.lost(goal_of(peer.info.node), now);
+}
+
+// It is quiet: either its end of the connection has been forgotten on the way, or nothing gets there.
+void LinkMachine::suspect(Peer& peer) {
+  peer.suspected = true;
+  redial(peer);
+}
+
+void LinkMachine::trust(Peer& peer) {
+  peer.suspected = false;
+  const TimePoint now = clock_.now();
+  for (const TargetId target : peer.targets) {
+    abandon_attempt(goal_of(target));
+    dialler_.connected(goal_of(target), now);
+  }
+  abandon_attempt(goal_of(peer.info.node));
+  dialler_.connected(goal_of(peer.info.node), now);
+}
+
+bool LinkMachine::choose(Connection& by) {
+  Peer* const peer = in_session(by.peer.node);
+  const bool same = peer != nullptr && peer->session->number() == by.rival;
+  if ((peer != nullptr && !same) || (by.resumes && peer == nullptr)) {
+    // Another session came up after our answer, and both sides know of that one; or what we agreed to go on
+    // with has ended.
+    drop(by);
+    return false;
+  }
+  if (by.resumes) {
+    go_on(by);
+    return true;
+  }
+  if (peer != nullptr) end_session(*peer, {Code::unavailable, "it came back and knows nothing of it"});
+  bring_up(by);
+  return true;
+}
+
+// Goes on with an earlier session.
+void LinkMachine::go_on(Connection& connection) {
+  Peer& peer = peers_.at(connection.peer.node);
+  ++counters_.resumed;
+  peer.outbox.rewind();
+  static_cast<void>(peer.outbox.acknowledge(connection.their_received));
+  attach(connection, peer);
+}
+
+Result<Session::Verdict> LinkMachine::judge(const Connection& connection, Peer& peer, const CurveKey& key,
+                                            const FrameHeader& header) {
+  if (key != connection.peer.key) return fail(Code::internal, "a frame came with another key");
+  Session session = *peer.session;
+  auto verdict = session.receive(header);
+  if (!verdict) return verdict;
+  if (!peer.outbox.acknowledge(header.acknowledged)) {
+    return fail(Code::internal,
+                fmt::format("frame {} was acknowledged, which was never sent", header.acknowledged));
+  }
+  *peer.session = session;
+  return verdict;
+}
+
+void LinkMachine::receive(Connection& connection, const CurveKey& key, std::string_view frame) {
+  Peer& peer = peers_.at(connection.peer.node);
+  peer.received = clock_.now();
+  if (peer.suspected) trust(peer);
+  Result<FrameHeader> header = read_frame_header(frame);
+  if (!header) header = fail(Code::internal, header.error().message());
+  Result<Session::Verdict> verdict =
+      header ? judge(connection, peer, key, *header) : std::unexpected(header.error());
+  if (verdict && *verdict == Session::Verdict::repeat) ++counters_.repeated;
+  if (verdict && *verdict == Session::Verdict::fresh) {
+    if (peer.owed == 0) {
+      peer.owed_since = peer.received;
+      arm(peer.owed_since + limits::acknowledge_after);
+    }
+    peer.owed += frame.size();
+    const auto read = read_frame(frame, [&](const EnvelopeView& envelope) {
+      ++counters_.envelopes_received;
+      events_.on_envelope(peer.info, envelope);
+    });
+    if (!read) verdict = fail(Code::internal, read.error().message());
+    if (peer.owed >= limits::acknowledge_bytes) beat(peer);
+  }
+  if (verdict) {
+    if (!header->end.empty()) hear_end(connection, peer, header->end);
+    return;
+  }
+  const Status broken(verdict.error().code(),
+                      who(peer.info) + " broke the protocol: " + verdict.error().message());
+  if (verdict.error().code() == Code::data_loss) {
+    ++counters_.missing;
+    return detach(peer, broken);  // it comes again
+  }
+  ++counters_.malformed;
+  end_session(peer, broken);
+}
+
+void LinkMachine::hear_end(Connection& connection, Peer& peer, std::string_view said) {
+  const Status reason = decode_status(said);
+  if (peer.leaving) return end_session(peer, {Code::unavailable, "this node stops"});
+  say_end(peer, {Code::cancelled, "as you wish"});
+  // The other side closes the connection once it has read that.
+  peer.up = ConnectionId::none;
+  enter(connection, Stage::leaving);
+  if (!peer.suspected) redial(peer);
+  end_session(peer, {Code::unavailable,
+                     "it has ended the session: " + std::string(reason.message().substr(0, said_bytes_max))});
+}
+
+void LinkMachine::say_end(Peer& peer, const Status& reason) {
+  Connection* const connection = find(peer.up);
+  if (connection == nullptr) return;
+  buffer_.clear();
+  peer.session->write_end(buffer_, reason);
+  static_cast<void>(transmit(*connection, buffer_));  // else it learns by the end of the connection
+}
+
+void LinkMachine::end_session(Peer& peer, const Status& reason) {
+  const PeerInfo info = peer.info;
+  if (!peer.leaving) say_end(peer, reason);
+  if (Connection* connection = find(peer.up)) {
+    drop(*connection);
+    if (!peer.suspected) redial(peer);
+  }
+  Outbox outbox = std::move(peer.outbox);
+  const std::shared_ptr<Room> room = std::move(peer.room);
+  waiting_.erase(info.node);
+  peers_.erase(info.node);
+  peers_changed_ = true;
+  told_ = true;
+  const Status lost(Code::unavailable, "lost " + who(info) + ": " + reason.message());
+  for (const std::string& chunk : outbox.take_unacknowledged()) {
+    ++counters_.unacknowledged;
+    events_.on_unacknowledged(info.node, chunk, lost);
+  }
+  for (const std::string& chunk : outbox.take()) undeliverable(info.node, chunk, lost);
+  events_.on_peer_down(info, reason);
+  tell_room(info.node, room.get(), 0);
+}
+
+void LinkMachine::beat(Peer& peer) {
+  Connection& connection = connections_.at(peer.up);
+  buffer_.clear();
+  peer.session->write_beat(buffer_);
+  // What does not go now is not worth a wait: the other side has enough to read.
+  if (transmit(connection, buffer_) == SendOutcome::sent) peer.owed = 0;
+  peer.sent = peer.owed_since = clock_.now();
+}
+
+}  // namespace cobus::link

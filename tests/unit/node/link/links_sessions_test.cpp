@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sessions on a simulated network: they outlive their connections, lose and repeat nothing, and end when they
+// should.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "node/link/links.hpp"
+#include "proto/limits.hpp"
+#include "tests/unit/node/link/link_world.hpp"
+
+namespace cobus::link {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+constexpr char endpoint_a[] = "tcp://10.0.0.1:7000";
+constexpr char endpoint_b[] = "tcp://10.0.0.2:7000";
+constexpr char endpoint_c[] = "tcp://10.0.0.3:7000";
+
+std::vector<std::uint64_t> numbers(const LinkNode& node) {
+  std::vector<std::uint64_t> all;
+  for (const LinkNode::Got& got : node.got) all.push_back(got.number);
+  return all;
+}
+
+std::vector<std::uint64_t> up_to(std::uint64_t count) {
+  std::vector<std::uint64_t> all(count);
+  for (std::uint64_t i = 0; i < count; ++i) all[i] = i;
+  return all;
+}
+
+struct LinkSessions : testing::Test {
+  LinkWorld world;
+  LinkNode& a = world.add({.name = "alpha", .endpoint = endpoint_a, .id = 1});
+  LinkNode& b = world.add({.name = "beta", .endpoint = endpoint_b, .id = 2});
+
+  // Brings up a session from a to b.
+  void connect() {
+    a.know(b);
+    a.send(b, 0);
+    ASSERT_TRUE(world.run(5s, [&] { return !b.got.empty(); }));
+    ASSERT_TRUE(a.sees(b) && b.sees(a));
+    world.run(2 * limits::acknowledge_after);
+    b.got.clear();
+  }
+  void expect_one_session() const {
+    EXPECT_EQ(a.ups.size() + b.ups.size(), 2U);
+    EXPECT_TRUE(a.downs.empty() && b.downs.empty());
+    EXPECT_TRUE(a.returned.empty() && b.returned.empty());
+  }
+};
+
+TEST_F(LinkSessions, M2_LoseAndRepeatNothingWhenTheConnectionBreaks) {
+  connect();
+  for (std::uint64_t i = 0; i < 1'000; ++i) {
+    a.send(b, i);
+    b.send(a, i);
+    if (i % 100 == 50) world.network.break_connections("alpha", "beta");
+    if (i % 10 == 0) world.run(10ms);
+  }
+  world.run(5s);
+  EXPECT_EQ(numbers(b), up_to(1'000));
+  EXPECT_EQ(numbers(a), up_to(1'000));
+  expect_one_session();
+  EXPECT_GE(a.links->counters().resumed, 5U);
+  EXPECT_EQ(world.network.connections(), 1U);
+}
+
+TEST_F(LinkSessions, M2_GoOnWhicheverSideHasNotSeenTheEndOfTheConnection) {
+  connect();
+  b.know(a);
+  std::uint64_t sent = 0;
+  for (const auto& [sees, sees_not] : {std::pair("alpha", "beta"), std::pair("beta", "alpha")}) {
+    world.network.break_half(sees, sees_not);
+    for (int i = 0; i < 10; ++i, ++sent) {
+      a.send(b, sent);
+      b.send(a, sent);
+    }
+    EXPECT_TRUE(world.run(1s, [&] { return a.got.size() == sent && b.got.size() == sent; }));
+  }
+  EXPECT_EQ(numbers(b), up_to(20));
+  EXPECT_EQ(numbers(a), up_to(20));
+  expect_one_session();
+  EXPECT_EQ(world.network.connections(), 1U);
+}
+
+// A firewall between them forgot the connection: after three seconds without a word they dial anew.
+TEST_F(LinkSessions, M2_FindAnotherConnectionForOneThatCarriesNothing) {
+  connect();
+  world.network.forget_connections("alpha", "beta");
+  a.send(b, 0);
+  b.send(a, 0);
+  EXPECT_TRUE(world.run(limits::down_after - 1ms, [&] { return !a.got.empty() && !b.got.empty(); }));
+  world.run(1s);
+  expect_one_session();
+  EXPECT_EQ(world.network.connections(), 1U);
+}
+
+TEST_F(LinkSessions, KeepTheConnectionThatWasOnlySlow) {
+  connect();
+  world.network.cut("alpha", "beta");
+  world.run(limits::suspect_after + 500ms);
+  world.network.heal_all();
+  a.send(b, 0);
+  EXPECT_TRUE(world.run(1s, [&] { return !b.got.empty(); }));
+  world.run(10s);
+  expect_one_session();
+  EXPECT_EQ(world.network.connections(), 1U);
+}
+
+TEST_F(LinkSessions, M2_TakeBackOneWhoCannotBeDialled) {
+  LinkNode& client = world.add({.name = "client", .endpoint = "", .id = 3, .role = v1::SUBMIT});
+  client.know(b);
+  client.send(b, 0);
+  world.run(1s);
+  world.network.break_connections("client", "beta");
+  client.send(b, 1);
+  b.send(client, 7);
+  world.run(limits::return_within);
+  EXPECT_EQ(numbers(b), up_to(2));
+  EXPECT_EQ(numbers(client), std::vector<std::uint64_t>{7});
+  EXPECT_THAT(b.downs, IsEmpty());
+  world.kill(client);
+  EXPECT_TRUE(world.run(1s, [&] { return !b.downs.empty(); }));
+  EXPECT_THAT(b.downs.at(0).second.message(), HasSubstr("did not come back"));
+}
+
+TEST_F(LinkSessions, EndWhenThePeerDoesNotComeBackAndTellWhatMayHaveArrived) {
+  connect();
+  a.send(b, 1);
+  world.poll();  // it is on its way
+  world.network.break_connections("alpha", "beta");
+  ASSERT_TRUE(world.run(5ms, [&] { return world.network.connections() == 0; }));
+  world.network.cut("alpha", "beta");
+  world.run(2s);
+  a.send(b, 2);
+  const TimePoint before = world.network.clock().now();
+  ASSERT_TRUE(world.run(10s, [&] { return !a.downs.empty(); }));
+  EXPECT_LE(world.network.clock().now() - before, limits::down_after - 1s);
+  ASSERT_EQ(a.unacknowledged.size(), 1U);
+  EXPECT_EQ(a.unacknowledged[0].chunk, one_envelope(1));
+  EXPECT_EQ(a.links->counters().unacknowledged, 1U);
+  ASSERT_EQ(a.returned.size(), 1U);
+  EXPECT_EQ(a.returned[0].chunk, one_envelope(2));
+  EXPECT_EQ(a.returned[0].reason.code(), Code::unavailable);
+  EXPECT_TRUE(world.run(10s, [&] { return b.downs.size() == 1; }));
+  world.network.heal_all();
+  EXPECT_TRUE(world.run(2 * limits::redial_max, [&] { return a.sees(b) && b.sees(a); }));
+  EXPECT_EQ(a.ups.size(), 2U);
+  EXPECT_TRUE(b.got.empty());
+}
+
+TEST_F(LinkSessions, EndWhenOnlyOneSideTookItForOver) {
+  connect();
+  // Beta hears nothing for so long that it gives up; alpha, which was stopped, knows nothing of it.
+  world.network.freeze("alpha", world.network.clock().now() + 8s);
+  const auto step = [&](Duration span) {
+    const TimePoint end = world.network.clock().now() + span;
+    while (world.network.clock().now() < end) {
+      b.links->poll(Duration(0));
+      world.network.clock().advance(10ms);
+    }
+  };
+  step(8s);
+  ASSERT_EQ(b.downs.size(), 1U);
+  a.send(b, 1);
+  EXPECT_TRUE(world.run(3s, [&] { return a.ups.size() == 2 && b.ups.size() == 2; }));
+  EXPECT_EQ(a.downs.size(), 1U);
+  a.send(b, 2);
+  EXPECT_TRUE(world.run(1s, [&] { return !b.got.empty() && b.got.back().number == 2; }));
+}
+
+TEST_F(LinkSessions, EndAtOnceWhenAnotherLifeAnswers) {
+  LinkNode& broker = world.add({.name = "broker", .endpoint = endpoint_c, .id = 3, .role = v1::BROKER});
+  a.links->add_target({endpoint_c}, broker.key);
+  ASSERT_TRUE(world.run(1s, [&] { return a.sees(broker); }));
+  world.kill(broker);
+  LinkNode& again = world.add({.name = "broker", .endpoint = endpoint_c, .id = 33, .role = v1::BROKER});
+  EXPECT_TRUE(world.run(1s, [&] { return a.sees(again); }));
+  ASSERT_EQ(a.downs.size(), 1U);
+  EXPECT_EQ(a.downs[0].first.node, NodeId{3});
+}
+
+TEST_F(LinkSessions, EndAtOnceWhenTheOtherSideStops) {
+  connect();
+  for (std::uint64_t i = 0; i < 100; ++i) a.send(b, i);
+  a.links->shut(world.network.clock().now() + 1s);
+  EXPECT_TRUE(world.run(1s, [&] { return !b.downs.empty(); }));
+  EXPECT_EQ(numbers(b), up_to(100));
+  EXPECT_EQ(b.downs.size(), 1U);
+  EXPECT_TRUE(a.returned.empty());
+}
+
+TEST_F(LinkSessions, M5_HoldNoMoreThanTheWindowAndGoOnWhenItIsAcknowledged) {
+  connect();
+  world.network.options().in_flight_bytes_max = 64 * limits::peer_window_bytes_max;
+  const std::string payload(limits::frame_bytes_target, 'x');
+  std::uint64_t sent = 0;
+  for (int round = 0; round < 30; ++round) {
+    const std::uint64_t before = a.links->counters().bytes_sent;
+    for (int i = 0; i < 100; ++i) a.links->submit(b.id, one_envelope(sent++, payload));
+    a.links->poll(Duration(0));
+    EXPECT_LE(a.links->counters().bytes_sent - before,
+              limits::peer_window_bytes_max + limits::frame_bytes_max);
+    world.run(5ms);
+  }
+  EXPECT_EQ(numbers(b), up_to(sent));
+  EXPECT_TRUE(a.returned.empty());
+  // A few acknowledgements of their own, no more.
+  EXPECT_LE(b.links->counters().frames_sent, 2 * sent * payload.size() / limits::acknowledge_bytes + 30);
+}
+
+TEST_F(LinkSessions, TellWhenThereIsRoomForAPeerAgain) {
+  connect();
+  const std::shared_ptr<Room> room = a.links->room(b.id);
+  EXPECT_TRUE(room->open_or_tell());
+  world.network.cut("alpha", "beta");
+  const std::string payload(100'000, 'x');
+  std::uint64_t sent = 0;
+  while (room->open_or_tell()) {
+    a.links->submit(b.id, one_envelope(sent++, payload));
+    if (sent % 10 == 0) world.run(1ms);
+    ASSERT_LE(sent, 1'000U);
+  }
+  EXPECT_LE(room->waiting(), limits::peer_waiting_bytes_max);
+  world.run(100ms);
+  EXPECT_TRUE(a.rooms.empty());
+  EXPECT_FALSE(room->open());
+  world.network.heal_all();
+  EXPECT_TRUE(world.run(1s, [&] { return !a.rooms.empty(); }));
+  EXPECT_EQ(a.rooms, std::vector<NodeId>{b.id});
+  EXPECT_TRUE(room->open());
+  world.run(1s);
+  EXPECT_EQ(numbers(b), up_to(sent));
+  EXPECT_EQ(room->waiting(), 0U);
+  EXPECT_EQ(a.rooms.size(), 1U);
+  expect_one_session();
+}
+
+TEST_F(LinkSessions, TellThatThereIsRoomWhenWhatWaitedIsReturned) {
+  a.know(b);
+  world.network.cut("alpha", "beta");
+  const std::shared_ptr<Room> room = a.links->room(b.id);
+  while (room->open_or_tell()) a.links->submit(b.id, one_envelope(0, std::string(500'000, 'x')));
+  EXPECT_TRUE(world.run(10s, [&] { return !a.rooms.empty(); }));
+  EXPECT_FALSE(a.returned.empty());
+  EXPECT_TRUE(room->open());
+  EXPECT_EQ(room->waiting(), 0U);
+}
+
+class SessionsUnderRandomBreaks : public testing::TestWithParam<std::uint64_t> {};
+
+// Whatever happens to connections, as long as both sides can speak to each other again in time.
+TEST_P(SessionsUnderRandomBreaks, M2_LoseAndRepeatNothingAndNeverEnd) {
+  SCOPED_TRACE("seed " + std::to_string(GetParam()));
+  LinkWorld world(GetParam());
+  Random& random = world.network.random();
+  std::vector<LinkNode*> nodes;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    nodes.push_back(&world.add({.name = "node-" + std::to_string(i),
+                                .endpoint = "tcp://10.0.0." + std::to_string(i) + ":7000",
+                                .id = i}));
+  }
+  for (LinkNode* from : nodes) {
+    for (LinkNode* to : nodes) {
+      if (from != to) from->know(*to);
+    }
+  }
+  std::map<std::pair<LinkNode*, LinkNode*>, std::uint64_t> sent;
+  const auto say = [&](std::uint64_t most) {
+    for (LinkNode* from : nodes) {
+      for (LinkNode* to : nodes) {
+        if (from == to) continue;
+        for (std::uint64_t count = random.below(most); count > 0; --count)
+          from->send(*to, sent[{from, to}]++);
+      }
+    }
+  };
+  for (LinkNode* from : nodes) {
+    for (LinkNode* to : nodes) {
+      if (from < to) from->send(*to, sent[{from, to}]++);
+    }
+  }
+  world.run(1s);
+  for (int round = 0; round < 40; ++round) {
+    say(20);
+    const std::string one = nodes[random.below(3)]->host;
+    const std::string other = nodes[random.below(3)]->host;
+    switch (random.below(5)) {
+      case 0:
+        world.network.break_connections(one, other);
+        break;
+      case 1:
+        world.network.break_half(one, other);
+        break;
+      case 2:
+        world.network.cut(one, other);
+        break;
+      case 3:
+        world.network.forget_connections(one, other);
+        break;
+      default:
+        world.network.options().break_one_in = 30;
+    }
+    world.run(random.jitter(200ms));
+    say(5);
+    world.network.heal_all();
+    world.network.options().break_one_in = 0;
+    // Time to find each other again, as the down time allows.
+    world.run(random.below(3) == 0 ? random.jitter(200ms) : limits::down_after);
+    for (LinkNode* node : nodes)
+      ASSERT_THAT(node->downs, IsEmpty()) << "round " << round << ": " << node->downs[0].second.to_string();
+    if (random.below(3) != 0) world.run(limits::down_after);
+  }
+  world.run(2 * limits::down_after);
+  for (LinkNode* to : nodes) {
+    EXPECT_THAT(to->returned, IsEmpty());
+    for (LinkNode* from : nodes) {
+      std::vector<std::uint64_t> got;
+      for (const LinkNode::Got& each : to->got) {
+        if (each.from == from->id) got.push_back(each.number);
+      }
+      EXPECT_EQ(got, up_to(sent[{from, to}])) << to_string(from->id) << " to " << to_string(to->id);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SessionsUnderRandomBreaks, testing::Range<std::uint64_t>(0, 200));
+
+}  // namespace
+}  // namespace cobus::link
