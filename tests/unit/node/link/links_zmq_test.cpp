@@ -7,50 +7,14 @@
 #include <atomic>
 #include <thread>
 
-#include "node/link/zmq_transport.hpp"
-#include "tests/support/identity.hpp"
-#include "tests/unit/node/link/link_world.hpp"
+#include "tests/unit/node/link/zmq_world.hpp"
 
 namespace cobus::link {
 namespace {
 
 using namespace std::chrono_literals;
 
-constexpr char free_port[] = "tcp://127.0.0.1:0";
-
-struct LinksOverZmq : testing::Test {
-  ClusterSecret cluster = ClusterSecret::make();
-
-  // Certificates hold now, so the one of the simulated world does not do.
-  void make(LinkNode& node, const std::string& name, std::uint64_t id, bool certified = true) const {
-    Identity identity = identity_now(cluster, name);
-    if (!certified) identity.certificate = {};
-    node.id = NodeId{id};
-    node.key = identity.pair.key;
-    auto transport = ZmqTransport::open({.own = {node.key, identity.pair.secret.clone()},
-                                         .listen = free_port,
-                                         .access = {},
-                                         .test_door = false});
-    ASSERT_TRUE(transport.has_value()) << transport.error().to_string();
-    node.endpoint = (*transport)->listening();
-    node.transport = std::move(*transport);
-    LinkOptions options;
-    options.node = node.id;
-    options.incarnation = id;
-    options.name = name;
-    node.links = std::make_unique<Links>(*node.transport, system_clock(), system_random(), node,
-                                         std::move(identity), std::move(options));
-  }
-  static bool run(LinkNode& a, LinkNode& b, const std::function<bool()>& done) {
-    const TimePoint end = system_clock().now() + 20s;
-    while (!done()) {
-      if (system_clock().now() > end) return false;
-      a.links->poll(1ms);
-      b.links->poll(1ms);
-    }
-    return true;
-  }
-};
+using LinksOverZmq = ZmqWorld;
 
 TEST_F(LinksOverZmq, CarryTenThousandEnvelopesEachWayInOrder) {
   LinkNode a;
