@@ -43,6 +43,11 @@ inline constexpr milliseconds acknowledge_after{100};
 // Bounds of a mailbox: many small messages or a few large ones.
 inline constexpr std::size_t mailbox_messages_max = 10'000;
 inline constexpr std::size_t mailbox_bytes_max = 16 * 1024 * 1024;
+// What a mailbox takes beyond them of what was on its way when it told other shards and nodes that it is
+// full, so that whoever waits for room when told so loses nothing; beyond that it is a flood.
+inline constexpr std::size_t mailbox_overshoot_bytes_max = 64 * 1024 * 1024;
+// Workers of one other node whose mailboxes a shard knows to be full. Of more it takes no note.
+inline constexpr std::size_t full_mailboxes_of_peer_max = 10'000;
 // What may wait for one shard of a node before senders from other shards wait and other nodes are refused.
 inline constexpr std::size_t shard_inbox_bytes_max = 64 * 1024 * 1024;
 // Monitors and links that one node may have with the workers of one shard of another.
@@ -90,6 +95,10 @@ static_assert(payload_bytes_max + envelope_overhead_bytes_max <= frame_bytes_max
 static_assert(status_bytes_max + 2 * name_bytes_max < envelope_overhead_bytes_max);
 static_assert(hello_bytes_max < frame_bytes_target);
 static_assert(peer_window_bytes_max < shard_inbox_bytes_max, "one peer alone never fills a shard");
+static_assert(mailbox_overshoot_bytes_max >= shard_inbox_bytes_max,
+              "what waits for a shard may be for one worker");
+static_assert(mailbox_overshoot_bytes_max >= 4 * peer_window_bytes_max,
+              "so may what is on its way from some nodes");
 static_assert(frame_bytes_max <= peer_window_bytes_max, "one frame must fit into an empty window");
 static_assert(2 * (acknowledge_bytes + frame_bytes_max) <= peer_window_bytes_max,
               "who keeps up acknowledges before the window is full");

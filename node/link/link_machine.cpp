@@ -61,7 +61,7 @@ void LinkMachine::forget(NodeId node) {
   }
 }
 
-void LinkMachine::submit(NodeId node, std::string chunk, const std::shared_ptr<Room>& room) {
+void LinkMachine::submit(NodeId node, std::string chunk, const std::shared_ptr<Backlog>& backlog) {
   if (chunk.empty()) return;
   Peer* known = in_session(node);
   if (shut_ || (known == nullptr && !dialler_.knows(goal_of(node)))) {
@@ -83,12 +83,12 @@ void LinkMachine::submit(NodeId node, std::string chunk, const std::shared_ptr<R
     dialler_.want(goal_of(node), true);
   }
   waiting_.insert(node);
-  if (room != nullptr) peer.room = room;
+  if (backlog != nullptr) peer.backlog = backlog;
   if (!peer.outbox.push(chunk)) {
     flush_peer(node, peer);
     if (!peer.outbox.push(chunk)) return refuse(node, peer, chunk);
   }
-  if (peer.room != nullptr) peer.room->queued(peer.outbox.waiting_bytes());
+  if (peer.backlog != nullptr) peer.backlog->queued(peer.outbox.waiting_bytes());
 }
 
 // What `peer` has no room for, but for what has to go.
@@ -218,17 +218,17 @@ void LinkMachine::flush() {
   }
 }
 
-void LinkMachine::tell_room(NodeId node, Room* room, std::size_t queued) {
-  if (room == nullptr) return;
-  room->queued(queued);
-  if (!room->tell()) return;
+void LinkMachine::tell_drained(NodeId node, Backlog* backlog, std::size_t queued, const Status& how) {
+  if (backlog == nullptr) return;
+  backlog->queued(queued);
+  if (!backlog->tell()) return;
   told_ = true;
-  events_.on_room(node);
+  events_.on_drained(node, how);
 }
 
 void LinkMachine::flush_peer(NodeId node, Peer& peer) {
   fill_frames(peer);
-  tell_room(node, peer.room.get(), peer.outbox.waiting_bytes());
+  tell_drained(node, peer.backlog.get(), peer.outbox.waiting_bytes());
 }
 
 void LinkMachine::fill_frames(Peer& peer) {
@@ -263,11 +263,11 @@ void LinkMachine::return_waiting(NodeId node, const Status& reason) {
   waiting_.erase(node);
   const auto found = peers_.find(node);
   if (found == peers_.end() || found->second.session) return;
-  const std::shared_ptr<Room> room = std::move(found->second.room);
+  const std::shared_ptr<Backlog> backlog = std::move(found->second.backlog);
   const std::deque<std::string> chunks = found->second.outbox.take();
   peers_.erase(found);
   for (const std::string& chunk : chunks) undeliverable(node, chunk, reason);
-  tell_room(node, room.get(), 0);
+  tell_drained(node, backlog.get(), 0, reason);
 }
 
 void LinkMachine::undeliverable(NodeId node, std::string_view chunk, const Status& reason) {

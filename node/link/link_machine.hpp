@@ -40,8 +40,8 @@ class LinkMachine final : public TransportEvents {
   void add_target(TargetId target, std::vector<std::string> endpoints, CurveKey key);
   void learn(NodeId node, std::vector<std::string> endpoints, CurveKey key);
   void forget(NodeId node);
-  // `room` may be null.
-  void submit(NodeId node, std::string chunk, const std::shared_ptr<Room>& room);
+  // `backlog` may be null.
+  void submit(NodeId node, std::string chunk, const std::shared_ptr<Backlog>& backlog);
 
   // Runs timers, dials, sends what waits. True when the owner was told something, so that it should not
   // be kept waiting.
@@ -88,13 +88,13 @@ class LinkMachine final : public TransportEvents {
     ConnectionId up = ConnectionId::none;
     std::vector<TargetId> targets;  // which this session serves
     Outbox outbox;
-    std::shared_ptr<Room> room;  // null: nobody has asked for it
-    TimePoint waiting_since{};   // without a session
-    TimePoint received{};        // last sign of life
-    TimePoint sent{};            // last frame of ours
-    TimePoint detached{};        // since when it has no connection
-    Status lost;                 // how that ended
-    std::size_t owed = 0;        // bytes that came and were not acknowledged
+    std::shared_ptr<Backlog> backlog;  // null: nobody has asked for it
+    TimePoint waiting_since{};         // without a session
+    TimePoint received{};              // last sign of life
+    TimePoint sent{};                  // last frame of ours
+    TimePoint detached{};              // since when it has no connection
+    Status lost;                       // how that ended
+    std::size_t owed = 0;              // bytes that came and were not acknowledged
     TimePoint owed_since{};
     bool suspected = false;  // quiet, so it is being dialled anew while it has a connection
     bool leaving = false;    // told that we stop
@@ -147,7 +147,7 @@ class LinkMachine final : public TransportEvents {
   void flush_peer(NodeId node, Peer& peer);
   void fill_frames(Peer& peer);
   // What waits for `node` has changed.
-  void tell_room(NodeId node, Room* room, std::size_t queued);
+  void tell_drained(NodeId node, Backlog* backlog, std::size_t queued, const Status& how = {});
   SendOutcome transmit(Connection& connection, std::string_view frame);
   void refuse(NodeId node, Peer& peer, std::string_view chunk);
   void return_waiting(NodeId node, const Status& reason);

@@ -219,7 +219,7 @@ void LinkMachine::end_session(Peer& peer, const Status& reason) {
     if (!peer.suspected) redial(peer);
   }
   Outbox outbox = std::move(peer.outbox);
-  const std::shared_ptr<Room> room = std::move(peer.room);
+  const std::shared_ptr<Backlog> backlog = std::move(peer.backlog);
   waiting_.erase(info.node);
   peers_.erase(info.node);
   peers_changed_ = true;
@@ -231,7 +231,7 @@ void LinkMachine::end_session(Peer& peer, const Status& reason) {
   }
   for (const std::string& chunk : outbox.take()) undeliverable(info.node, chunk, lost);
   events_.on_peer_down(info, reason);
-  tell_room(info.node, room.get(), 0);
+  tell_drained(info.node, backlog.get(), 0, lost);
 }
 
 void LinkMachine::beat(Peer& peer) {

@@ -49,19 +49,24 @@ void Links::forget(NodeId node) { push(Forget{node}); }
 
 void Links::submit(NodeId node, std::string envelopes) {
   const std::scoped_lock lock(front_mutex_);
-  std::shared_ptr<Room> room;
-  if (const auto found = rooms_.find(node); found != rooms_.end()) {
-    room = found->second;
-    room->submitted(envelopes.size());
+  std::shared_ptr<Backlog> backlog;
+  if (const auto found = backlogs_.find(node); found != backlogs_.end()) {
+    backlog = found->second;
+    backlog->submitted(envelopes.size());
   }
-  commands_.push_back(Submit{node, std::move(envelopes), std::move(room)});
+  commands_.push_back(Submit{node, std::move(envelopes), std::move(backlog)});
 }
 
-std::shared_ptr<Room> Links::room(NodeId node) {
+std::shared_ptr<Backlog> Links::backlog(NodeId node) {
   const std::scoped_lock lock(front_mutex_);
-  std::shared_ptr<Room>& room = rooms_[node];
-  if (room == nullptr) room = std::make_shared<Room>();
-  return room;
+  std::shared_ptr<Backlog>& backlog = backlogs_[node];
+  if (backlog != nullptr) return backlog;
+  std::shared_ptr<Backlog> made = backlog = std::make_shared<Backlog>();
+  if (backlogs_.size() >= backlogs_swept_at_) {
+    std::erase_if(backlogs_, [](const auto& each) { return each.second.use_count() == 1; });
+    backlogs_swept_at_ = 2 * backlogs_.size() + 64;
+  }
+  return made;
 }
 
 void Links::take_commands() {
@@ -82,8 +87,8 @@ void Links::take_commands() {
 
 void Links::submit_now(Submit& submission) {
   const std::size_t bytes = submission.envelopes.size();
-  machine_->submit(submission.node, std::move(submission.envelopes), submission.room);
-  if (submission.room != nullptr) submission.room->taken_in(bytes);
+  machine_->submit(submission.node, std::move(submission.envelopes), submission.backlog);
+  if (submission.backlog != nullptr) submission.backlog->taken_in(bytes);
 }
 
 void Links::publish() {
@@ -92,10 +97,7 @@ void Links::publish() {
   if (changed) peers = machine_->peers();
   const TimePoint due = machine_->next_due();
   const std::scoped_lock lock(front_mutex_);
-  if (changed) {
-    peers_ = std::move(peers);
-    std::erase_if(rooms_, [](const auto& each) { return each.second.use_count() == 1; });
-  }
+  if (changed) peers_ = std::move(peers);
   counters_ = machine_->counters();
   waiting_bytes_ = machine_->waiting_bytes();
   due_ = due;

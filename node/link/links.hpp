@@ -16,8 +16,8 @@
 #include <variant>
 #include <vector>
 
+#include "node/link/backlog.hpp"
 #include "node/link/identity.hpp"
-#include "node/link/room.hpp"
 #include "node/link/transport.hpp"
 #include "node/runtime/random.hpp"
 #include "proto/address.hpp"
@@ -55,8 +55,8 @@ class LinkEvents {
   // Envelopes that were sent when their session ended before the peer had acknowledged them: they may or may
   // not have arrived. on_peer_down follows.
   virtual void on_unacknowledged(NodeId node, std::string_view envelopes, const Status& reason) = 0;
-  // There is room again for `node`; see Links::room.
-  virtual void on_room(NodeId node) = 0;
+  // Less waits for `node`, for those who asked its Backlog: ok, or the reason why all of it was returned.
+  virtual void on_drained(NodeId node, const Status& how) = 0;
   // A target could not be reached or did not let us in (UNAVAILABLE: will be tried again;
   // PERMISSION_DENIED, UNAUTHENTICATED, ALREADY_EXISTS: it told us why it refuses; tried again too).
   virtual void on_target_failed(TargetId target, const Status& reason) = 0;
@@ -111,7 +111,7 @@ class Links {
   void submit(NodeId node, std::string envelopes);
   // Whether there is room for more, for who would rather wait than be refused. Of `node` whether it is known
   // or not, in this session and in others. Any thread.
-  [[nodiscard]] std::shared_ptr<Room> room(NodeId node);
+  [[nodiscard]] std::shared_ptr<Backlog> backlog(NodeId node);
 
   // Sends what was submitted, runs timers, waits up to `longest` for events and handles them. Returns at
   // once after wake(). With `only_if_free`, does nothing when another thread is inside (for the keeper).
@@ -151,7 +151,7 @@ class Links {
   struct Submit {
     NodeId node;
     std::string envelopes;
-    std::shared_ptr<Room> room;  // may be null: nobody has asked
+    std::shared_ptr<Backlog> backlog;  // may be null: nobody has asked
   };
   using Command = std::variant<Submit, Learn, Forget, AddTarget>;
 
@@ -169,7 +169,8 @@ class Links {
 
   mutable std::mutex front_mutex_;  // of what follows; held for moments only, and taken last
   std::vector<Command> commands_;
-  std::unordered_map<NodeId, std::shared_ptr<Room>> rooms_;
+  std::unordered_map<NodeId, std::shared_ptr<Backlog>> backlogs_;
+  std::size_t backlogs_swept_at_ = 64;  // those that nobody has any more go when there are so many
   std::uint64_t last_target_ = 0;
   std::vector<PeerInfo> peers_;
   Counters counters_;

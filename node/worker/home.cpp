@@ -160,7 +160,7 @@ void Home::release_alone(Worker& worker, const Status& reason) noexcept {
     }
   }
   if (worker.owes_answers) answer_abandoned(worker, &reason);
-  if (!senders_.empty()) let_senders_in(worker);
+  if (worker.senders_wait) let_senders_in(worker);
   if (worker.bonds != nullptr) dissolve(worker, reason);
   ending_ = outer;
   ending_reason_ = outer_reason;
@@ -214,7 +214,12 @@ Home::Held Home::held() const {
   held.calls_handled = handled_.size();
   for (const auto& [node, ties] : tied_) held.ties += ties.bonds;
   for (const auto& [node, watchers] : node_watchers_) held.node_watchers += watchers.size();
-  held.senders_waiting = senders_.size() + (far_senders_.empty() ? 0 : 1);
+  held.senders_waiting = senders_.size() + behind_.size() + (far_senders_.empty() ? 0 : 1);
+  held.told_full = told_full_.size();
+  for (const auto& [node, workers] : full_elsewhere_) {
+    held.full_elsewhere += workers.size();
+    for (const auto& [id, full] : workers) held.senders_waiting += full.waiting.empty() ? 0 : 1;
+  }
   for (const auto& [node, chunk] : outgoing_) held.outgoing_bytes += chunk.size();
   return held;
 }
@@ -250,6 +255,9 @@ void Home::take_in(EnvelopePtr envelope) {
       return;
     }
     case v1::CREDIT: {
+      if (envelope->call == 0 && !envelope->to) return room_told(*envelope);
+      if (envelope->call == 0 && (envelope->from.node == node_id_ || !envelope->from.worker))
+        return room_asked(*envelope);
       Worker* worker = find(envelope->to);
       if (worker != nullptr && worker->handled != nullptr)
         worker->handled->credited(envelope->from, envelope->call, envelope->extra().credit);
@@ -314,6 +322,8 @@ void Home::find_no_room(Worker& worker, EnvelopePtr envelope) {
       if (envelope->kind == v1::REQUEST) refuse(*envelope, exit_reason::overload());
       return end(worker, exit_reason::overload());
     case Overflow::reject:
+      if (envelope->kind == v1::MESSAGE && take_beyond(worker, envelope)) return;
+      [[fallthrough]];
     case Overflow::drop_newest:
       node_.dead_letter(DeadLetter::mailbox_full, *envelope);
       if (envelope->kind == v1::REQUEST)

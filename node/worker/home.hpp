@@ -10,20 +10,24 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "node/link/backlog.hpp"
 #include "node/runtime/shard.hpp"
 #include "node/worker/envelope.hpp"
+#include "node/worker/room.hpp"
 #include "node/worker/worker.hpp"
 
 namespace cobus {
 
 class Node;
 class TrafficObserver;
+enum class DeadLetter : std::uint8_t;
 struct Method;
 
 // A call or stream that a worker of this shard waits for.
@@ -44,18 +48,6 @@ class PendingCall {
  protected:
   PendingCall() noexcept = default;
   ~PendingCall() = default;
-};
-
-// A message that waits for room in a mailbox of this shard.
-struct SendInWaiting : ListHook {
-  EnvelopePtr envelope;
-  // It is in the mailbox, or lost with the worker that it was for.
-  virtual void sent(Status status) noexcept = 0;
-  // Its worker was asked to stop, and is told that nothing was sent.
-  [[nodiscard]] virtual bool gave_up() const noexcept = 0;
-
- protected:
-  ~SendInWaiting() = default;
 };
 
 class Home {
@@ -139,6 +131,8 @@ class Home {
     std::size_t ties = 0;  // ends of monitors and links with workers of other nodes
     std::size_t node_watchers = 0;
     std::size_t senders_waiting = 0;  // groups of them, by what they wait for
+    std::size_t full_elsewhere = 0;   // workers elsewhere that are known to have full mailboxes
+    std::size_t told_full = 0;        // workers here of which others know so
     std::size_t outgoing_bytes = 0;   // not handed to the link yet
   };
   [[nodiscard]] Held held() const;
@@ -164,8 +158,10 @@ class Home {
   // A message to a worker. RESOURCE_EXHAUSTED when its mailbox, or the inbox of its shard, is known to be
   // full: `envelope` is then still the caller's. NOT_FOUND when it is known to be gone.
   [[nodiscard]] Status try_send(NodeId node, EnvelopePtr& envelope);
-  // A message that try_send() found no room for: sent when there is some, then `wakeup` is resumed.
-  void send_when_there_is_room(WorkerId to, SendInWaiting& waiting);
+  // A message that try_send() found no room for: sent when there is some, then it is told so.
+  void send_when_there_is_room(SendInWaiting& waiting);
+  // Those who wait for room in the mailbox of `worker`, here and elsewhere, as far as there is some; all,
+  // when it is gone.
   void let_senders_in(Worker& worker) noexcept;
   // The first message wanted of those whose senders wait for room; null when there is none.
   [[nodiscard]] EnvelopePtr take_from_senders(Worker& worker, Worker::Wants wants) noexcept;
@@ -215,6 +211,8 @@ class Home {
   }
   // A peer is gone: its calls to us end, ours to it fail.
   void peer_lost(NodeId node, const Status& reason) noexcept;
+  // Less waits for that node, so senders may go on; or, with a reason, it cannot be reached.
+  void node_drained(NodeId node, const Status& how) noexcept;
   // After peer_lost() of every shard: those who watch the node hear of it.
   void tell_node_watchers(NodeId node, const Status& reason) noexcept;
 
@@ -281,7 +279,26 @@ class Home {
   }
   void find_no_room(Worker& worker, EnvelopePtr envelope);
   [[nodiscard]] bool other_shard_has_room(const Envelope& envelope) const noexcept;
-  void let_far_senders_go();
+  void look_for_room() noexcept;
+  // Room elsewhere (home_room.cpp).
+  [[nodiscard]] std::optional<Elsewhere> elsewhere(const Envelope& envelope) const noexcept;
+  void tell(const Elsewhere& who, EnvelopePtr news) noexcept;
+  void tell_room(const Elsewhere& who, WorkerId worker, TypeId awaited = TypeId::none,
+                 Status gone = {}) noexcept;
+  [[nodiscard]] bool take_beyond(Worker& worker, EnvelopePtr& envelope);
+  [[nodiscard]] bool let_in_from_elsewhere(Worker& worker, bool gone) noexcept;
+  void look_elsewhere(Worker& worker, Worker::Wants wants) noexcept;
+  void room_asked(const Envelope& asks) noexcept;
+  void room_told(const Envelope& news) noexcept;
+  [[nodiscard]] FullElsewhere* full_elsewhere(const Address& worker) noexcept;
+  [[nodiscard]] bool has_to_wait(NodeId node, const Envelope& message) noexcept;
+  void let_one_go(FullElsewhere& full, TypeId type) noexcept;
+  void let_go(List<SendInWaiting>& waiting) noexcept;
+  void let_down(List<SendInWaiting>& waiting, DeadLetter why, const Status& reason) noexcept;
+  void room_lost(NodeId lost, const Status& reason) noexcept;
+  [[nodiscard]] bool may_go_to(NodeId node);
+  [[nodiscard]] link::Backlog& backlog_of(NodeId node);
+  void wait_for_node(SendInWaiting& waiting);
   void send_to_shard(unsigned shard, EnvelopePtr envelope);
   void send_away(NodeId to_node, EnvelopePtr envelope);
   void hand_over(unsigned shard) noexcept;
@@ -323,10 +340,14 @@ class Home {
   std::unordered_map<NodeId, Ties> tied_;
   std::unordered_map<NodeId, std::unordered_set<WorkerId>> node_watchers_;
   std::unordered_map<WorkerId, List<SendInWaiting>> senders_;  // by the worker whose mailbox is full
-  List<SendInWaiting> far_senders_;                            // to shards whose inbox is full
+  std::unordered_map<WorkerId, std::vector<ToldFull>> told_full_;
+  std::unordered_map<NodeId, std::unordered_map<WorkerId, FullElsewhere>> full_elsewhere_;
+  std::unordered_map<NodeId, List<SendInWaiting>> behind_;  // senders to nodes for which as much waits as may
+  std::unordered_map<NodeId, std::shared_ptr<link::Backlog>> backlogs_;
+  List<SendInWaiting> far_senders_;  // to shards whose inbox is full
   struct LookForRoom : Timer {
     explicit LookForRoom(Home& of) noexcept
-        : Timer([](Timer& timer) { static_cast<LookForRoom&>(timer).home.let_far_senders_go(); }), home(of) {}
+        : Timer([](Timer& timer) { static_cast<LookForRoom&>(timer).home.look_for_room(); }), home(of) {}
     Home& home;
   } look_for_room_{*this};
   std::uint64_t next_ref_ = 1;

@@ -197,6 +197,7 @@ void Home::peer_lost(NodeId lost, const Status& reason) noexcept {
     error->extra().status = reason;
     answer(std::move(error));
   }
+  room_lost(lost, reason);
   bonds_lost(lost, reason);
 }
 

@@ -19,7 +19,10 @@ constexpr Duration look_for_room_every = std::chrono::milliseconds(1);
 }  // namespace
 
 Status Home::try_send(NodeId to_node, EnvelopePtr& envelope) {
-  if (to_node == node_.id() && envelope->to) {
+  const bool here = to_node == node_id_;
+  // By name: whoever has it now. A dead letter, as ever, when that is nobody.
+  if (here && !envelope->to) envelope->to = node_.whereis(envelope->extra().to_name).worker;
+  if (here && envelope->to) {
     if (envelope->to.shard() == shard_.index()) {
       Worker* const worker = find(envelope->to);
       if (worker == nullptr) {
@@ -36,54 +39,59 @@ Status Home::try_send(NodeId to_node, EnvelopePtr& envelope) {
       return {Code::resource_exhausted, "the worker's shard has too much to take in"};
     }
   }
+  if (!full_elsewhere_.empty() && has_to_wait(to_node, *envelope)) [[unlikely]]
+    return {Code::resource_exhausted, "the worker's mailbox is full"};
+  if (!here && !may_go_to(to_node))
+    return {Code::resource_exhausted, "as much waits for the worker's node as may"};
   send(to_node, std::move(envelope));
   return {};
 }
 
 bool Home::other_shard_has_room(const Envelope& envelope) const noexcept {
   const std::uint32_t shard = envelope.to.shard();
-  if (shard >= node_.shards()) return true;  // nobody is there, which is not for want of room
   const std::uint64_t collected = shard < outward_.size() ? outward_[shard].bytes : 0;
   return node_.home(shard).inbound_bytes() + collected < limits::shard_inbox_bytes_max;
 }
 
-void Home::send_when_there_is_room(WorkerId to, SendInWaiting& waiting) {
-  if (to.shard() != shard_.index()) {
-    waiting.envelope->to = to;
-    far_senders_.push_back(waiting);
-    if (!look_for_room_.armed())
-      shard_.timers().start(look_for_room_, shard_.clock().now() + look_for_room_every);
+void Home::send_when_there_is_room(SendInWaiting& waiting) {
+  const Address to = waiting.to;
+  if (to.node == node_id_ && to.worker.shard() == shard_.index()) {
+    Worker* const worker = find(to.worker);
+    if (worker == nullptr) {
+      node_.dead_letter(DeadLetter::no_such_worker, *std::exchange(waiting.envelope, nullptr));
+      return waiting.sent(exit_reason::noproc());
+    }
+    senders_[to.worker].push_back(waiting);
+    worker->senders_wait = true;
+    if (worker->mailbox.has_room_for(*waiting.envelope)) let_senders_in(*worker);
     return;
   }
-  Worker* const worker = find(to);
-  if (worker == nullptr) {
-    node_.dead_letter(DeadLetter::no_such_worker, *std::exchange(waiting.envelope, nullptr));
-    return waiting.sent(exit_reason::noproc());
+  Status status = try_send(to.node, waiting.envelope);
+  if (status.code() != Code::resource_exhausted) {
+    waiting.envelope.reset();
+    return waiting.sent(std::move(status));
   }
-  senders_[to].push_back(waiting);
-  worker->senders_wait = true;
-  if (worker->mailbox.has_room_for(*waiting.envelope)) let_senders_in(*worker);
+  if (FullElsewhere* const full = full_elsewhere(to)) return full->waiting.push_back(waiting);
+  if (to.node != node_id_) return wait_for_node(waiting);
+  far_senders_.push_back(waiting);
+  if (!look_for_room_.armed())
+    shard_.timers().start(look_for_room_, shard_.clock().now() + look_for_room_every);
 }
 
-// Other shards do not tell when they have room again.
-void Home::let_far_senders_go() {
-  far_senders_.each([this](SendInWaiting& waiting) {
-    if (waiting.gave_up()) return waiting.unlink();
-    if (!other_shard_has_room(*waiting.envelope)) return;
-    waiting.unlink();
-    send(node_.id(), std::move(waiting.envelope));
-    waiting.sent({});
-  });
-  if (!far_senders_.empty())
-    shard_.timers().start(look_for_room_, shard_.clock().now() + look_for_room_every);
+// Other shards do not tell when their inboxes have room again.
+void Home::look_for_room() noexcept {
+  List<SendInWaiting> waiting;
+  waiting.splice(far_senders_);
+  let_go(waiting);
 }
 
 // Of a worker that took a message, or that is gone.
 void Home::let_senders_in(Worker& worker) noexcept {
-  const auto found = senders_.find(worker.id);
-  if (found == senders_.end()) return;
   const bool gone = find(worker.id) == nullptr;
-  while (!found->second.empty()) {
+  // Those of this shard, who are let in one by one, would else keep it too full for any other.
+  if (!let_in_from_elsewhere(worker, gone)) return;
+  const auto found = senders_.find(worker.id);
+  while (found != senders_.end() && !found->second.empty()) {
     SendInWaiting& first = found->second.front();
     if (first.gave_up()) {
       first.unlink();
@@ -100,20 +108,24 @@ void Home::let_senders_in(Worker& worker) noexcept {
     }
   }
   worker.senders_wait = false;
-  senders_.erase(found);
+  if (found != senders_.end()) senders_.erase(found);
 }
 
 EnvelopePtr Home::take_from_senders(Worker& worker, Worker::Wants wants) noexcept {
-  const auto found = senders_.find(worker.id);
-  if (found == senders_.end()) return nullptr;
   EnvelopePtr taken;
-  found->second.each([&](SendInWaiting& waiting) {
-    if (taken != nullptr || waiting.gave_up() || !wants(*waiting.envelope)) return;
-    waiting.unlink();
-    taken = std::move(waiting.envelope);
-    waiting.sent({});
-  });
-  if (taken != nullptr) taken->arrival = static_cast<std::uint32_t>(++worker.received);
+  if (const auto found = senders_.find(worker.id); found != senders_.end()) {
+    found->second.each([&](SendInWaiting& waiting) {
+      if (taken != nullptr || waiting.gave_up() || !wants(*waiting.envelope)) return;
+      waiting.unlink();
+      taken = std::move(waiting.envelope);
+      waiting.sent({});
+    });
+  }
+  if (taken == nullptr) {
+    look_elsewhere(worker, wants);
+  } else {
+    taken->arrival = static_cast<std::uint32_t>(++worker.received);
+  }
   return taken;
 }
 

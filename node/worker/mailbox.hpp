@@ -5,6 +5,7 @@
 // O(1). Used on the worker's shard only.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -15,8 +16,8 @@ namespace cobus {
 
 // What becomes of a message that finds no room.
 enum class Overflow : std::uint8_t {
-  reject,  // a sender of the same shard is told: try_send says RESOURCE_EXHAUSTED, co_await send waits; what
-           // comes from elsewhere is dropped
+  reject,  // senders are told: try_send says RESOURCE_EXHAUSTED, co_await send waits. What is on its way from
+           // other shards and nodes meanwhile is taken beyond the bounds; what is far beyond them is dropped
   drop_newest,  // it is dropped
   drop_oldest,  // the message that waited longest is dropped for it
   end_worker,   // the worker ends with the reason `overload`
@@ -44,6 +45,16 @@ class Mailbox {
   [[nodiscard]] bool could_hold(Envelope& envelope) const noexcept {
     static_cast<void>(envelope.weigh());
     return limits_->messages > 0 && cost(envelope) <= limits_->bytes;
+  }
+  // Whether it may be taken beyond the bounds, as what was on its way when they were reached.
+  [[nodiscard]] bool may_overshoot(Envelope& envelope) const noexcept {
+    static_cast<void>(envelope.weigh());
+    const std::uint64_t most = std::uint64_t{limits_->bytes} + limits::mailbox_overshoot_bytes_max;
+    return std::uint64_t{bytes_} + cost(envelope) <= std::min<std::uint64_t>(most, 0xffffffff);
+  }
+  // Whether those elsewhere who were told that it is full may send again.
+  [[nodiscard]] bool half_empty() const noexcept {
+    return count_ <= limits_->messages / 2 && bytes_ <= limits_->bytes / 2;
   }
   // Whatever the bounds are: look at has_room_for() first, unless it is the runtime's own.
   void push(EnvelopePtr envelope) noexcept;

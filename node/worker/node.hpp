@@ -160,7 +160,8 @@ class Node final : public link::LinkEvents {
   [[nodiscard]] std::optional<link::PeerInfo> peer(NodeId node) const;
   // Messages that reached nobody. Any thread.
   [[nodiscard]] const DeadLetters& dead_letters() const noexcept { return dead_letters_; }
-  void dead_letter(DeadLetter why, const Envelope& envelope) noexcept;
+  // `at`: the node of its receiver; none: this one.
+  void dead_letter(DeadLetter why, const Envelope& envelope, NodeId at = NodeId::none) noexcept;
 
   // Names of workers of this node. Any thread. ALREADY_EXISTS; INVALID_ARGUMENT when it is empty or longer
   // than limits::name_bytes_max.
@@ -185,7 +186,7 @@ class Node final : public link::LinkEvents {
   void on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) override;
   void on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) override;
   void on_unacknowledged(NodeId node, std::string_view envelopes, const Status& reason) override;
-  void on_room(NodeId node) override;
+  void on_drained(NodeId node, const Status& how) override;
   void on_target_failed(link::TargetId target, const Status& reason) override;
   void on_enrolled(const v1::Certificate& certificate) override;
 
@@ -211,6 +212,7 @@ class Node final : public link::LinkEvents {
   [[nodiscard]] bool fits(Envelope& envelope, const Home& home) noexcept;
   // Of one that was to go to the node `to`.
   void dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept;
+  void deliver_to_all(const Envelope& signal);
   // "MESSAGE of type echo.EchoRequest"; the number of the type when nobody here knows it.
   [[nodiscard]] std::string what_was_sent(v1::Kind kind, TypeId type, std::string_view name) const;
   void run_thread(std::function<void()> what, const std::string& name);

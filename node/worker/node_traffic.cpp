@@ -11,8 +11,11 @@ namespace {
 
 // Who only calls methods, or looks on, may not reach into workers. A request to one is refused where it
 // arrives, since its caller waits for an answer.
-bool may_send(v1::Role role, v1::Kind kind) noexcept {
-  switch (kind) {
+bool may_send(v1::Role role, const Envelope& envelope) noexcept {
+  switch (envelope.kind) {
+    case v1::CREDIT:  // of no call and from nobody: that messages wait there for room
+      if (envelope.call != 0 || envelope.from.worker) return true;
+      [[fallthrough]];
     case v1::MESSAGE:
     case v1::LINK:
     case v1::UNLINK:
@@ -78,19 +81,27 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
   for (PeerListener* listener : listeners_) listener->on_peer_down(peer, reason);
 }
 
-void Node::deliver(EnvelopePtr envelope) {
-  if (envelope->kind == v1::CANCEL && !envelope->to) {
-    // Only the shard that handles the call knows it.
-    for (unsigned i = 0; i < shards(); ++i) {
-      auto copy = std::make_unique<SignalEnvelope>();
-      copy->kind = v1::CANCEL;
-      copy->flags = envelope->flags;
-      copy->from = envelope->from;
-      copy->call = envelope->call;
-      places_[i]->home.post(std::move(copy));
+// Only the shard that handles a call knows it, and only those that send to a worker, that its mailbox is
+// full.
+void Node::deliver_to_all(const Envelope& signal) {
+  for (unsigned i = 0; i < shards(); ++i) {
+    auto copy = std::make_unique<SignalEnvelope>();
+    copy->kind = signal.kind;
+    copy->flags = signal.flags;
+    copy->from = signal.from;
+    copy->call = signal.call;
+    copy->type = signal.type;
+    if (signal.extra().credit != 0) {
+      copy->extra().credit = signal.extra().credit;
+      copy->extra().status = signal.extra().status;
     }
-    return;
+    places_[i]->home.post(std::move(copy));
   }
+}
+
+void Node::deliver(EnvelopePtr envelope) {
+  if (!envelope->to && (envelope->kind == v1::CANCEL || envelope->kind == v1::CREDIT))
+    return deliver_to_all(*envelope);
   if (!envelope->to && envelope->kind == v1::MESSAGE) {
     const Address named = whereis(envelope->extra().to_name);
     if (!named) return dead_letter(DeadLetter::no_such_name, *envelope);
@@ -128,9 +139,10 @@ bool Node::fits(Envelope& envelope, const Home& home) noexcept {
   return false;
 }
 
-void Node::dead_letter(DeadLetter why, const Envelope& envelope) noexcept {
+void Node::dead_letter(DeadLetter why, const Envelope& envelope, NodeId at) noexcept {
   dead_letters_.add(
-      why, id(), envelope.from, Address{id(), envelope.to}, envelope.extra().to_name,
+      why, id(), envelope.from, Address{at == NodeId::none ? id() : at, envelope.to},
+      envelope.extra().to_name,
       [&] { return what_was_sent(envelope.kind, envelope.type, envelope.type_name()); }, clock().now());
 }
 
@@ -156,14 +168,17 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
   // Shard 0 is awake in its own poll: what it finds needs no wake. Not so when the keeper polls.
   if (waiting_in_link_ == this) places_[0]->shard.awake();
   EnvelopePtr envelope = from_wire(view, peer.node, clock().now());
-  if (!may_send(peer.role, envelope->kind)) return dead_letter(DeadLetter::not_allowed, *envelope);
+  if (!may_send(peer.role, *envelope)) return dead_letter(DeadLetter::not_allowed, *envelope);
   // Who may not observe may not hide either.
   if (peer.role == v1::SUBMIT) envelope->flags &= ~static_cast<std::uint32_t>(v1::HIDDEN);
   if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};
   deliver(std::move(envelope));
 }
 
-void Node::on_room(NodeId /*node*/) {}
+void Node::on_drained(NodeId node, const Status& how) {
+  for (unsigned i = 0; i < shards(); ++i)
+    run_on(i, [node, how](Home& home) { home.node_drained(node, how); });
+}
 
 void Node::on_target_failed(link::TargetId target, const Status& reason) {
   for (PeerListener* listener : listeners_) listener->on_target_failed(target, reason);

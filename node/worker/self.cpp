@@ -5,13 +5,14 @@
 
 namespace cobus {
 
-// The wait for room in a mailbox of this shard.
+// The wait for room in a mailbox.
 class Sent::ForRoom final : public Waiting, public SendInWaiting {
  public:
-  bool begin(Home& home, WorkerId to, EnvelopePtr its_envelope, std::coroutine_handle<> coroutine) {
+  bool begin(Home& home, Address its_receiver, EnvelopePtr its_envelope, std::coroutine_handle<> coroutine) {
+    to = its_receiver;
     envelope = std::move(its_envelope);
     if (!park(coroutine, never)) return false;
-    home.send_when_there_is_room(to, *this);
+    home.send_when_there_is_room(*this);
     return true;
   }
   // It is settled how it went, but others are to run first.
@@ -46,7 +47,7 @@ void Sent::forget() noexcept {
 }
 
 bool Sent::await_suspend(std::coroutine_handle<> coroutine) {
-  if (envelope_ != nullptr && to_ == from_.id) return false;  // nobody else would make room
+  if (envelope_ != nullptr && to_ == Self(from_).address()) return false;  // nobody else would make room
   waiting_ = new ForRoom;
   if (envelope_ == nullptr) {
     waiting_->step_aside(std::move(status_), coroutine);
@@ -98,6 +99,7 @@ Address Self::whereis(std::string_view name) const { return node().whereis(name)
 void Self::limit_mailbox(MailboxLimits limits) const {
   worker().bonded().mailbox = limits;
   worker().mailbox.use(worker().bonds->mailbox);
+  if (worker().senders_wait) worker().home().let_senders_in(worker());
 }
 
 }  // namespace cobus

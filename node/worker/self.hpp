@@ -131,8 +131,7 @@ class [[nodiscard]] TimedReceive : public Receive<Messages...> {
   Duration timeout_;
 };
 
-// A send: completes at once when there is room, and waits for it while the receiver is of this shard and
-// its mailbox is full.
+// A send: completes at once when there is room, and waits for it while the receiver's mailbox is full.
 class [[nodiscard]] Sent {
  public:
   static constexpr AwaitKind awaits = AwaitKind::mailbox;
@@ -156,7 +155,7 @@ class [[nodiscard]] Sent {
   void forget() noexcept;
   [[nodiscard]] Status outcome();
   Worker& from_;
-  WorkerId to_;
+  Address to_;
   EnvelopePtr envelope_;  // null: it is sent, or will never be
   Status status_;
   ForRoom* waiting_ = nullptr;  // owned
@@ -221,8 +220,9 @@ class Self {
   // Sends to a worker, here or elsewhere. Ok: it is on its way, in order with all else sent to that worker.
   // INVALID_ARGUMENT for an empty address, OUT_OF_RANGE for a message that is too large, NOT_FOUND when the
   // receiver is known to be gone (then it is a dead letter, as it is when that is found out later).
-  // Waits for room while the receiver is of this shard and its mailbox is full; CANCELLED when this worker
-  // is asked to stop meanwhile: then it was not sent. RESOURCE_EXHAUSTED to oneself with a full mailbox.
+  // Waits for room while the receiver's mailbox is full, or known to be when it is elsewhere; CANCELLED when
+  // this worker is asked to stop meanwhile, and UNAVAILABLE when the receiver's node is lost: then it was not
+  // sent. RESOURCE_EXHAUSTED to oneself with a full mailbox.
   template <class Message>
   [[nodiscard]] Sent send(Address to, Message&& message) const {
     return Sent(worker(), to, enclose(std::forward<Message>(message)));
@@ -233,7 +233,8 @@ class Self {
     EnvelopePtr envelope = enclose(std::forward<Message>(message));
     return dispatch(to, envelope);
   }
-  // To the worker that is registered under `name` at `node`. A dead letter when there is none.
+  // To the worker that is registered under `name` at `node`. A dead letter when there is none. Never waits:
+  // RESOURCE_EXHAUSTED when it is of this node and its mailbox is known to be full.
   template <class Message>
   [[nodiscard]] Status send_to_name(NodeId node, std::string name, Message&& message) const {
     EnvelopePtr envelope = enclose(std::forward<Message>(message));
@@ -311,7 +312,7 @@ class Self {
 };
 
 inline Sent::Sent(Worker& from, Address to, EnvelopePtr envelope)
-    : from_(from), to_(to.worker), envelope_(std::move(envelope)) {
+    : from_(from), to_(to), envelope_(std::move(envelope)) {
   status_ = Self(from).dispatch(to, envelope_);
   if (!status_.ok() && status_.code() != Code::resource_exhausted) envelope_.reset();
 }

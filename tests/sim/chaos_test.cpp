@@ -40,9 +40,10 @@ TEST(SimChaos, WhatIsPromisedHoldsAndNothingIsLeft) {
     for (const auto& [what, times] : run(seed).counts) sums[what] += times;
   }
   // Else it shows little.
-  for (const char* const what : {"broken", "parted", "paused", "node killed", "messages", "down: ended",
-                                 "down: lost", "exit", "node down", "guests", "restarts", "family: over",
-                                 "calls: OK", "calls: DEADLINE_EXCEEDED", "calls: UNAVAILABLE"})
+  for (const char* const what :
+       {"broken", "parted", "paused", "node killed", "messages", "down: ended", "down: lost", "exit",
+        "no room", "node down", "guests", "restarts", "family: over", "calls: OK", "calls: DEADLINE_EXCEEDED",
+        "calls: UNAVAILABLE"})
     EXPECT_GT(sums[what], 0U) << what;
   for (const auto& [what, times] : sums) std::printf("%12lu  %s\n", times, what.c_str());
 }

@@ -95,6 +95,9 @@ class Talker {
       : self_(self), chaos_(*chaos), address_(self.address()), known_(chaos, address_) {
     chaos_.talkers.push_back(address_);
     if (chaos_.once_in(2)) self_.trap_exits(true);
+    MailboxLimits small;  // so that those who send bursts are told that it is full
+    small.messages = 2;
+    if (chaos_.once_in(2)) self_.limit_mailbox(small);
   }
   void read(News news);
   // True when it has had enough.
@@ -170,7 +173,10 @@ void Talker::asked(News news, std::istringstream& words) {
 
 void Talker::talk(Address to, std::uint64_t times) {
   for (; times > 0; --times) {
-    if (!self_.try_send(to, numbers_.next(chaos_, address_, to)).ok()) continue;
+    if (const Status sent = self_.try_send(to, numbers_.next(chaos_, address_, to)); !sent.ok()) {
+      if (sent.code() == Code::resource_exhausted) ++chaos_.counts["no room"];
+      continue;
+    }
     const std::uint64_t number = numbers_.sent(to);
     if (chaos_.calm) chaos_.order.sent_in_peace(address_, to, number);
   }

@@ -68,6 +68,8 @@ void complain_of_what_is_left(SimCluster& cluster, Complaints& complaints) {
       none(held.ties, "ties");
       none(held.node_watchers, "watchers of nodes");
       none(held.senders_waiting, "senders that wait");
+      none(held.told_full, "workers whose mailboxes others think full");
+      none(held.full_elsewhere, "workers elsewhere whose mailboxes are thought full");
       none(held.outgoing_bytes, "bytes on their way out");
       none(node.home(shard).inbound_bytes(), "bytes in an inbox");
       none(node.home(shard).load(), "things that were placed and never came");

@@ -41,6 +41,15 @@ class TestNode : public ::testing::Test {
     node_->spawn("test", function, std::move(arguments)...);
     step();
   }
+  // A worker on that shard.
+  template <class Function, class... Arguments>
+  void spawn_on(unsigned shard, Function function, Arguments... arguments) {
+    node_->run_on(shard, [function, ... given = std::move(arguments)](Home& home) mutable {
+      auto body = function;
+      home.spawn("test", body, std::move(given)...);
+    });
+    step();
+  }
   std::size_t workers() {
     std::size_t count = 0;
     for (unsigned i = 0; i < node_->shards(); ++i) count += node_->home(i).workers();

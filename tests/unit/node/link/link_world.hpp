@@ -69,7 +69,7 @@ struct LinkNode final : LinkEvents {
   void on_unacknowledged(NodeId node, std::string_view chunk, const Status& reason) override {
     unacknowledged.push_back({node, std::string(chunk), reason});
   }
-  void on_room(NodeId node) override { rooms.push_back(node); }
+  void on_drained(NodeId node, const Status& how) override { drained.emplace_back(node, how.code()); }
   void on_target_failed(TargetId, const Status& reason) override { target_failures.push_back(reason); }
   void on_enrolled(const v1::Certificate& certificate) override { enrolled.push_back(certificate); }
 
@@ -89,7 +89,7 @@ struct LinkNode final : LinkEvents {
   std::vector<Got> got;
   std::vector<Returned> returned;
   std::vector<Returned> unacknowledged;
-  std::vector<NodeId> rooms;  // of on_room
+  std::vector<std::pair<NodeId, Code>> drained;
   std::vector<Status> target_failures;
   std::vector<v1::Certificate> enrolled;
   std::function<void(const PeerInfo&, const EnvelopeView&)> react;

@@ -217,40 +217,42 @@ TEST_F(LinkSessions, M5_HoldNoMoreThanTheWindowAndGoOnWhenItIsAcknowledged) {
 
 TEST_F(LinkSessions, TellWhenThereIsRoomForAPeerAgain) {
   connect();
-  const std::shared_ptr<Room> room = a.links->room(b.id);
-  EXPECT_TRUE(room->open_or_tell());
+  const std::shared_ptr<Backlog> backlog = a.links->backlog(b.id);
+  EXPECT_TRUE(backlog->open_or_tell());
   world.network.cut("alpha", "beta");
   const std::string payload(100'000, 'x');
   std::uint64_t sent = 0;
-  while (room->open_or_tell()) {
+  while (backlog->open_or_tell()) {
     a.links->submit(b.id, one_envelope(sent++, payload));
     if (sent % 10 == 0) world.run(1ms);
     ASSERT_LE(sent, 1'000U);
   }
-  EXPECT_LE(room->waiting(), limits::peer_waiting_bytes_max);
+  EXPECT_LE(backlog->waiting(), limits::peer_waiting_bytes_max);
   world.run(100ms);
-  EXPECT_TRUE(a.rooms.empty());
-  EXPECT_FALSE(room->open());
+  EXPECT_TRUE(a.drained.empty());
+  EXPECT_FALSE(backlog->open());
   world.network.heal_all();
-  EXPECT_TRUE(world.run(1s, [&] { return !a.rooms.empty(); }));
-  EXPECT_EQ(a.rooms, std::vector<NodeId>{b.id});
-  EXPECT_TRUE(room->open());
+  EXPECT_TRUE(world.run(1s, [&] { return !a.drained.empty(); }));
+  ASSERT_EQ(a.drained.size(), 1U);
+  EXPECT_EQ(a.drained[0], std::pair(b.id, Code::ok));
+  EXPECT_TRUE(backlog->open());
   world.run(1s);
   EXPECT_EQ(numbers(b), up_to(sent));
-  EXPECT_EQ(room->waiting(), 0U);
-  EXPECT_EQ(a.rooms.size(), 1U);
+  EXPECT_EQ(backlog->waiting(), 0U);
+  EXPECT_EQ(a.drained.size(), 1U);
   expect_one_session();
 }
 
 TEST_F(LinkSessions, TellThatThereIsRoomWhenWhatWaitedIsReturned) {
   a.know(b);
   world.network.cut("alpha", "beta");
-  const std::shared_ptr<Room> room = a.links->room(b.id);
-  while (room->open_or_tell()) a.links->submit(b.id, one_envelope(0, std::string(500'000, 'x')));
-  EXPECT_TRUE(world.run(10s, [&] { return !a.rooms.empty(); }));
+  const std::shared_ptr<Backlog> backlog = a.links->backlog(b.id);
+  while (backlog->open_or_tell()) a.links->submit(b.id, one_envelope(0, std::string(500'000, 'x')));
+  ASSERT_TRUE(world.run(10s, [&] { return !a.drained.empty(); }));
+  EXPECT_EQ(a.drained[0], std::pair(b.id, Code::unavailable));
   EXPECT_FALSE(a.returned.empty());
-  EXPECT_TRUE(room->open());
-  EXPECT_EQ(room->waiting(), 0U);
+  EXPECT_TRUE(backlog->open());
+  EXPECT_EQ(backlog->waiting(), 0U);
 }
 
 class SessionsUnderRandomBreaks : public testing::TestWithParam<std::uint64_t> {};

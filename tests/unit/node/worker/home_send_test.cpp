@@ -33,15 +33,6 @@ class OneShard : public TestNode {};
 class TwoShards : public TestNode {
  protected:
   TwoShards() : TestNode(2) {}
-  // A worker on that shard.
-  template <class Function, class... Arguments>
-  void spawn_on(unsigned shard, Function function, Arguments... arguments) {
-    node_->run_on(shard, [function, ... given = std::move(arguments)](Home& home) mutable {
-      auto body = function;
-      home.spawn("test", body, std::move(given)...);
-    });
-    step();
-  }
 };
 
 TEST_F(OneShard, M1_ByNameAndByAddressOneOrder) {
@@ -82,28 +73,6 @@ TEST_F(TwoShards, M1_AnotherShardGetsBatchesInOrder) {
   ASSERT_EQ(heard.size(), 1000U);
   for (std::size_t i = 0; i < heard.size(); ++i) EXPECT_EQ(heard[i], std::to_string(i));
   EXPECT_EQ(node_->home(1).inbound_bytes(), 0U) << "what was taken in is not counted any more";
-}
-
-TEST_F(TwoShards, M3_WhatFindsAFullMailboxInAnotherShardIsADeadLetter) {
-  Address to;
-  spawn_on(
-      1,
-      +[](Self self, Address* address) -> Task<> {
-        *address = self.address();
-        MailboxLimits three;
-        three.messages = 3;
-        self.limit_mailbox(three);
-        static_cast<void>(co_await sleep(seconds(1)));
-      },
-      &to);
-  spawn_on(
-      0,
-      +[](Self self, Address receiver) -> Task<> {
-        for (int i = 0; i < 10; ++i) EXPECT_TRUE((co_await self.send(receiver, say("hello"))).ok());
-      },
-      to);
-  EXPECT_EQ(node_->home(1).find(to.worker)->mailbox.size(), 3U);
-  EXPECT_EQ(node_->dead_letters().count(DeadLetter::mailbox_full), 7U);
 }
 
 // 64 MiB for a shard that does not come to its inbox, and not more.

@@ -7,11 +7,13 @@
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <functional>
+#include <map>
 #include <set>
 #include <stdexcept>
 #include <string>
@@ -235,6 +237,91 @@ TEST(Stress, W2_EveryMonitorFiresOnceAndNothingIsLeftWhateverWorkersDoToOneAnoth
   EXPECT_EQ(board.strange.load(), 0U);
   EXPECT_GT(board.monitors.load(), 100U);
   EXPECT_GT(board.answered.load(), 10U);
+  spdlog::set_level(level);
+}
+
+// Readers with small mailboxes, on every shard and slower than those who send to them, whom the end of one
+// does not keep from sending to the next.
+struct Traffic {
+  std::array<std::atomic<std::uint64_t>, 6> readers{};
+  std::atomic<std::uint64_t> attempts{0};  // that were not refused for want of room
+  std::atomic<std::uint64_t> read{0};
+  std::atomic<std::uint64_t> disorder{0};
+  std::atomic<std::uint64_t> most_waiting{0};
+  std::atomic<int> senders{0};
+  bool readers_end = false;
+};
+
+Task<> slow_reader(Self self, Traffic* traffic, std::size_t place, std::uint64_t seed) {
+  SeededRandom random(seed);
+  MailboxLimits limits;
+  limits.messages = 16;
+  self.limit_mailbox(limits);
+  traffic->readers[place].store(self.address().worker.value);
+  std::map<Address, std::uint64_t> last;
+  for (std::uint64_t left = 200 + random.below(200); left > 0; left -= traffic->readers_end ? 1 : 0) {
+    auto message = co_await self.receive<EchoRequest>();
+    if (!message) co_return;
+    ++traffic->read;
+    const std::uint64_t number = std::stoull((*message)->text());
+    if (number <= std::exchange(last[message->from()], number)) ++traffic->disorder;
+    const std::size_t waiting = self.worker().mailbox.size();
+    if (waiting > traffic->most_waiting.load()) traffic->most_waiting.store(waiting);
+    if (random.below(16) == 0) static_cast<void>(co_await sleep(microseconds(random.below(100))));
+  }
+  self.node().spawn("slow reader", &slow_reader, traffic, place, random.next());
+}
+
+Task<> polite_sender(Self self, Traffic* traffic, std::uint64_t seed) {
+  SeededRandom random(seed);
+  for (std::uint64_t number = 1; number <= 2000; ++number) {
+    const WorkerId id{traffic->readers[random.below(traffic->readers.size())].load()};
+    const Address to{self.node().id(), id};
+    if (random.below(4) == 0) {
+      if (self.try_send(to, say(std::to_string(number))).code() != Code::resource_exhausted)
+        ++traffic->attempts;
+    } else {
+      ++traffic->attempts;
+      static_cast<void>(co_await self.send(to, say(std::to_string(number))));
+    }
+  }
+  --traffic->senders;
+}
+
+TEST(Stress, M3_NothingIsLostOrLeftWaitingWhoeverSendsFasterThanOthersRead) {
+  const auto level = spdlog::get_level();
+  spdlog::set_level(spdlog::level::off);
+  for (const bool readers_end : {false, true}) {
+    Traffic traffic;
+    traffic.readers_end = readers_end;
+    traffic.senders = 18;
+    {
+      LoneNode lone(shards);
+      Node& node = lone.node();
+      for (std::size_t place = 0; place < traffic.readers.size(); ++place)
+        node.spawn("slow reader", &slow_reader, &traffic, place, place);
+      const auto all_there = [&] {
+        return std::ranges::all_of(traffic.readers, [](const auto& reader) { return reader.load() != 0; });
+      };
+      while (!all_there()) std::this_thread::sleep_for(milliseconds(1));
+      for (std::uint64_t seed = 1; seed <= 18; ++seed)
+        node.spawn("polite sender", &polite_sender, &traffic, seed);
+      const auto patience = std::chrono::steady_clock::now() + seconds(60);
+      const auto settled = [&] {
+        return traffic.senders == 0 && traffic.read + node.dead_letters().total() == traffic.attempts;
+      };
+      while (!settled() && std::chrono::steady_clock::now() < patience)
+        std::this_thread::sleep_for(milliseconds(5));
+      EXPECT_EQ(traffic.senders.load(), 0) << "who waits, waits no longer than there is reason to";
+      EXPECT_EQ(traffic.read.load() + node.dead_letters().total(), traffic.attempts.load());
+      if (!readers_end) {
+        EXPECT_EQ(node.dead_letters().total(), 0U);
+      }
+      EXPECT_EQ(node.dead_letters().count(DeadLetter::mailbox_full), 0U);
+    }
+    EXPECT_EQ(traffic.disorder.load(), 0U);
+    EXPECT_GT(traffic.most_waiting.load(), 16U) << "else nobody was told that one is full";
+  }
   spdlog::set_level(level);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Room: how much waits at this node to go to one other, for senders that would rather wait than be refused.
-// They look at it before they send; the link tells when there is some again (LinkEvents::on_room). Any
-// thread.
+// Backlog: how much waits at this node to go to one other, for senders that would rather wait than be
+// refused. They look at it before they send; the link tells when there is some again
+// (LinkEvents::on_drained). Any thread.
 #pragma once
 
 #include <atomic>
@@ -12,11 +12,11 @@
 
 namespace cobus::link {
 
-class Room {
+class Backlog {
  public:
   // Whether a message may go now. It leaves half of what may wait for those who do not ask: calls, answers.
   [[nodiscard]] bool open() const noexcept { return waiting() < limits::peer_waiting_bytes_max / 2; }
-  // The same; when it is not, on_room follows once it is. Several may ask: it is told to all at once.
+  // The same; when it is not, on_drained follows once it is. Several may ask: it is told to all at once.
   [[nodiscard]] bool open_or_tell() noexcept {
     if (open()) return true;
     wanted_.store(true);

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Room in mailboxes of other shards and other nodes, and on the way to a node. A message from elsewhere that
+// finds a full mailbox is taken all the same, and where it came from is told "full": whoever sends to that
+// worker there waits. When the mailbox has drained to half its bounds they are told "room". A home where
+// somebody waits says so, once for a type of message, so that a worker that waits for just that type gets it
+// past its full mailbox; and one that asks about a mailbox that is not full to it hears "room" at once, so no
+// news of an earlier session holds anybody. All of it are CREDIT envelopes of no call
+// (proto/docs/protocol.md), in order with what else passes.
+#include <algorithm>
+#include <utility>
+
+#include "node/worker/dead_letter.hpp"
+#include "node/worker/exit_reason.hpp"
+#include "node/worker/home.hpp"
+#include "node/worker/node.hpp"
+
+namespace cobus {
+namespace {
+
+// Types that one home may have asked about for one worker. More of them wait for room like any other.
+constexpr std::size_t asked_types_max = 16;
+
+// Of nodes that were sent to lately, known or not; those for which nothing waits are forgotten.
+constexpr std::size_t backlogs_max = 4096;
+
+bool contains(const std::vector<TypeId>& types, TypeId type) {
+  return std::ranges::find(types, type) != types.end();
+}
+
+EnvelopePtr news_of_room(Address from, WorkerId to, TypeId type) {
+  auto envelope = std::make_unique<SignalEnvelope>();
+  envelope->kind = v1::CREDIT;
+  envelope->from = from;
+  envelope->to = to;
+  envelope->type = type;
+  return envelope;
+}
+
+}  // namespace
+
+// Where an envelope came from, when that is not this shard.
+std::optional<Elsewhere> Home::elsewhere(const Envelope& envelope) const noexcept {
+  const Address& from = envelope.from;
+  if (from.node == NodeId::none) return std::nullopt;
+  if (from.node != node_id_) return Elsewhere{from.node, 0};
+  const std::uint32_t shard = from.worker.shard();
+  if (shard == shard_.index() || shard >= node_.shards()) return std::nullopt;
+  return Elsewhere{node_id_, shard};
+}
+
+void Home::tell(const Elsewhere& who, EnvelopePtr news) noexcept {
+  if (who.node == node_id_) return send_to_shard(who.shard, std::move(news));
+  send(who.node, std::move(news));
+}
+
+void Home::tell_room(const Elsewhere& who, WorkerId worker, TypeId awaited, Status gone) noexcept {
+  EnvelopePtr room = news_of_room({node_id_, worker}, {}, awaited);
+  room->extra().credit = 1;
+  room->extra().status = std::move(gone);
+  tell(who, std::move(room));
+}
+
+// A message that found no room. False, and nothing happened, when it is not from elsewhere, or the mailbox is
+// too far beyond its bounds.
+bool Home::take_beyond(Worker& worker, EnvelopePtr& envelope) {
+  const std::optional<Elsewhere> who = elsewhere(*envelope);
+  if (!who || !worker.mailbox.may_overshoot(*envelope)) return false;
+  std::vector<ToldFull>& told = told_full_[worker.id];
+  if (std::ranges::find(told, *who, &ToldFull::who) == told.end()) {
+    told.push_back({*who, {}});
+    worker.senders_wait = true;
+    tell(*who, news_of_room({node_id_, worker.id}, {}, TypeId::none));
+  }
+  reach(worker, std::move(envelope));
+  return true;
+}
+
+// False while those who were told that it is full have to go on waiting.
+bool Home::let_in_from_elsewhere(Worker& worker, bool gone) noexcept {
+  const auto found = told_full_.find(worker.id);
+  if (found == told_full_.end()) return true;
+  if (!gone && !worker.mailbox.half_empty()) return false;
+  const std::vector<ToldFull> told = std::move(found->second);
+  told_full_.erase(found);
+  for (const ToldFull& one : told)
+    tell_room(one.who, worker.id, TypeId::none, gone ? exit_reason::noproc() : Status());
+  return true;
+}
+
+// It looks for a message that is not here: one of those that wait elsewhere may be it.
+void Home::look_elsewhere(Worker& worker, Worker::Wants wants) noexcept {
+  let_senders_in(worker);
+  const auto found = told_full_.find(worker.id);
+  if (found == told_full_.end()) return;
+  SignalEnvelope like_it;
+  for (ToldFull& one : found->second) {
+    std::erase_if(one.asked, [&](TypeId type) {
+      like_it.type = type;
+      const bool wanted = wants(like_it);
+      if (wanted) tell_room(one.who, worker.id, type);
+      return wanted;
+    });
+  }
+}
+
+// A home elsewhere has a message of that type for a worker here, and believes its mailbox to be full.
+void Home::room_asked(const Envelope& asks) noexcept {
+  const std::optional<Elsewhere> who = elsewhere(asks);
+  if (!who) return;
+  Worker* const worker = find(asks.to);
+  if (worker == nullptr) return tell_room(*who, asks.to, TypeId::none, exit_reason::noproc());
+  const auto found = told_full_.find(asks.to);
+  if (found == told_full_.end()) return tell_room(*who, asks.to);
+  const auto told = std::ranges::find(found->second, *who, &ToldFull::who);
+  if (told == found->second.end()) return tell_room(*who, asks.to);
+  if (worker->waits_for(asks)) return tell_room(*who, asks.to, asks.type);
+  if (told->asked.size() < asked_types_max && !contains(told->asked, asks.type))
+    told->asked.push_back(asks.type);
+}
+
+FullElsewhere* Home::full_elsewhere(const Address& worker) noexcept {
+  const auto of_node = full_elsewhere_.find(worker.node);
+  if (of_node == full_elsewhere_.end()) return nullptr;
+  const auto found = of_node->second.find(worker.worker);
+  return found == of_node->second.end() ? nullptr : &found->second;
+}
+
+// Whether a message has to wait because of a full mailbox elsewhere, whose home then knows that one does.
+bool Home::has_to_wait(NodeId node, const Envelope& message) noexcept {
+  FullElsewhere* const full = full_elsewhere({node, message.to});
+  if (full == nullptr || std::erase(full->awaited, message.type) != 0) return false;
+  if (!contains(full->asked, message.type)) {
+    full->asked.push_back(message.type);
+    // Its worker is for the other shards of this node, which answer them; another node answers all shards.
+    const WorkerId who = node == node_id_ ? message.from.worker : WorkerId{};
+    EnvelopePtr asks = news_of_room({node_id_, who}, message.to, message.type);
+    node == node_id_ ? send_to_shard(message.to.shard(), std::move(asks)) : send(node, std::move(asks));
+  }
+  return true;
+}
+
+// "Full", "room", or that it waits for a message of just this type.
+void Home::room_told(const Envelope& news) noexcept {
+  const Address worker = news.from;
+  if (!worker) return;
+  const EnvelopeExtra& said = news.extra();
+  if (said.credit == 0) {
+    auto& of_node = full_elsewhere_[worker.node];
+    if (worker.node == node_id_ || of_node.size() < limits::full_mailboxes_of_peer_max)
+      of_node.try_emplace(worker.worker);
+    return;
+  }
+  FullElsewhere* const full = full_elsewhere(worker);
+  if (full == nullptr) return;
+  if (news.type != TypeId::none) {
+    // Nobody else can make this remember types.
+    if (std::erase(full->asked, news.type) != 0) full->awaited.push_back(news.type);
+    return let_one_go(*full, news.type);
+  }
+  List<SendInWaiting> waiting;
+  waiting.splice(full->waiting);
+  const auto of_node = full_elsewhere_.find(worker.node);
+  of_node->second.erase(worker.worker);
+  if (of_node->second.empty()) full_elsewhere_.erase(of_node);
+  said.status.ok() ? let_go(waiting) : let_down(waiting, DeadLetter::no_such_worker, said.status);
+}
+
+void Home::let_one_go(FullElsewhere& full, TypeId type) noexcept {
+  SendInWaiting* first = nullptr;
+  SendInWaiting* next = nullptr;
+  full.waiting.each([&](SendInWaiting& waiting) {
+    if (next != nullptr || waiting.gave_up() || waiting.envelope->type != type) return;
+    (first == nullptr ? first : next) = &waiting;
+  });
+  if (first == nullptr) return;
+  first->unlink();
+  send_when_there_is_room(*first);
+  // That was the one that it waited for; of another it does not know.
+  if (next != nullptr) static_cast<void>(has_to_wait(next->to.node, *next->envelope));
+}
+
+void Home::let_go(List<SendInWaiting>& waiting) noexcept {
+  while (SendInWaiting* const first = waiting.pop_front()) {
+    if (!first->gave_up()) send_when_there_is_room(*first);
+  }
+}
+
+// Those who waited for what is gone.
+void Home::let_down(List<SendInWaiting>& waiting, DeadLetter why, const Status& reason) noexcept {
+  while (SendInWaiting* const first = waiting.pop_front()) {
+    if (first->gave_up()) continue;
+    node_.dead_letter(why, *std::exchange(first->envelope, nullptr), first->to.node);
+    first->sent(reason);
+  }
+}
+
+// Whether a message may be handed to the link now: it would be refused, or go before those that wait.
+bool Home::may_go_to(NodeId node) {
+  return (behind_.empty() || !behind_.contains(node)) && backlog_of(node).open();
+}
+
+link::Backlog& Home::backlog_of(NodeId node) {
+  if (const auto found = backlogs_.find(node); found != backlogs_.end()) return *found->second;
+  if (backlogs_.size() >= backlogs_max)
+    std::erase_if(backlogs_, [](const auto& each) { return each.second->waiting() == 0; });
+  return *backlogs_.emplace(node, node_.links().backlog(node)).first->second;
+}
+
+void Home::wait_for_node(SendInWaiting& waiting) {
+  const NodeId node = waiting.to.node;
+  behind_[node].push_back(waiting);
+  if (backlog_of(node).open_or_tell()) node_drained(node, {});
+}
+
+void Home::node_drained(NodeId node, const Status& how) noexcept {
+  auto behind = behind_.extract(node);
+  if (!behind) return;
+  how.ok() ? let_go(behind.mapped()) : let_down(behind.mapped(), DeadLetter::not_delivered, how);
+}
+
+// A session is over: nobody there is told anything any more, and what it said of its mailboxes is void.
+void Home::room_lost(NodeId lost, const Status& reason) noexcept {
+  if (auto behind = behind_.extract(lost)) let_down(behind.mapped(), DeadLetter::not_delivered, reason);
+  backlogs_.erase(lost);
+  if (auto of_node = full_elsewhere_.extract(lost)) {
+    for (auto& [worker, full] : of_node.mapped()) let_down(full.waiting, DeadLetter::not_delivered, reason);
+  }
+  std::vector<WorkerId> freed;
+  for (auto& [id, told] : told_full_) {
+    std::erase_if(told, [lost](const ToldFull& one) { return one.who.node == lost; });
+    if (told.empty()) freed.push_back(id);
+  }
+  for (const WorkerId id : freed) {
+    told_full_.erase(id);
+    if (Worker* const worker = find(id)) let_senders_in(*worker);
+  }
+}
+
+}  // namespace cobus
