@@ -22,6 +22,8 @@ namespace cobus::daemon {
 namespace {
 
 constexpr Duration say_again = std::chrono::seconds(30);
+// What a child gets to end beyond its drain time, which is that of its parent.
+constexpr Duration child_grace = std::chrono::seconds(1);
 
 // In the words of somebody who wants this node to join.
 std::string why_not_joined(const Status& reason, const link::ClusterKey& cluster) {
@@ -190,9 +192,11 @@ Status Daemon::load_modules() {
 }
 
 void Daemon::add_services() {
-  node_->add_service(services::make_echo());
-  node_->add_service(services::make_primes());
-  node_->add_service(services::make_text());
+  if (!setup_.child) {  // what is for everybody does not run beside code that may crash
+    node_->add_service(services::make_echo());
+    node_->add_service(services::make_primes());
+    node_->add_service(services::make_text());
+  }
   watch_ = std::make_unique<Watch>(setup_.state, setup_.join.cluster);
   node_->add_peer_listener(watch_.get());
   membership_ = std::make_unique<Membership>(
@@ -278,13 +282,18 @@ Status Daemon::start(Duration patience) {
     const Status kept = link::keep_join_string(setup_.state / "join", setup_.join);
     if (!kept.ok()) spdlog::warn("the next start needs --join again: {}", kept.message());
   }
-  return joined;
+  if (!joined.ok() || setup_.children.empty()) return joined;
+  Result<std::unique_ptr<host::Children>> children = host::Children::start(setup_.children);
+  if (!children) return std::move(children).error();
+  children_ = std::move(*children);
+  return {};
 }
 
 void Daemon::give_up() { watch_->give_up(); }
 
 void Daemon::stop() {
   if (!started_.exchange(false)) return;
+  if (children_ != nullptr) children_->ask_to_stop(setup_.drain + child_grace);
   if (dispatcher_ != nullptr) dispatcher_->drain();
   // Brokers hear of it first, so that nothing new is sent here.
   auto left = std::make_shared<std::promise<void>>();
@@ -292,6 +301,7 @@ void Daemon::stop() {
   left->get_future().wait_for(std::chrono::seconds(1));
   node_->stop(setup_.drain);
   if (ledger_ != nullptr) ledger_->close();
+  if (children_ != nullptr) children_->join();
 }
 
 }  // namespace cobus::daemon

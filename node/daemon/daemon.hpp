@@ -9,6 +9,7 @@
 #include <string>
 
 #include "node/cluster/membership.hpp"
+#include "node/host/children.hpp"
 #include "node/job/jobs_service.hpp"
 #include "node/job/sqlite_ledger.hpp"
 #include "node/link/join_string.hpp"
@@ -27,12 +28,18 @@ struct Setup {
   std::string listen;
   std::string advertise;
   std::vector<std::string> modules;
+  std::vector<host::ChildCommand> children;  // of --isolate
+  bool child = false;                        // of another node: offers its modules only
   std::map<std::string, std::string> labels;
   unsigned shards = 1;
   unsigned pool_threads = 1;
   bool ledger = true;
   Duration drain{};
 };
+
+inline constexpr std::string_view node_name_rule =
+    "1 to 63 letters, digits, '.', '-', '_'; first a letter or digit";
+[[nodiscard]] bool is_node_name(const std::string& name);
 
 // INVALID_ARGUMENT, PERMISSION_DENIED for files that others can read, or UNAVAILABLE without a join string;
 // each names the option and the mend.
@@ -49,12 +56,13 @@ class Daemon {
   [[nodiscard]] static Result<std::unique_ptr<Daemon>> open(Setup setup);
   ~Daemon();
 
-  // Starts the threads and dials the brokers. Returns once the node is registered, or with the reason why
-  // it cannot be; keeps trying for `patience` while no broker answers.
+  // Starts the threads and dials the brokers. Returns once the node is registered and its children are being
+  // started, or with the reason why it cannot be; keeps trying for `patience` while no broker answers.
   [[nodiscard]] Status start(Duration patience);
   // Ends a start() that waits: it returns CANCELLED. Any thread.
   void give_up();
-  // Leaves the directory, lets work end for the drain time, then stops. Idempotent.
+  // Asks the children to stop, leaves the directory, lets work end for the drain time, then stops and waits
+  // for the children. Idempotent.
   void stop();
 
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
@@ -79,6 +87,7 @@ class Daemon {
   std::unique_ptr<Membership> membership_;
   std::unique_ptr<Tap> tap_;
   std::unique_ptr<job::Dispatcher> dispatcher_;
+  std::unique_ptr<host::Children> children_;  // none without --isolate
   std::vector<v1::ServiceRecord> offered_;
   std::atomic<bool> started_{false};
 };

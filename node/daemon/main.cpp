@@ -4,8 +4,10 @@
 #include <spdlog/spdlog.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "node/daemon/daemon.hpp"
+#include "node/daemon/isolation.hpp"
 #include "node/daemon/options.hpp"
 #include "node/observe/log.hpp"
 #include "node/observe/reload.hpp"
@@ -38,6 +40,11 @@ int main(int argc, char** argv) {
     return 0;
   }
   cobus::set_up_log("cobus-node", parsed->values.text("log-level"), parsed->values.text("log-format"));
+  if (!parsed->values.text("child-of").empty()) {
+    cobus::daemon::live_as_child(parsed->values.text("name"));
+    // Until there is a daemon to stop: loading its module may never come to an end.
+    signals.on_stop([] { std::_Exit(0); });
+  }
   auto setup = cobus::daemon::set_up(parsed->values);
   if (!setup) return complain(setup.error());
   auto daemon = Daemon::open(std::move(*setup));

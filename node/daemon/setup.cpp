@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "node/daemon/daemon.hpp"
+#include "node/daemon/isolation.hpp"
 #include "node/host/module.hpp"
 #include "node/link/reach_probe.hpp"
 
@@ -20,15 +21,9 @@ std::string host_name() {
 }
 
 Status check_name(const std::string& name) {
-  const bool well_formed =
-      !name.empty() && name.size() <= 63 &&
-      std::all_of(name.begin(), name.end(),
-                  [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.'; }) &&
-      std::isalnum(static_cast<unsigned char>(name[0])) != 0;
-  if (well_formed) return {};
+  if (is_node_name(name)) return {};
   return {Code::invalid_argument,
-          "--name: '" + name +
-              "' is not a node name (1 to 63 letters, digits, '.', '-', '_'; first a letter or digit)"};
+          "--name: '" + name + "' is not a node name (" + std::string(node_name_rule) + ")"};
 }
 
 unsigned cores_unless(std::int64_t given) {
@@ -51,6 +46,7 @@ Result<Setup> values_of(const OptionValues& options) {
     if (const Status checked = link::check_advertise(setup.advertise); !checked.ok()) return fail(checked);
   }
   setup.modules = options.list("service");
+  setup.child = !options.text("child-of").empty();
   for (const std::string& label : options.list("label")) {
     const std::size_t equals = label.find('=');
     if (equals == 0 || equals == std::string::npos) {
@@ -72,6 +68,12 @@ Result<link::JoinString> join_of(const OptionValues& options, const Setup& setup
 
 }  // namespace
 
+bool is_node_name(const std::string& name) {
+  return !name.empty() && name.size() <= 63 && std::all_of(name.begin(), name.end(), [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  }) && std::isalnum(static_cast<unsigned char>(name[0])) != 0;
+}
+
 Result<Setup> set_up(const OptionValues& options) {
   Result<Setup> setup = values_of(options);
   if (!setup) return setup;
@@ -79,6 +81,9 @@ Result<Setup> set_up(const OptionValues& options) {
   if (!join && join.error().code() == Code::not_found) return fail(Code::unavailable, join.error().message());
   if (!join) return fail(join.error());
   setup->join = std::move(*join);
+  Result<std::vector<Isolated>> isolated = isolated_modules(options, *setup);
+  if (!isolated) return fail(std::move(isolated).error());
+  for (const Isolated& module : *isolated) setup->children.push_back(child_command(options, *setup, module));
   return setup;
 }
 
@@ -90,6 +95,8 @@ Status check(const OptionValues& options) {
   for (const std::string& file : setup->modules) {
     if (const auto service = host::load_module(file); !service) return service.error();
   }
+  // Those of children are not loaded here: a crash of theirs must not reach this process.
+  if (const auto isolated = isolated_modules(options, *setup); !isolated) return isolated.error();
   return {};
 }
 

@@ -10,15 +10,26 @@
 
 namespace cobus::host {
 
-Result<Module> load_module(const std::filesystem::path& file) {
+Result<std::filesystem::path> find_module(const std::filesystem::path& file) {
   std::error_code error;
-  const std::filesystem::path path = std::filesystem::canonical(file, error);
+  std::filesystem::path path = std::filesystem::canonical(file, error);
   if (error) return fail(Code::not_found, "module " + file.string() + ": " + error.message());
   struct stat info{};
-  if (::stat(path.c_str(), &info) == 0 && (info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+  if (::stat(path.c_str(), &info) != 0) return path;  // whoever opens it hears why
+  if (!S_ISREG(info.st_mode)) {
+    return fail(Code::failed_precondition, "module " + path.string() + " is no file: name a FILE.so");
+  }
+  if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
     return fail(Code::failed_precondition,
                 "module " + path.string() + ": others may change it; type: chmod go-w " + path.string());
   }
+  return path;
+}
+
+Result<Module> load_module(const std::filesystem::path& file) {
+  Result<std::filesystem::path> found = find_module(file);
+  if (!found) return fail(std::move(found).error());
+  const std::filesystem::path& path = *found;
   module_kinds().clear();  // of a library that this program is linked with
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {

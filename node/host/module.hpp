@@ -19,6 +19,11 @@ struct Module {
   std::vector<Kind> kinds;
 };
 
+// What can be told of a module without running anything of it: its whole path. NOT_FOUND without such a file;
+// FAILED_PRECONDITION for a folder or other thing that is no file, or one that others than its owner may
+// write.
+[[nodiscard]] Result<std::filesystem::path> find_module(const std::filesystem::path& file);
+
 // NOT_FOUND without such a file; FAILED_PRECONDITION for a file that others than its owner may write, that is
 // no module, or that was built for another release. Main thread.
 [[nodiscard]] Result<Module> load_module(const std::filesystem::path& file);

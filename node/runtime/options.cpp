@@ -15,6 +15,13 @@
 
 namespace cobus {
 
+std::string variable_of(const OptionSpec& spec) {
+  std::string variable = "COBUS_" + spec.name;
+  for (char& c : variable)
+    c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  return variable;
+}
+
 const std::vector<std::string>& OptionValues::list(std::string_view name) const {
   const auto found = values_.find(name);
   COBUS_CHECK(found != values_.end());
@@ -87,9 +94,7 @@ class OptionParser {
 
   Status environment(bool empty_counts = true) {
     for (const OptionSpec& spec : table_) {
-      std::string variable = "COBUS_" + spec.name;
-      for (char& c : variable)
-        c = c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+      const std::string variable = variable_of(spec);
       const char* value =
           std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): at start, one thread
       if (value == nullptr || (*value == '\0' && !empty_counts)) continue;

@@ -25,6 +25,9 @@ struct OptionSpec {
   std::vector<std::string> choices;  // of a text; empty = any
 };
 
+// The variable of the environment that sets it: COBUS_METRICS_ADDR.
+[[nodiscard]] std::string variable_of(const OptionSpec& spec);
+
 // The values of a table after parsing; every option has one.
 class OptionValues {
  public:
