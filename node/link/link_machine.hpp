@@ -17,6 +17,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -42,6 +44,14 @@ class LinkMachine final : public TransportEvents {
   void forget(NodeId node);
   // `backlog` may be null.
   void submit(NodeId node, std::string chunk, const std::shared_ptr<Backlog>& backlog);
+
+  // Whether a session with `node` has ended that its sender, who knows of so many, did not know of.
+  [[nodiscard]] bool is_stale(NodeId node, std::uint64_t downs_known) const {
+    if (downs_known >= downs_) return false;
+    const auto found = down_.find(node);
+    return found != down_.end() && found->second.number > downs_known;
+  }
+  void return_stale(NodeId node, std::string_view chunk);
 
   // Runs timers, dials, sends what waits. True when the owner was told something, so that it should not
   // be kept waiting.
@@ -133,6 +143,7 @@ class LinkMachine final : public TransportEvents {
   // Ends the session, and `peer` with it. A connection that carries it is told why and closed.
   void end_session(Peer& peer, const Status& reason);
   void say_end(Peer& peer, const Status& reason);
+  void count_down(NodeId node);
   void serve(Peer& peer, TargetId target);
   [[nodiscard]] bool may_be_dialled(const Peer& peer) const;
   void redial(Peer& peer);
@@ -183,6 +194,14 @@ class LinkMachine final : public TransportEvents {
   std::map<NodeId, Peer> peers_;
   std::set<NodeId> waiting_;  // for whom something is to be sent, now or later
   std::string buffer_;        // the frame being written
+  // The last end of a session with each node, numbered; for some time.
+  struct Down {
+    std::uint64_t number;
+    TimePoint at;
+  };
+  std::uint64_t downs_ = 0;
+  std::unordered_map<NodeId, Down> down_;
+  std::size_t down_swept_at_ = 1024;
   Links::Counters counters_;
   TimePoint next_timer_ = never;
   TimePoint last_turn_;

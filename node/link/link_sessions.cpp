@@ -14,6 +14,8 @@ namespace cobus::link {
 namespace {
 
 constexpr std::size_t said_bytes_max = 1024;
+// Every shard has heard of the end of a session by then.
+constexpr Duration downs_kept = std::chrono::minutes(1);
 
 bool serves(const std::vector<TargetId>& targets, TargetId target) {
   return std::ranges::find(targets, target) != targets.end();
@@ -230,8 +232,22 @@ void LinkMachine::end_session(Peer& peer, const Status& reason) {
     events_.on_unacknowledged(info.node, chunk, lost);
   }
   for (const std::string& chunk : outbox.take()) undeliverable(info.node, chunk, lost);
+  count_down(info.node);
   events_.on_peer_down(info, reason);
   tell_drained(info.node, backlog.get(), 0, lost);
+}
+
+void LinkMachine::count_down(NodeId node) {
+  const TimePoint now = clock_.now();
+  down_.insert_or_assign(node, Down{++downs_, now});
+  if (down_.size() < down_swept_at_) return;
+  std::erase_if(down_, [now](const auto& each) { return now - each.second.at > downs_kept; });
+  down_swept_at_ = 2 * down_.size() + 1024;
+}
+
+void LinkMachine::return_stale(NodeId node, std::string_view chunk) {
+  undeliverable(node, chunk,
+                {Code::unavailable, "node " + to_string(node) + " was lost when this was sent to it"});
 }
 
 void LinkMachine::beat(Peer& peer) {

@@ -47,14 +47,14 @@ void Links::learn(NodeId node, std::vector<std::string> endpoints, CurveKey key)
 
 void Links::forget(NodeId node) { push(Forget{node}); }
 
-void Links::submit(NodeId node, std::string envelopes) {
+void Links::submit(NodeId node, std::string envelopes, std::uint64_t downs_known) {
   const std::scoped_lock lock(front_mutex_);
   std::shared_ptr<Backlog> backlog;
   if (const auto found = backlogs_.find(node); found != backlogs_.end()) {
     backlog = found->second;
     backlog->submitted(envelopes.size());
   }
-  commands_.push_back(Submit{node, std::move(envelopes), std::move(backlog)});
+  commands_.push_back(Submit{node, std::move(envelopes), downs_known, std::move(backlog)});
 }
 
 std::shared_ptr<Backlog> Links::backlog(NodeId node) {
@@ -87,7 +87,11 @@ void Links::take_commands() {
 
 void Links::submit_now(Submit& submission) {
   const std::size_t bytes = submission.envelopes.size();
-  machine_->submit(submission.node, std::move(submission.envelopes), submission.backlog);
+  if (!machine_->is_stale(submission.node, submission.downs_known)) {
+    machine_->submit(submission.node, std::move(submission.envelopes), submission.backlog);
+  } else {
+    machine_->return_stale(submission.node, submission.envelopes);
+  }
   if (submission.backlog != nullptr) submission.backlog->taken_in(bytes);
 }
 

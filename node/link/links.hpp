@@ -107,8 +107,10 @@ class Links {
 
   // Takes envelopes (bytes as append_envelope writes them, whole ones, at most one frame's worth) for
   // `node`. They leave with the next poll(). A node that is neither known nor connected, a full window
-  // or a failed dial is answered by on_undeliverable. Any thread; does not wake a waiting poll.
-  void submit(NodeId node, std::string envelopes);
+  // or a failed dial is answered by on_undeliverable. `downs_known` is how many on_peer_down had been called
+  // as far as the sender knew: what was said in a session that has ended since does not go into the next one.
+  // Any thread; does not wake a waiting poll.
+  void submit(NodeId node, std::string envelopes, std::uint64_t downs_known = UINT64_MAX);
   // Whether there is room for more, for who would rather wait than be refused. Of `node` whether it is known
   // or not, in this session and in others. Any thread.
   [[nodiscard]] std::shared_ptr<Backlog> backlog(NodeId node);
@@ -151,6 +153,7 @@ class Links {
   struct Submit {
     NodeId node;
     std::string envelopes;
+    std::uint64_t downs_known;
     std::shared_ptr<Backlog> backlog;  // may be null: nobody has asked
   };
   using Command = std::variant<Submit, Learn, Forget, AddTarget>;

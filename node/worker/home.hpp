@@ -209,6 +209,8 @@ class Home {
       if (calls_[i].call != nullptr) visit(*calls_[i].call);
     }
   }
+  // So many peers were lost by now, the last of which is news. What was sent before goes as it was meant.
+  void knows_of_downs(std::uint64_t downs);
   // A peer is gone: its calls to us end, ours to it fail.
   void peer_lost(NodeId node, const Status& reason) noexcept;
   // Less waits for that node, so senders may go on; or, with a reason, it cannot be reached.
@@ -302,6 +304,7 @@ class Home {
   void send_to_shard(unsigned shard, EnvelopePtr envelope);
   void send_away(NodeId to_node, EnvelopePtr envelope);
   void hand_over(unsigned shard) noexcept;
+  void submit_outgoing();
   void answer_for_nobody(const Envelope& envelope);
   void cancel_everywhere(const Envelope& cancel);
   void receive_signal(EnvelopePtr envelope) noexcept;
@@ -357,6 +360,8 @@ class Home {
   std::unordered_map<NodeId, std::uint32_t> handled_of_;  // how many of each caller's node
   std::uint64_t nameless_calls_ = 0;                      // requests whose sender named no worker
   std::unordered_map<NodeId, std::string> outgoing_;
+  bool submitted_ = false;         // to the link, since the last flush
+  std::uint64_t downs_known_ = 0;  // of peers
   // What is collected for each other shard of the node.
   struct Outward {
     Shard::Chain chain;

@@ -218,7 +218,7 @@ void Home::send_away(NodeId to_node, EnvelopePtr envelope) {
   std::string& chunk = outgoing_[to_node];
   const EnvelopeHeader header = wire_header(*envelope, shard_.clock().now(), status);
   if (!chunk.empty() && chunk.size() + envelope_size(header, size) > limits::frame_bytes_target)
-    node_.links().submit(to_node, std::exchange(chunk, {}));
+    node_.links().submit(to_node, std::exchange(chunk, {}), downs_known_);
   append_envelope(chunk, header, size, [&envelope](std::uint8_t* into) { envelope->write_payload(into); });
 }
 
@@ -229,13 +229,23 @@ bool Home::flush() {
   if (taken_in_bytes_ != 0) {
     inbound_bytes_.fetch_sub(std::exchange(taken_in_bytes_, 0), std::memory_order_relaxed);
   }
-  if (outgoing_.empty()) return false;
-  for (auto& [to_node, chunk] : outgoing_) {
-    if (!chunk.empty()) node_.links().submit(to_node, std::move(chunk));
-  }
-  outgoing_.clear();
+  submit_outgoing();
+  if (!std::exchange(submitted_, false)) return false;
   if (shard_.index() != 0) node_.links().wake();
   return true;
+}
+
+void Home::submit_outgoing() {
+  submitted_ = submitted_ || !outgoing_.empty();
+  for (auto& [to_node, chunk] : outgoing_) {
+    if (!chunk.empty()) node_.links().submit(to_node, std::move(chunk), downs_known_);
+  }
+  outgoing_.clear();
+}
+
+void Home::knows_of_downs(std::uint64_t downs) {
+  submit_outgoing();
+  downs_known_ = downs;
 }
 
 }  // namespace cobus

@@ -242,6 +242,8 @@ class Node final : public link::LinkEvents {
   mutable std::mutex names_mutex_;
   std::map<std::string, Address, std::less<>> names_;  // guarded by names_mutex_
 
+  std::uint64_t downs_ = 0;  // of peers; under the link's lock
+
   mutable std::mutex peers_mutex_;
   std::unordered_map<NodeId, link::PeerInfo> peers_;  // guarded by peers_mutex_
 

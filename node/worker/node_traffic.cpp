@@ -69,9 +69,11 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
   Status status(Code::unavailable, "lost node " + peer.name + ": " + reason.message());
   status.with("cause", "connection");
   // Whoever watches the node hears of it when every monitor and link on its workers has fired, on all shards.
+  ++downs_;
   const auto left = std::make_shared<std::atomic<unsigned>>(shards());
   for (unsigned i = 0; i < shards(); ++i) {
-    run_on(i, [this, left, lost = peer.node, status](Home& home) {
+    run_on(i, [this, left, lost = peer.node, status, downs = downs_](Home& home) {
+      home.knows_of_downs(downs);
       home.peer_lost(lost, status);
       if (left->fetch_sub(1) != 1) return;
       for (unsigned j = 0; j < shards(); ++j)

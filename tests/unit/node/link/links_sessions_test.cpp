@@ -196,6 +196,22 @@ TEST_F(LinkSessions, EndAtOnceWhenTheOtherSideStops) {
   EXPECT_TRUE(a.returned.empty());
 }
 
+// A sender that has not heard yet of the end of a session speaks to the one before.
+TEST_F(LinkSessions, TakeNothingFromOneSessionIntoTheNext) {
+  connect();
+  world.network.cut("alpha", "beta");
+  ASSERT_TRUE(world.run(10s, [&] { return !a.downs.empty() && !b.downs.empty(); }));
+  world.network.heal_all();
+  ASSERT_TRUE(world.run(10s, [&] { return a.sees(b) && b.sees(a); }));
+  a.links->submit(b.id, one_envelope(1), 0);
+  a.links->submit(b.id, one_envelope(2), 1);
+  world.run(1s);
+  EXPECT_EQ(numbers(b), std::vector<std::uint64_t>{2});
+  ASSERT_EQ(a.returned.size(), 1U);
+  EXPECT_EQ(a.returned[0].chunk, one_envelope(1));
+  EXPECT_EQ(a.returned[0].reason.code(), Code::unavailable);
+}
+
 TEST_F(LinkSessions, M5_HoldNoMoreThanTheWindowAndGoOnWhenItIsAcknowledged) {
   connect();
   world.network.options().in_flight_bytes_max = 64 * limits::peer_window_bytes_max;
