@@ -276,12 +276,16 @@ class Home {
   }
   void find_no_room(Worker& worker, EnvelopePtr envelope);
   [[nodiscard]] bool other_shard_has_room(const Envelope& envelope) const noexcept;
-  void look_for_room() noexcept;
   // Room elsewhere (home_room.cpp).
   [[nodiscard]] std::optional<Elsewhere> elsewhere(const Envelope& envelope) const noexcept;
   void tell(const Elsewhere& who, EnvelopePtr news) noexcept;
   void tell_room(const Elsewhere& who, WorkerId worker, TypeId awaited = TypeId::none,
                  Status gone = {}) noexcept;
+  void tell_full(const Elsewhere& who, Worker& worker);
+  [[nodiscard]] bool crowds(const Elsewhere& who) const noexcept;
+  void message_from_crowd(Worker& worker, const Envelope& message);
+  void look_again_soon() noexcept;
+  void look_for_room() noexcept;
   [[nodiscard]] bool take_beyond(Worker& worker, EnvelopePtr& envelope);
   [[nodiscard]] bool let_in_from_elsewhere(Worker& worker, bool gone) noexcept;
   void look_elsewhere(Worker& worker, Worker::Wants wants) noexcept;
@@ -337,6 +341,7 @@ class Home {
   std::unordered_map<WorkerId, std::vector<ToldFull>> told_full_;
   std::unordered_map<NodeId, std::unordered_map<WorkerId, FullElsewhere>> full_elsewhere_;
   List<SendInWaiting> far_senders_;  // to shards whose inbox is full
+  bool crowd_waits_ = false;         // somebody in told_full_, for what others of its node have here
   struct LookForRoom : Timer {
     explicit LookForRoom(Home& of) noexcept
         : Timer([](Timer& timer) { static_cast<LookForRoom&>(timer).home.look_for_room(); }), home(of) {}
