@@ -46,6 +46,10 @@ inline constexpr std::size_t mailbox_bytes_max = 16 * 1024 * 1024;
 // What a mailbox takes beyond them of what was on its way when it told other shards and nodes that it is
 // full, so that whoever waits for room when told so loses nothing; beyond that it is a flood.
 inline constexpr std::size_t mailbox_overshoot_bytes_max = 64 * 1024 * 1024;
+// What one other node may have here at once, all its messages, calls and streams together, until they are
+// read. From half of it on its messages are answered with "full", so that those who wait when told so lose
+// nothing.
+inline constexpr std::size_t peer_held_bytes_max = 64 * 1024 * 1024;
 // Workers of one other node whose mailboxes a shard knows to be full. Of more it takes no note.
 inline constexpr std::size_t full_mailboxes_of_peer_max = 10'000;
 // What may wait for one shard of a node before senders from other shards wait and other nodes are refused.
@@ -99,6 +103,10 @@ static_assert(mailbox_overshoot_bytes_max >= shard_inbox_bytes_max,
               "what waits for a shard may be for one worker");
 static_assert(mailbox_overshoot_bytes_max >= 4 * peer_window_bytes_max,
               "so may what is on its way from some nodes");
+static_assert(peer_held_bytes_max >= 4 * peer_window_bytes_max,
+              "a window is on its way when it is told to send less");
+static_assert(peer_held_bytes_max >= 16 * (stream_bytes_max + payload_bytes_max),
+              "some streams of large items fit");
 static_assert(frame_bytes_max <= peer_window_bytes_max, "one frame must fit into an empty window");
 static_assert(2 * (acknowledge_bytes + frame_bytes_max) <= peer_window_bytes_max,
               "who keeps up acknowledges before the window is full");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/worker/call_stream.hpp"
 
+#include <utility>
+
 #include "node/worker/flow.hpp"
 #include "node/worker/node.hpp"
 
@@ -116,6 +118,8 @@ void EnvelopeStream::State::item(EnvelopePtr envelope) noexcept {
     return;
   }
   handler_ = envelope->from.worker;
+  // The callee's node has too much here.
+  if (const Status& refused = std::as_const(*envelope).extra().status; !refused.ok()) return leave(refused);
   if (!push(std::move(envelope)))
     leave(Status(Code::resource_exhausted, method_ + " sent more items than it was given credit for"));
 }

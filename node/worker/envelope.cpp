@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <utility>
 
 #include "node/worker/home.hpp"
 
@@ -26,6 +27,22 @@ void Envelope::deliver(Shard& shard) noexcept { Home::of(shard).receive_posted(E
 
 void EncodedEnvelope::write_payload(std::uint8_t* into) const {
   std::memcpy(into, bytes.data(), bytes.size());
+}
+
+void EncodedEnvelope::charge(PeerAccount& account) noexcept {
+  account_ = &account;
+  charged_ = sizeof(EncodedEnvelope) + bytes.size();
+  if (has_extra()) charged_ += sizeof(EnvelopeExtra) + extra().to_name.size();
+  account.charge(charged_);
+}
+
+void EncodedEnvelope::drop_payload() noexcept {
+  if (account_ != nullptr) {
+    account_->refund(bytes.size());
+    charged_ -= bytes.size();
+  }
+  std::string().swap(bytes);
+  held_bytes_ = 0;
 }
 
 namespace {
@@ -71,7 +88,7 @@ EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string&
 EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now) {
   const EnvelopeHeader& header = view.header;
   EnvelopePtr envelope;
-  if (header.type == 0 && view.payload.empty() && header.kind != v1::REQUEST) {
+  if (header.type == 0 && view.payload.empty() && !is_charged(header.kind)) {
     envelope = std::make_unique<SignalEnvelope>();
   } else {
     envelope = std::make_unique<EncodedEnvelope>(TypeId{header.type}, std::string(view.payload));
@@ -87,7 +104,8 @@ EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now)
         now + microseconds(static_cast<std::int64_t>(std::min(header.time_left_us, year_us)));
   }
   if (!header.to_name.empty()) envelope->extra().to_name = header.to_name;
-  if (!header.status.empty()) envelope->extra().status = decode_status(header.status);
+  if (!header.status.empty() && !is_charged(header.kind))
+    envelope->extra().status = decode_status(header.status);
   if (header.credit != 0) envelope->extra().credit = header.credit;
   if ((header.trace_high | header.trace_low) != 0) {
     envelope->extra().trace =

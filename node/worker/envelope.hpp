@@ -19,6 +19,7 @@
 #include "node/runtime/clock.hpp"
 #include "node/runtime/pool.hpp"
 #include "node/runtime/shard.hpp"
+#include "node/worker/peer_account.hpp"
 #include "proto/address.hpp"
 #include "proto/codec.hpp"
 #include "proto/status.hpp"
@@ -60,6 +61,7 @@ class Envelope : public InboxItem {
   TimePoint deadline = never;
   std::uint32_t arrival = 0;  // at its worker, counted there
   bool of_runtime = false;    // no mailbox refuses or drops it
+  bool crowds = false;        // much is held of the node that it came from, which is to send less
 
   Envelope() = default;
   Envelope(const Envelope&) = delete;
@@ -68,6 +70,7 @@ class Envelope : public InboxItem {
   // Made on first use; the constant view is all defaults when there is none.
   [[nodiscard]] EnvelopeExtra& extra();
   [[nodiscard]] const EnvelopeExtra& extra() const noexcept;
+  [[nodiscard]] bool has_extra() const noexcept { return extra_ != nullptr; }
 
   // Bytes of the encoded payload, and the encoding itself into exactly that many bytes.
   [[nodiscard]] virtual std::size_t payload_size() const { return 0; }
@@ -152,16 +155,24 @@ class EncodedEnvelope final : public Envelope {
     type = of;
     held_bytes_ = static_cast<std::uint32_t>(bytes.size());
   }
+  ~EncodedEnvelope() override {
+    if (account_ != nullptr) account_->refund(charged_);
+  }
+  EncodedEnvelope(const EncodedEnvelope&) = delete;
+  EncodedEnvelope& operator=(const EncodedEnvelope&) = delete;
   static void* operator new(std::size_t size) { return pool_allocate(size); }
   static void operator delete(void* block, std::size_t size) noexcept { pool_free(block, size); }
+  // What it takes is on the account of whom it came from, once, until it goes.
+  void charge(PeerAccount& account) noexcept;
   [[nodiscard]] std::size_t payload_size() const override { return bytes.size(); }
   void write_payload(std::uint8_t* into) const override;
   [[nodiscard]] std::string_view encoded() const noexcept override { return bytes; }
-  void drop_payload() noexcept override {
-    std::string().swap(bytes);
-    held_bytes_ = 0;
-  }
+  void drop_payload() noexcept override;
   std::string bytes;
+
+ private:
+  PeerAccount* account_ = nullptr;
+  std::uint64_t charged_ = 0;
 };
 
 // The message in `envelope`, moved out or decoded. INVALID_ARGUMENT when it is of another type or its
@@ -204,7 +215,14 @@ template <class Message>
 // The wire form of `envelope`'s header as it stands at `now`. The views point into it and `status`.
 [[nodiscard]] EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string& status);
 
-// The opposite: an envelope with the payload copied. `from_node` sent it.
+// Whether what another node sends of this kind is charged to its account: what its own workers decide how
+// much of there is. Not so answers, which were asked for, and signals.
+[[nodiscard]] constexpr bool is_charged(v1::Kind kind) noexcept {
+  return kind == v1::MESSAGE || kind == v1::REQUEST || kind == v1::ITEM;
+}
+
+// The opposite: an envelope with the payload copied. `from_node` sent it. An EncodedEnvelope if it is of a
+// kind that is charged.
 [[nodiscard]] EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now);
 
 }  // namespace cobus

@@ -269,6 +269,7 @@ void Home::take_in(EnvelopePtr envelope) {
         if (!envelope->extra().status.ok()) return refuse(*envelope, envelope->extra().status);
         return begin_call(std::move(envelope));
       }
+      if (!envelope->extra().status.ok()) return refuse(*envelope, envelope->extra().status);
       if (const v1::Role role = envelope->extra().caller.role; role != v1::NODE && role != v1::ADMIN) {
         return refuse(*envelope,
                       Status(Code::permission_denied, "the role '" + std::string(link::role_name(role)) +
@@ -297,6 +298,8 @@ void Home::receive_message(EnvelopePtr envelope) {
     if (envelope->kind == v1::REQUEST) refuse(*envelope, exit_reason::noproc());
     return;
   }
+  if (envelope->crowds) [[unlikely]]
+    message_from_crowd(*worker, *envelope);
   if (!reach_at_once(*worker, envelope)) [[unlikely]]
     find_no_room(*worker, std::move(envelope));
 }

@@ -281,12 +281,16 @@ class Home {
   }
   void find_no_room(Worker& worker, EnvelopePtr envelope);
   [[nodiscard]] bool other_shard_has_room(const Envelope& envelope) const noexcept;
-  void look_for_room() noexcept;
   // Room elsewhere (home_room.cpp).
   [[nodiscard]] std::optional<Elsewhere> elsewhere(const Envelope& envelope) const noexcept;
   void tell(const Elsewhere& who, EnvelopePtr news) noexcept;
   void tell_room(const Elsewhere& who, WorkerId worker, TypeId awaited = TypeId::none,
                  Status gone = {}) noexcept;
+  void tell_full(const Elsewhere& who, Worker& worker);
+  [[nodiscard]] bool crowds(const Elsewhere& who) const noexcept;
+  void message_from_crowd(Worker& worker, const Envelope& message);
+  void look_again_soon() noexcept;
+  void look_for_room() noexcept;
   [[nodiscard]] bool take_beyond(Worker& worker, EnvelopePtr& envelope);
   [[nodiscard]] bool let_in_from_elsewhere(Worker& worker, bool gone) noexcept;
   void look_elsewhere(Worker& worker, Worker::Wants wants) noexcept;
@@ -348,6 +352,7 @@ class Home {
   std::unordered_map<NodeId, List<SendInWaiting>> behind_;  // senders to nodes for which as much waits as may
   std::unordered_map<NodeId, std::shared_ptr<link::Backlog>> backlogs_;
   List<SendInWaiting> far_senders_;  // to shards whose inbox is full
+  bool crowd_waits_ = false;         // somebody in told_full_, for what others of its node have here
   struct LookForRoom : Timer {
     explicit LookForRoom(Home& of) noexcept
         : Timer([](Timer& timer) { static_cast<LookForRoom&>(timer).home.look_for_room(); }), home(of) {}

@@ -20,6 +20,7 @@ namespace {
 
 // Types that one home may have asked about for one worker. More of them wait for room like any other.
 constexpr std::size_t asked_types_max = 16;
+constexpr Duration look_for_room_every = std::chrono::milliseconds(1);
 
 // Of nodes that were sent to lately, known or not; those for which nothing waits are forgotten.
 constexpr std::size_t backlogs_max = 4096;
@@ -66,14 +67,49 @@ void Home::tell_room(const Elsewhere& who, WorkerId worker, TypeId awaited, Stat
 bool Home::take_beyond(Worker& worker, EnvelopePtr& envelope) {
   const std::optional<Elsewhere> who = elsewhere(*envelope);
   if (!who || !worker.mailbox.may_overshoot(*envelope)) return false;
-  std::vector<ToldFull>& told = told_full_[worker.id];
-  if (std::ranges::find(told, *who, &ToldFull::who) == told.end()) {
-    told.push_back({*who, {}});
-    worker.senders_wait = true;
-    tell(*who, news_of_room({node_id_, worker.id}, {}, TypeId::none));
-  }
+  tell_full(*who, worker);
   reach(worker, std::move(envelope));
   return true;
+}
+
+void Home::tell_full(const Elsewhere& who, Worker& worker) {
+  std::vector<ToldFull>& told = told_full_[worker.id];
+  if (std::ranges::find(told, who, &ToldFull::who) != told.end()) return;
+  told.push_back({who, {}});
+  worker.senders_wait = true;
+  tell(who, news_of_room({node_id_, worker.id}, {}, TypeId::none));
+}
+
+// Of a node that has so much here that it is to send less, whatever room there is.
+bool Home::crowds(const Elsewhere& who) const noexcept {
+  return who.node != node_id_ && node_.peer_accounts().held_of(who.node) > limits::peer_held_bytes_max / 2;
+}
+
+void Home::message_from_crowd(Worker& worker, const Envelope& message) {
+  const std::optional<Elsewhere> who = elsewhere(message);
+  if (!who || message.kind != v1::MESSAGE || worker.mailbox.limits().overflow != Overflow::reject) return;
+  tell_full(*who, worker);
+  look_again_soon();
+}
+
+// Others free what the crowd is about, and tell nobody.
+void Home::look_again_soon() noexcept {
+  crowd_waits_ = true;
+  if (!look_for_room_.armed())
+    shard_.timers().start(look_for_room_, shard_.clock().now() + look_for_room_every);
+}
+
+// Other shards do not tell either when their inboxes have room again.
+void Home::look_for_room() noexcept {
+  List<SendInWaiting> waiting;
+  waiting.splice(far_senders_);
+  let_go(waiting);
+  if (!std::exchange(crowd_waits_, false)) return;
+  std::vector<WorkerId> told;
+  for (const auto& [id, those] : told_full_) told.push_back(id);
+  for (const WorkerId id : told) {
+    if (Worker* const worker = find(id)) let_senders_in(*worker);
+  }
 }
 
 // False while those who were told that it is full have to go on waiting.
@@ -81,10 +117,16 @@ bool Home::let_in_from_elsewhere(Worker& worker, bool gone) noexcept {
   const auto found = told_full_.find(worker.id);
   if (found == told_full_.end()) return true;
   if (!gone && !worker.mailbox.half_empty()) return false;
-  const std::vector<ToldFull> told = std::move(found->second);
-  told_full_.erase(found);
-  for (const ToldFull& one : told)
+  std::erase_if(found->second, [&](const ToldFull& one) {
+    if (!gone && crowds(one.who)) return false;
     tell_room(one.who, worker.id, TypeId::none, gone ? exit_reason::noproc() : Status());
+    return true;
+  });
+  if (!found->second.empty()) {
+    look_again_soon();
+  } else {
+    told_full_.erase(found);
+  }
   return true;
 }
 

@@ -14,7 +14,6 @@ namespace cobus {
 namespace {
 
 constexpr std::uint32_t chain_length_max = 64;
-constexpr Duration look_for_room_every = std::chrono::milliseconds(1);
 
 }  // namespace
 
@@ -74,15 +73,7 @@ void Home::send_when_there_is_room(SendInWaiting& waiting) {
   if (FullElsewhere* const full = full_elsewhere(to)) return full->waiting.push_back(waiting);
   if (to.node != node_id_) return wait_for_node(waiting);
   far_senders_.push_back(waiting);
-  if (!look_for_room_.armed())
-    shard_.timers().start(look_for_room_, shard_.clock().now() + look_for_room_every);
-}
-
-// Other shards do not tell when their inboxes have room again.
-void Home::look_for_room() noexcept {
-  List<SendInWaiting> waiting;
-  waiting.splice(far_senders_);
-  let_go(waiting);
+  look_again_soon();
 }
 
 // Of a worker that took a message, or that is gone.
@@ -107,7 +98,7 @@ void Home::let_senders_in(Worker& worker) noexcept {
       first.sent({});
     }
   }
-  worker.senders_wait = false;
+  worker.senders_wait = told_full_.contains(worker.id);
   if (found != senders_.end()) senders_.erase(found);
 }
 

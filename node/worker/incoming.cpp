@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/worker/incoming.hpp"
 
+#include <utility>
+
 #include "node/worker/node.hpp"
 
 namespace cobus {
@@ -25,6 +27,8 @@ void Upstream::came(EnvelopePtr envelope) noexcept {
     if (!closed_) call_.self.node().dead_letter(DeadLetter::late, *envelope);
     return;
   }
+  // Its node has too much here.
+  if (const Status& refused = std::as_const(*envelope).extra().status; !refused.ok()) return refuse(refused);
   if (push(std::move(envelope))) return;
   refuse(Status(Code::resource_exhausted,
                 "the caller of " + call_.method.name + " streams more items than it was given credit for"));

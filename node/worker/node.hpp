@@ -24,6 +24,7 @@
 #include "node/worker/dead_letter.hpp"
 #include "node/worker/home.hpp"
 #include "node/worker/kind.hpp"
+#include "node/worker/peer_account.hpp"
 #include "node/worker/service.hpp"
 #include "node/worker/stall_log.hpp"
 
@@ -160,6 +161,8 @@ class Node final : public link::LinkEvents {
   [[nodiscard]] std::optional<link::PeerInfo> peer(NodeId node) const;
   // Messages that reached nobody. Any thread.
   [[nodiscard]] const DeadLetters& dead_letters() const noexcept { return dead_letters_; }
+  // Bytes that came from others and are held here. Any thread.
+  [[nodiscard]] const PeerAccounts& peer_accounts() const noexcept { return accounts_; }
   // `at`: the node of its receiver; none: this one.
   void dead_letter(DeadLetter why, const Envelope& envelope, NodeId at = NodeId::none) noexcept;
 
@@ -213,6 +216,7 @@ class Node final : public link::LinkEvents {
   // Of one that was to go to the node `to`.
   void dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept;
   void deliver_to_all(const Envelope& signal);
+  [[nodiscard]] bool admits(const link::PeerInfo& peer, Envelope& envelope);
   // "MESSAGE of type echo.EchoRequest"; the number of the type when nobody here knows it.
   [[nodiscard]] std::string what_was_sent(v1::Kind kind, TypeId type, std::string_view name) const;
   void run_thread(std::function<void()> what, const std::string& name);
@@ -238,6 +242,7 @@ class Node final : public link::LinkEvents {
   std::function<std::string(TypeId)> type_names_;
   std::vector<PeerListener*> listeners_;
   DeadLetters dead_letters_;
+  PeerAccounts accounts_;
 
   mutable std::mutex names_mutex_;
   std::map<std::string, Address, std::less<>> names_;  // guarded by names_mutex_

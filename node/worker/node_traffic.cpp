@@ -66,6 +66,7 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
     const std::scoped_lock lock(peers_mutex_);
     peers_.erase(peer.node);
   }
+  accounts_.lost(peer.node);
   Status status(Code::unavailable, "lost node " + peer.name + ": " + reason.message());
   status.with("cause", "connection");
   // Whoever watches the node hears of it when every monitor and link on its workers has fired, on all shards.
@@ -102,7 +103,8 @@ void Node::deliver_to_all(const Envelope& signal) {
 }
 
 void Node::deliver(EnvelopePtr envelope) {
-  if (!envelope->to && (envelope->kind == v1::CANCEL || envelope->kind == v1::CREDIT))
+  if (!envelope->to &&
+      (envelope->kind == v1::CANCEL || (envelope->kind == v1::CREDIT && envelope->call == 0)))
     return deliver_to_all(*envelope);
   if (!envelope->to && envelope->kind == v1::MESSAGE) {
     const Address named = whereis(envelope->extra().to_name);
@@ -141,6 +143,28 @@ bool Node::fits(Envelope& envelope, const Home& home) noexcept {
   return false;
 }
 
+// Charges what came to the account of its node. When that is full, a request and an item go on without their
+// payload, to be refused, and to end the stream that would have a hole; false: it is a dead letter.
+bool Node::admits(const link::PeerInfo& peer, Envelope& envelope) {
+  PeerAccount& account = accounts_.of(peer.node);
+  static_cast<EncodedEnvelope&>(envelope).charge(account);
+  const std::uint64_t held = account.held();
+  envelope.crowds = held > limits::peer_held_bytes_max / 2;
+  if (held <= limits::peer_held_bytes_max) return true;
+  const bool progress = envelope.type == type_id_of<v1::Progress>() && !goes_upstream(envelope);
+  if (envelope.kind == v1::MESSAGE || progress ||
+      (envelope.kind == v1::REQUEST && held > 2 * limits::peer_held_bytes_max)) {
+    dead_letter(DeadLetter::mailbox_full, envelope);
+    return false;
+  }
+  envelope.drop_payload();
+  envelope.extra().status = Status(Code::resource_exhausted,
+                                   fmt::format("node {} holds {} MiB that came from {}, which is all it may",
+                                               name(), held >> 20, peer.name));
+  if (envelope.kind == v1::REQUEST) envelope.extra().status.with("started", "no");
+  return true;
+}
+
 void Node::dead_letter(DeadLetter why, const Envelope& envelope, NodeId at) noexcept {
   dead_letters_.add(
       why, id(), envelope.from, Address{at == NodeId::none ? id() : at, envelope.to},
@@ -174,6 +198,7 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
   // Who may not observe may not hide either.
   if (peer.role == v1::SUBMIT) envelope->flags &= ~static_cast<std::uint32_t>(v1::HIDDEN);
   if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};
+  if (is_charged(envelope->kind) && !admits(peer, *envelope)) return;
   deliver(std::move(envelope));
 }
 

@@ -344,5 +344,48 @@ TEST(SimRoom, M3_AfterACutSendersGoOnWithTheWorkerThatIsStillThere) {
   }
 }
 
+// To many workers at once, each of which would have room: together they may not have more than one node may.
+TEST(SimRoom, M5_ANodeThatSendsToManySlowWorkersWaitsBeforeItHasMoreThanItMay) {
+  for (const std::uint64_t seed : seeds()) {
+    if (seed > 10 && !replays_one_seed()) break;  // each moves 100 MB
+    SCOPED_TRACE(replay(seed));
+    SimRooms sim(seed);
+    struct Lazy {
+      Address address;
+      int read = 0;
+    };
+    const auto lazy = +[](Self self, Lazy* its) -> Task<> {
+      its->address = self.address();
+      for (; its->read < 12; ++its->read) {
+        static_cast<void>(co_await sleep(milliseconds(500)));
+        if (!co_await self.receive<echo::EchoRequest>()) co_return;
+      }
+    };
+    const auto send_large = +[](Self self, Address to) -> Task<> {
+      for (int i = 0; i < 12; ++i) {
+        EXPECT_TRUE((co_await self.send(to, say(std::string(1'000'000, 'x')))).ok());
+        static_cast<void>(co_await sleep(milliseconds(50)));
+      }
+    };
+    std::vector<Lazy> readers(8);
+    for (Lazy& one : readers) sim.node("beta").spawn("test.lazy", lazy, &one);
+    sim.cluster.run_for(milliseconds(100));
+    for (Lazy& one : readers) sim.node("alpha").spawn("test.send", send_large, one.address);
+    const PeerAccounts& accounts = sim.node("beta").peer_accounts();
+    const NodeId alpha = sim.node("alpha").id();
+    std::uint64_t most = 0;
+    sim.cluster.after_each_round([&] { most = std::max(most, accounts.held_of(alpha)); });
+    ASSERT_TRUE(sim.cluster.run_until(
+        [&] { return std::ranges::all_of(readers, [](const Lazy& one) { return one.read == 12; }); },
+        seconds(30)));
+    EXPECT_GT(most, limits::peer_held_bytes_max / 2) << "else nobody had to wait";
+    EXPECT_LT(most, limits::peer_held_bytes_max);
+    EXPECT_EQ(sim.dead("alpha") + sim.dead("beta"), 0U);
+    sim.cluster.run_for(seconds(1));
+    EXPECT_EQ(accounts.held_of(alpha), 0U);
+    sim.expect_nothing_kept();
+  }
+}
+
 }  // namespace
 }  // namespace cobus::sim

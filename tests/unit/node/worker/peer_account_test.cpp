@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What one other node has here at once is bounded, however it is spread, and comes off its account when it is
+// read or dropped: envelope by envelope, as they come from its link.
+#include "node/worker/peer_account.hpp"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "echo.cobus.h"
+#include "node/worker/self.hpp"
+#include "tests/support/echo_messages.hpp"
+#include "tests/support/test_node.hpp"
+
+namespace cobus {
+namespace {
+
+using echo::CollectReply;
+using echo::EchoReply;
+using echo::EchoRequest;
+using std::chrono::seconds;
+
+constexpr std::size_t large = 1'000'000;
+constexpr std::size_t most = limits::peer_held_bytes_max;
+
+// Reads nothing for a second, and then all that there is.
+Task<> late_reader(Self self, std::vector<Address>* addresses, std::size_t* read) {
+  addresses->push_back(self.address());
+  static_cast<void>(co_await sleep(seconds(1)));
+  while (auto message = co_await self.receive<EchoRequest>(seconds(1))) ++*read;
+}
+
+class Idle final : public echo::EchoService {
+ public:
+  // Reads none of its requests until it is stopped.
+  Task<Result<CollectReply>> Collect(Call call, Incoming<EchoRequest> requests) override {
+    handlers.push_back(call.self().address().worker);
+    static_cast<void>(co_await sleep(seconds(1000)));
+    statuses.push_back(requests.status());
+    co_return CollectReply();
+  }
+  std::vector<WorkerId> handlers;
+  std::vector<Status> statuses;
+};
+
+class HeldOfPeer : public TestNode {
+ protected:
+  static constexpr NodeId afar{77};
+  static constexpr NodeId another{78};
+
+  HeldOfPeer() : TestNode(2) {
+    auto service = std::make_unique<Idle>();
+    service_ = service.get();
+    node_->add_service(std::move(service));
+  }
+  void come(EnvelopeHeader header, std::size_t bytes, NodeId from = afar) {
+    link::PeerInfo peer;
+    peer.node = from;
+    peer.name = "afar";
+    peer.role = v1::NODE;
+    const std::string payload = bytes == 0 ? std::string() : say(std::string(bytes, 'x')).SerializeAsString();
+    if (bytes != 0) header.type = static_cast<std::uint64_t>(type_id_of<EchoRequest>());
+    header.from = WorkerId::make(0, 1, 1).value;
+    node_->on_envelope(peer, {header, payload});
+  }
+  void message(WorkerId to, std::size_t bytes, NodeId from = afar) {
+    EnvelopeHeader header;
+    header.kind = v1::MESSAGE;
+    header.to = to.value;
+    come(header, bytes, from);
+    step();
+  }
+  // Upstream, of the call with that number.
+  void item(std::uint64_t call, WorkerId handler, std::size_t bytes) {
+    EnvelopeHeader header;
+    header.kind = v1::ITEM;
+    header.flags = v1::UPSTREAM;
+    header.to = handler.value;
+    header.call = call;
+    come(header, bytes);
+    step();
+  }
+  void lose(NodeId node) {
+    link::PeerInfo peer;
+    peer.node = node;
+    node_->on_peer_down(peer, Status(Code::unavailable, "it is gone"));
+    step();
+  }
+  std::vector<Address> readers(int count) {
+    std::vector<Address> all;
+    for (int i = 0; i < count; ++i) spawn(&late_reader, &all, &read);
+    return all;
+  }
+  // As much as it may have, in workers of ours.
+  std::vector<Address> fill() {
+    std::vector<Address> all = readers(8);
+    for (std::size_t i = 0; i <= most / large; ++i) message(all[i % all.size()].worker, large);
+    EXPECT_EQ(dead(DeadLetter::mailbox_full), 1U) << "the last, which was above it";
+    EXPECT_LE(held(), most);
+    return all;
+  }
+  std::uint64_t held() { return node_->peer_accounts().held_of(afar); }
+  std::uint64_t dead(DeadLetter why) { return node_->dead_letters().count(why); }
+  void expect_nothing_held() {
+    EXPECT_EQ(node_->peer_accounts().held(), 0U);
+    EXPECT_EQ(workers(), 0U);
+  }
+  Idle* service_;
+  std::size_t read = 0;
+};
+
+TEST_F(HeldOfPeer, M5_WhatOneNodeSendsIsBoundedForAllWorkersTogether) {
+  std::vector<Address> all = readers(8);
+  for (int i = 0; i < 100; ++i) message(all[static_cast<std::size_t>(i) % all.size()].worker, large);
+  EXPECT_LE(held(), most);
+  EXPECT_GT(held(), most - 2 * large);
+  EXPECT_EQ(dead(DeadLetter::mailbox_full), 100U - most / large);
+  message(all[0].worker, large, another);
+  EXPECT_EQ(dead(DeadLetter::mailbox_full), 100U - most / large) << "another node has its own";
+  EXPECT_GT(node_->peer_accounts().held_of(another), large);
+  for (int i = 0; i < 4; ++i) advance(seconds(1));
+  EXPECT_EQ(read, most / large + 1);
+  expect_nothing_held();
+}
+
+TEST_F(HeldOfPeer, M5_AllOfItComesOffTheAccountWhenItsReadersEnd) {
+  const std::vector<Address> all = fill();
+  for (const Address& reader : all) {
+    node_->run_on(reader.worker.shard(),
+                  [id = reader.worker](Home& home) { home.end(*home.find(id), exit_reason::kill()); });
+  }
+  step();
+  expect_nothing_held();
+}
+
+TEST_F(HeldOfPeer, M5_TheAccountOutlivesTheSession) {
+  const std::vector<Address> all = fill();
+  lose(afar);
+  EXPECT_GT(held(), most - 2 * large) << "it is still in the mailboxes";
+  message(all[0].worker, large);
+  EXPECT_EQ(dead(DeadLetter::mailbox_full), 2U) << "a new session is no new account";
+  lose(afar);
+  for (int i = 0; i < 4; ++i) advance(seconds(1));
+  EXPECT_GT(read, 60U);
+  expect_nothing_held();
+  lose(another);  // which is when it is forgotten
+  EXPECT_EQ(held(), 0U);
+}
+
+// Those who send in a civil way are asked to wait long before anything is dropped, also to an empty mailbox.
+TEST_F(HeldOfPeer, M5_FromHalfOfItOnItsSendersAreToldToWait) {
+  const auto told = [this] { return node_->home(0).held().told_full + node_->home(1).held().told_full; };
+  std::vector<Address> all = readers(8);
+  std::vector<Address> last = readers(1);
+  for (std::size_t i = 0; held() + large < most / 2; ++i) message(all[i % all.size()].worker, large);
+  EXPECT_EQ(told(), 0U);
+  message(all[0].worker, large);
+  message(last[0].worker, 1);
+  EXPECT_EQ(told(), 2U);
+  for (int i = 0; i < 4; ++i) advance(seconds(1));
+  EXPECT_EQ(told(), 0U);
+  EXPECT_EQ(node_->dead_letters().total(), 0U);
+  expect_nothing_held();
+}
+
+TEST_F(HeldOfPeer, M5_RequestsBeyondItAreRefusedWithoutTheirPayload) {
+  const std::vector<Address> all = fill();
+  const std::uint64_t before = held();
+  for (const WorkerId to : {all[0].worker, WorkerId{}}) {
+    EnvelopeHeader header;
+    header.kind = v1::REQUEST;
+    header.to = to.value;
+    if (!to) header.to_name = "echo.Echo/Echo";
+    header.call = 9;
+    come(header, large);
+    EXPECT_LT(held(), before + 1000) << "until it is answered";
+    step();
+    EXPECT_EQ(held(), before);
+  }
+  EXPECT_EQ(workers(), all.size()) << "no handler began";
+  for (int i = 0; i < 4; ++i) advance(seconds(1));
+  expect_nothing_held();
+}
+
+TEST_F(HeldOfPeer, M5_AnItemBeyondItEndsItsStream) {
+  constexpr std::uint64_t streams = 40;
+  for (std::uint64_t call = 1; call <= streams; ++call) {
+    EnvelopeHeader header;
+    header.kind = v1::REQUEST;
+    header.flags = v1::UPSTREAM;
+    header.to_name = "echo.Echo/Collect";
+    header.call = call;
+    come(header, 0);
+    step();
+    for (int i = 0; i < 2; ++i) item(call, service_->handlers.back(), large);
+  }
+  EXPECT_LE(held(), most);
+  const std::size_t whole = most / (2 * large);
+  EXPECT_EQ(service_->statuses.size(), streams - whole);
+  for (const Status& status : service_->statuses) EXPECT_EQ(status.code(), Code::resource_exhausted);
+  EXPECT_EQ(node_->calls_running.load(), whole) << "the others go on";
+  lose(afar);
+  EXPECT_EQ(service_->statuses.size(), streams);
+  expect_nothing_held();
+}
+
+TEST_F(HeldOfPeer, M5_AnAnswerIsTakenAndAnItemOfOneIsNotBeyondIt) {
+  node_->links().learn(afar, {"tcp://10.9.9.9:1"}, {});  // so that calls wait for it
+  std::optional<Status> streamed;
+  std::optional<Status> replied;
+  std::vector<Address> callers(2);
+  spawn_on(
+      0,
+      +[](Self self, Address* address, std::optional<Status>* ended) -> Task<> {
+        *address = self.address();
+        auto call = echo::EchoStub(self, afar).Chat();
+        while (co_await call.next()) {
+        }
+        *ended = call.status();
+      },
+      &callers[0], &streamed);
+  spawn_on(
+      1,
+      +[](Self self, Address* address, std::optional<Status>* ended) -> Task<> {
+        *address = self.address();
+        auto reply = co_await echo::EchoStub(self, afar).Echo(say("hello"));
+        *ended = reply ? Status() : reply.error();
+      },
+      &callers[1], &replied);
+  fill();
+  EnvelopeHeader answer;
+  answer.call = std::uint64_t{1} << 24;  // the first call of its shard
+  answer.kind = v1::ITEM;
+  answer.to = callers[0].worker.value;
+  come(answer, large);
+  answer.kind = v1::REPLY;
+  answer.to = callers[1].worker.value;
+  answer.type = static_cast<std::uint64_t>(type_id_of<EchoReply>());
+  come(answer, 0);
+  step();
+  ASSERT_TRUE(streamed);
+  EXPECT_EQ(streamed->code(), Code::resource_exhausted);
+  ASSERT_TRUE(replied);
+  EXPECT_TRUE(replied->ok()) << replied->to_string();
+  for (int i = 0; i < 4; ++i) advance(seconds(1));
+  expect_nothing_held();
+}
+
+// Nothing of it can be had for nothing: neither by empty messages nor by long names.
+TEST_F(HeldOfPeer, M5_WhatHasNoPayloadTakesRoomToo) {
+  const std::vector<Address> all = readers(1);
+  message(all[0].worker, 0);
+  EXPECT_GE(held(), sizeof(EncodedEnvelope));
+  const std::string name(200, 'n');
+  EnvelopeHeader header;
+  header.kind = v1::MESSAGE;
+  header.to = all[0].worker.value;
+  header.to_name = name;
+  come(header, 0);
+  step();
+  EXPECT_GE(held(), 2 * sizeof(EncodedEnvelope) + name.size());
+  for (int i = 0; i < 4; ++i) advance(seconds(1));
+  expect_nothing_held();
+}
+
+}  // namespace
+}  // namespace cobus
