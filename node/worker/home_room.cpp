@@ -21,6 +21,7 @@ namespace {
 // Types that one home may have asked about for one worker. More of them wait for room like any other.
 constexpr std::size_t asked_types_max = 16;
 constexpr Duration look_for_room_every = std::chrono::milliseconds(1);
+constexpr std::size_t looks_at_once = 256;
 
 bool contains(const std::vector<TypeId>& types, TypeId type) {
   return std::ranges::find(types, type) != types.end();
@@ -89,11 +90,12 @@ void Home::message_from_crowd(Worker& worker, const Envelope& message) {
   look_again_soon();
 }
 
-// Others free what the crowd is about, and tell nobody.
+// Others free what the crowd is about, and tell nobody. The more there is to look at, the more seldom.
 void Home::look_again_soon() noexcept {
   crowd_waits_ = true;
-  if (!look_for_room_.armed())
-    shard_.timers().start(look_for_room_, shard_.clock().now() + look_for_room_every);
+  if (look_for_room_.armed()) return;
+  const auto times = static_cast<std::int64_t>(1 + told_full_.size() / looks_at_once);
+  shard_.timers().start(look_for_room_, shard_.clock().now() + times * look_for_room_every);
 }
 
 // Other shards do not tell either when their inboxes have room again.
