@@ -155,6 +155,7 @@ void Home::room_asked(const Envelope& asks) noexcept {
   if (found == told_full_.end()) return tell_room(*who, asks.to);
   const auto told = std::ranges::find(found->second, *who, &ToldFull::who);
   if (told == found->second.end()) return tell_room(*who, asks.to);
+  if (asks.type == TypeId::none) return;
   if (worker->waits_for(asks)) return tell_room(*who, asks.to, asks.type);
   if (told->asked.size() < asked_types_max && !contains(told->asked, asks.type))
     told->asked.push_back(asks.type);
@@ -190,6 +191,9 @@ void Home::room_told(const Envelope& news) noexcept {
     auto& of_node = full_elsewhere_[worker.node];
     if (worker.node == node_id_ || of_node.size() < limits::full_mailboxes_of_peer_max)
       of_node.try_emplace(worker.worker);
+    // It may have waited for this session since the last one; the answer comes to all shards.
+    if (worker.node != node_id_ && shard_.index() == 0)
+      send(worker.node, news_of_room({node_id_, WorkerId{}}, worker.worker, TypeId::none));
     return;
   }
   FullElsewhere* const full = full_elsewhere(worker);
