@@ -21,6 +21,7 @@ namespace {
 // Types that one home may have asked about for one worker. More of them wait for room like any other.
 constexpr std::size_t asked_types_max = 16;
 constexpr Duration look_for_room_every = std::chrono::milliseconds(1);
+constexpr std::size_t looks_at_once = 256;
 
 // Of nodes that were sent to lately, known or not; those for which nothing waits are forgotten.
 constexpr std::size_t backlogs_max = 4096;
@@ -92,11 +93,12 @@ void Home::message_from_crowd(Worker& worker, const Envelope& message) {
   look_again_soon();
 }
 
-// Others free what the crowd is about, and tell nobody.
+// Others free what the crowd is about, and tell nobody. The more there is to look at, the more seldom.
 void Home::look_again_soon() noexcept {
   crowd_waits_ = true;
-  if (!look_for_room_.armed())
-    shard_.timers().start(look_for_room_, shard_.clock().now() + look_for_room_every);
+  if (look_for_room_.armed()) return;
+  const auto times = static_cast<std::int64_t>(1 + told_full_.size() / looks_at_once);
+  shard_.timers().start(look_for_room_, shard_.clock().now() + times * look_for_room_every);
 }
 
 // Other shards do not tell either when their inboxes have room again.
@@ -156,6 +158,7 @@ void Home::room_asked(const Envelope& asks) noexcept {
   if (found == told_full_.end()) return tell_room(*who, asks.to);
   const auto told = std::ranges::find(found->second, *who, &ToldFull::who);
   if (told == found->second.end()) return tell_room(*who, asks.to);
+  if (asks.type == TypeId::none) return;
   if (worker->waits_for(asks)) return tell_room(*who, asks.to, asks.type);
   if (told->asked.size() < asked_types_max && !contains(told->asked, asks.type))
     told->asked.push_back(asks.type);
@@ -191,6 +194,9 @@ void Home::room_told(const Envelope& news) noexcept {
     auto& of_node = full_elsewhere_[worker.node];
     if (worker.node == node_id_ || of_node.size() < limits::full_mailboxes_of_peer_max)
       of_node.try_emplace(worker.worker);
+    // It may have waited for this session since the last one; the answer comes to all shards.
+    if (worker.node != node_id_ && shard_.index() == 0)
+      send(worker.node, news_of_room({node_id_, WorkerId{}}, worker.worker, TypeId::none));
     return;
   }
   FullElsewhere* const full = full_elsewhere(worker);

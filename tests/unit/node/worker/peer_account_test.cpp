@@ -166,6 +166,30 @@ TEST_F(HeldOfPeer, M5_FromHalfOfItOnItsSendersAreToldToWait) {
   expect_nothing_held();
 }
 
+// Also to one that reads nothing more, and has nothing.
+TEST_F(HeldOfPeer, M5_WhoWasToldToWaitGoesOnWhenOthersHaveReadWhatWasTooMuch) {
+  const auto told = [this] { return node_->home(0).held().told_full + node_->home(1).held().told_full; };
+  std::vector<Address> all = readers(8);
+  Address idle;
+  spawn(
+      +[](Self self, Address* address) -> Task<> {
+        *address = self.address();
+        static_cast<void>(co_await self.receive<EchoRequest>());
+        static_cast<void>(co_await sleep(seconds(1000)));
+      },
+      &idle);
+  for (std::size_t i = 0; held() < most / 2; ++i) message(all[i % all.size()].worker, large);
+  message(idle.worker, 1);
+  for (int i = 0; i < 100; ++i) advance(std::chrono::milliseconds(1));
+  EXPECT_EQ(told(), 2U) << "nobody has read anything";
+  for (int i = 0; i < 4; ++i) advance(seconds(1));
+  EXPECT_EQ(told(), 0U);
+  EXPECT_EQ(node_->home(idle.worker.shard()).shard().timers().size(), 1U) << "its own: nobody looks any more";
+  lose(afar);
+  advance(seconds(1000));
+  expect_nothing_held();
+}
+
 TEST_F(HeldOfPeer, M5_RequestsBeyondItAreRefusedWithoutTheirPayload) {
   const std::vector<Address> all = fill();
   const std::uint64_t before = held();
