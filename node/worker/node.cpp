@@ -82,7 +82,8 @@ Node::Node(NodeOptions options, link::Transport& transport, link::Identity ident
       stalls_(options_.name, options_.shards),
       links_(transport, *options_.clock, *options_.random, *this, std::move(identity),
              link_options(options_)),
-      pool_(options_.pool_threads) {
+      pool_(options_.pool_threads),
+      rest_(options_.shards) {
   for (unsigned i = 0; i < options_.shards; ++i) places_.push_back(std::make_unique<Place>(*this, i));
 }
 
@@ -196,7 +197,10 @@ void Node::run_shard(unsigned index) {
     const bool more = place.shard.turn();
     place.home.flush();
     // What woke it for the stop may have been taken in by that turn.
-    if (!more && !stopping_.load(std::memory_order_relaxed)) place.shard.wait();
+    if (more || stopping_.load(std::memory_order_relaxed)) continue;
+    rest_.asleep(index);
+    place.shard.wait();
+    rest_.awake(index);
   }
 }
 
@@ -217,7 +221,9 @@ void Node::run_shard0(Place& place) {
       attended = place.shard.now();
     } else if (!stopping_.load(std::memory_order_relaxed)) {
       shard0_attended_ns_.store(0, std::memory_order_relaxed);
+      rest_.asleep(0);
       place.shard.wait();
+      rest_.awake(0);
       attended = clock().now();
     }
     attended_at(attended);
@@ -227,9 +233,8 @@ void Node::run_shard0(Place& place) {
 
 // When shard 0 has been away from the link for too long, somebody else beats, drains and delivers.
 void Node::keep() {
-  std::unique_lock lock(keeper_mutex_);
   while (!stopping_.load(std::memory_order_relaxed)) {
-    keeper_wakes_.wait_for(lock, limits::keeper_after);
+    rest_.wait(limits::keeper_after);
     for (const auto& place : places_) stalls_.look(place->shard, clock().now());
     const std::int64_t attended_ns = shard0_attended_ns_.load(std::memory_order_relaxed);
     if (attended_ns == 0) continue;
@@ -260,7 +265,7 @@ void Node::stop(Duration grace) {
   stopping_.store(true);
   // Not waiter->wake(), which may be taken for one of the link's.
   for (unsigned i = 0; i < shards(); ++i) run_on(i, [](Home& /*home*/) {});
-  keeper_wakes_.notify_all();
+  rest_.end();
   await_threads();
   for (auto& place : places_) {
     place->home.end_all();

@@ -25,6 +25,7 @@
 #include "node/worker/home.hpp"
 #include "node/worker/kind.hpp"
 #include "node/worker/peer_account.hpp"
+#include "node/worker/rest.hpp"
 #include "node/worker/service.hpp"
 #include "node/worker/stall_log.hpp"
 
@@ -259,8 +260,7 @@ class Node final : public link::LinkEvents {
   std::atomic<bool> draining_{false};
   std::atomic<bool> stopping_{false};
   std::atomic<std::int64_t> shard0_attended_ns_{0};  // when it last came to the link; 0 while it waits there
-  std::mutex keeper_mutex_;
-  std::condition_variable keeper_wakes_;
+  Rest rest_;                                        // of the keeper
 };
 
 template <class Function, class... Arguments>
