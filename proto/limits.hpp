@@ -73,6 +73,8 @@ inline constexpr milliseconds redial_max{2000};
 // The cap while a session waits for a new connection, which a peer that cannot dial waits for briefly only.
 inline constexpr milliseconds redial_session_max{200};
 inline constexpr milliseconds handshake_timeout{5000};
+// The same while a session waits: one that hangs leaves time for others.
+inline constexpr milliseconds session_handshake_timeout{1500};
 // The keeper runs the link loop when shard 0 has not come back for this long.
 inline constexpr milliseconds keeper_after{250};
 // A worker that holds its shard longer is reported, see guarantee W8.
@@ -115,7 +117,8 @@ static_assert(4 * redial_session_max < return_within, "several dials before it i
 static_assert(stream_bytes_max + payload_bytes_max <= peer_window_bytes_max / 4,
               "a few streams of large items fit into one window");
 static_assert(beat_interval * 3 <= suspect_after, "two lost beats alone make nobody suspect");
-static_assert(suspect_after < down_after);
+static_assert(suspect_after + session_handshake_timeout < down_after,
+              "a peer that went quiet is dialled anew in time, though the dial may hang");
 static_assert(renew_interval * 3 <= lease_ttl, "a lease survives two lost renewals");
 static_assert(directory_event_bytes_max + node_record_bytes_max <= payload_bytes_max);
 static_assert(watch_credit * directory_event_bytes_max < peer_window_bytes_max);

@@ -29,6 +29,7 @@ void LinkMachine::start(const Dialler::Attempt& attempt) {
   connection.id = *id;
   connection.goal = attempt.goal;
   connection.endpoint = attempt.endpoint;
+  connection.is_urgent = session_of(attempt.goal) != nullptr;
   enter(connection, Stage::opening);
 }
 

@@ -30,6 +30,8 @@ TimePoint LinkMachine::deadline_of(const Connection& connection) noexcept {
       return connection.since + linger;
     case Stage::opening:
     case Stage::greeted:
+      return connection.since +
+             (connection.is_urgent ? limits::session_handshake_timeout : limits::handshake_timeout);
     case Stage::probation:
       return connection.since + limits::handshake_timeout;
     case Stage::up:
