@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "node/observe/tap_filter.hpp"
 #include "proto/limits.hpp"
 #include "proto/utf8.hpp"
 
@@ -24,23 +25,7 @@ std::string shown(std::string_view text) { return utf8_repaired(text.substr(0, t
 
 constexpr Duration open_for = std::chrono::minutes(10);  // then it makes room for newer ones
 
-// NODE, or NODE/WORKER.
-bool is_place(const std::string& filter, const std::string& place) {
-  return filter.empty() || place == filter || place.starts_with(filter + '/');
-}
-
 bool is_answer(v1::Kind kind) { return kind == v1::REPLY || kind == v1::END || kind == v1::ERROR; }
-
-bool matches(const std::string& filter, const std::string& text) {
-  return filter.empty() || text.starts_with(filter) || text.ends_with(filter);
-}
-
-bool wanted(const v1::TapRequest& filter, const v1::TapRecord& record) {
-  if (!is_place(filter.from(), record.from()) || !is_place(filter.to(), record.to())) return false;
-  if (!matches(filter.method(), record.method()) || !matches(filter.type(), record.type())) return false;
-  if (filter.errors_only() && record.code() == 0) return false;
-  return filter.slow_us() == 0 || (is_answer(record.kind()) && record.latency_us() >= filter.slow_us());
-}
 
 }  // namespace
 
