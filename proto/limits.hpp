@@ -14,6 +14,8 @@ using std::chrono::milliseconds;
 // The first release speaks exactly this version.
 inline constexpr std::uint32_t protocol_min = 1;
 inline constexpr std::uint32_t protocol_max = 1;
+// Bits of what it can do besides; none yet.
+inline constexpr std::uint64_t features = 0;
 
 // A frame collects envelopes until it holds this many bytes: large enough that the cost of a
 // ZeroMQ message vanishes, small enough that control waits behind little.

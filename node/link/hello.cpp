@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "proto/limits.hpp"
 #include "proto/utf8.hpp"
 #include "proto/version.hpp"
@@ -25,6 +27,7 @@ v1::Hello make_hello(const LinkOptions& options, const Identity& identity, const
   v1::Hello hello;
   hello.set_protocol_min(limits::protocol_min);
   hello.set_protocol_max(limits::protocol_max);
+  hello.set_features(limits::features);
   hello.set_node(static_cast<std::uint64_t>(options.node));
   hello.set_incarnation(options.incarnation);
   hello.set_session(terms.session);
@@ -109,6 +112,8 @@ Result<PeerInfo> identify(const v1::Hello& hello, const v1::Certificate& certifi
   peer.name = body->name();
   peer.role = body->role();
   peer.key = key;
+  peer.protocol = std::min(hello.protocol_max(), limits::protocol_max);
+  peer.features = hello.features() & limits::features;
   peer.build = hello.build().substr(0, build_bytes_max);
   return peer;
 }

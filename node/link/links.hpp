@@ -33,6 +33,8 @@ struct PeerInfo {
   v1::Role role = v1::ROLE_UNSPECIFIED;
   CurveKey key;
   std::string build;
+  std::uint32_t protocol = 0;  // the version spoken with it: the highest that both know
+  std::uint64_t features = 0;  // bits of what both can do besides
 };
 
 // Names one address somebody asked to be connected to, whoever answers there (a broker).

@@ -287,6 +287,10 @@ void Home::take_in(EnvelopePtr envelope) {
     case v1::EXIT:
       return receive_signal(std::move(envelope));
     default:
+      // Of a newer release, perhaps. Who gave it a number waits for something.
+      if (envelope->from.worker && envelope->call != 0)
+        refuse(*envelope, Status(Code::unimplemented, "kind " + std::to_string(envelope->kind) +
+                                                          " is not known to node " + node_.name()));
       return node_.dead_letter(DeadLetter::unknown_kind, *envelope);
   }
 }

@@ -166,5 +166,26 @@ TEST(SimAnswer, M4_CallersHearWhenTheirAnswersCannotBeDelivered) {
   }
 }
 
+// Something that a newer release sends, and waits for.
+TEST(SimAnswer, WhatAnOlderReleaseDoesNotKnowIsAnsweredUnimplemented) {
+  struct Newer final : PendingCall {
+    std::optional<Status> heard;
+    void answered(EnvelopePtr envelope) noexcept override { heard = envelope->extra().status; }
+  };
+  SimAnswers sim(1);
+  Newer newer;
+  newer.callee = sim.node("beta").id();
+  sim.node("alpha").run_on(0, [&](Home& home) {
+    home.add_call(newer);
+    auto envelope = std::make_unique<SignalEnvelope>();
+    envelope->kind = static_cast<v1::Kind>(99);
+    envelope->from = Address{home.node_id(), WorkerId::make(0, 1, 1)};
+    envelope->call = newer.id;
+    home.send(newer.callee, std::move(envelope));
+  });
+  EXPECT_TRUE(sim.cluster.run_until([&] { return newer.heard.has_value(); }, seconds(2)));
+  EXPECT_EQ(newer.heard.value_or(Status()).code(), Code::unimplemented);
+}
+
 }  // namespace
 }  // namespace cobus::sim

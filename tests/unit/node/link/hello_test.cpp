@@ -62,6 +62,19 @@ TEST(Hello, NeedsACommonProtocolVersion) {
   EXPECT_TRUE(check_hello(hello, NodeId{1}).ok());
 }
 
+TEST(Hello, AgreesOnTheHighestCommonVersionAndOnFeaturesThatBothHave) {
+  const ClusterSecret cluster = ClusterSecret::make();
+  const CurvePair pair = make_curve_pair();
+  v1::Hello hello = plain_hello();
+  hello.set_protocol_max(limits::protocol_max + 7);
+  hello.set_features(~limits::features);
+  const auto peer =
+      identify(hello, certify(cluster, "newer", v1::NODE, pair.key), cluster.key(), pair.key, world_start_s);
+  ASSERT_TRUE(peer.has_value());
+  EXPECT_EQ(peer->protocol, limits::protocol_max);
+  EXPECT_EQ(peer->features, 0U);
+}
+
 TEST(Hello, NamesANodeThatIsNotOurselves) {
   v1::Hello hello = plain_hello();
   EXPECT_EQ(check_hello(hello, NodeId{5}).code(), Code::failed_precondition);

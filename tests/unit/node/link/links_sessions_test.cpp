@@ -196,6 +196,43 @@ TEST_F(LinkSessions, EndAtOnceWhenTheOtherSideStops) {
   EXPECT_TRUE(a.returned.empty());
 }
 
+// One of eight takes nothing, and is sent as much as the others: these get all of it, as soon as without it.
+TEST(LinksToMany, M6_APeerThatTakesNothingSlowsOnlyItsOwnTraffic) {
+  const auto run = [](bool one_is_cut) {
+    LinkWorld world(5);
+    LinkNode& sender = world.add({.name = "sender", .endpoint = endpoint_a, .id = 1});
+    std::vector<LinkNode*> readers;
+    std::vector<Duration> latencies;
+    std::vector<TimePoint> sent_at;
+    for (std::uint64_t i = 0; i < 8; ++i) {
+      LinkNode& reader = world.add({.name = "reader-" + std::to_string(i), .endpoint = "", .id = 10 + i});
+      reader.know(sender);
+      reader.send(sender, 0);
+      readers.push_back(&reader);
+    }
+    EXPECT_TRUE(world.run(1s, [&] { return sender.connected.size() == 8; }));
+    for (std::size_t i = 1; i < readers.size(); ++i) {
+      readers[i]->react = [&](const PeerInfo&, const EnvelopeView& envelope) {
+        latencies.push_back(world.network.clock().now() - sent_at[envelope.header.call]);
+      };
+    }
+    if (one_is_cut) world.network.cut("sender", "reader-0");
+    const std::string payload(20'000, 'x');
+    for (std::uint64_t round = 0; round < 1'000; ++round) {
+      sent_at.push_back(world.network.clock().now());
+      for (LinkNode* reader : readers) sender.links->submit(reader->id, one_envelope(round, payload));
+      world.run(1ms);
+    }
+    world.run(200ms);
+    EXPECT_EQ(latencies.size(), 7'000U);
+    EXPECT_EQ(one_is_cut, !sender.returned.empty());
+    for (const LinkNode::Returned& returned : sender.returned) EXPECT_EQ(returned.node, readers[0]->id);
+    std::ranges::sort(latencies);
+    return latencies[latencies.size() * 99 / 100];
+  };
+  EXPECT_LT(run(true), 2 * run(false));
+}
+
 // A sender that has not heard yet of the end of a session speaks to the one before.
 TEST_F(LinkSessions, TakeNothingFromOneSessionIntoTheNext) {
   connect();
