@@ -14,8 +14,9 @@ using std::chrono::milliseconds;
 // The first release speaks exactly this version.
 inline constexpr std::uint32_t protocol_min = 1;
 inline constexpr std::uint32_t protocol_max = 1;
-// Bits of what it can do besides; none yet.
-inline constexpr std::uint64_t features = 0;
+// Bits of what it can do besides: take messages in parts.
+inline constexpr std::uint64_t feature_parts = 1;
+inline constexpr std::uint64_t features = feature_parts;
 
 // A frame collects envelopes until it holds this many bytes: large enough that the cost of a
 // ZeroMQ message vanishes, small enough that control waits behind little.
@@ -28,8 +29,16 @@ inline constexpr std::size_t curve_overhead_bytes = 33;
 inline constexpr std::size_t envelope_overhead_bytes_max = 16 * 1024;
 // The longest status that travels; a longer text is cut.
 inline constexpr std::size_t status_bytes_max = 8 * 1024;
-// The largest payload of one message.
+// The largest payload that goes in one frame. A larger message goes in parts, ...
 inline constexpr std::size_t payload_bytes_max = frame_bytes_max - envelope_overhead_bytes_max;
+// ... and is at most so large: what one node has of another in parts at once, too.
+inline constexpr std::size_t message_bytes_max = 64 * 1024 * 1024;
+// One part; small, so that little waits behind it.
+inline constexpr std::size_t part_bytes = 128 * 1024;
+// No more of them wait for the link at once, for the same reason.
+inline constexpr std::size_t parts_ahead_bytes_max = 512 * 1024;
+// Of messages that wait to go in parts to one node, from one shard, before senders are told that it is full.
+inline constexpr std::size_t parts_waiting_bytes_max = 2 * message_bytes_max;
 // What somebody unidentified may send: one Hello.
 inline constexpr std::size_t hello_bytes_max = 4 * 1024;
 // Bytes that a peer may be sent before it has acknowledged them; they are kept to be sent again.
@@ -51,7 +60,7 @@ inline constexpr std::size_t mailbox_overshoot_bytes_max = 64 * 1024 * 1024;
 // What one other node may have here at once, all its messages, calls and streams together, until they are
 // read. From half of it on its messages are answered with "full", so that those who wait when told so lose
 // nothing.
-inline constexpr std::size_t peer_held_bytes_max = 64 * 1024 * 1024;
+inline constexpr std::size_t peer_held_bytes_max = 2 * message_bytes_max;
 // Workers of one other node whose mailboxes a shard knows to be full. Of more it takes no note.
 inline constexpr std::size_t full_mailboxes_of_peer_max = 10'000;
 // What may wait for one shard of a node before senders from other shards wait and other nodes are refused.

@@ -16,7 +16,7 @@ namespace cobus::client {
 namespace {
 
 // JSON takes more room than the message it stands for, up to six bytes for one.
-constexpr std::size_t json_bytes_max = 6 * limits::payload_bytes_max;
+constexpr std::size_t json_bytes_max = 6 * limits::message_bytes_max;
 constexpr int look_up_ms = 50;  // from waiting for a slow writer, to see whether it is still wanted
 
 std::unexpected<Status> unreadable(const std::string& name, int error) {

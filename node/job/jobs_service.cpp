@@ -31,6 +31,13 @@ Status check(const v1::SubmitRequest& request) {
   v1::SubmitRequest written;
   *written.mutable_labels() = request.labels();
   written.set_key(request.key());
+  if (request.payload().size() > request_bytes_max) {
+    return {Code::out_of_range,
+            fmt::format(
+                "the request has {} bytes, above the limit of {} for one that is written down: put what is "
+                "large where the job can read it",
+                request.payload().size(), request_bytes_max)};
+  }
   if (const std::size_t bytes = written.ByteSizeLong(); bytes > key_and_labels_bytes_max) {
     return {Code::invalid_argument,
             fmt::format("key and labels: {} bytes, and a job holds {} of them: put more into the request",

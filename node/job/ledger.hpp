@@ -47,6 +47,8 @@ inline constexpr std::size_t page_bytes_max = 256 * 1024;
 inline constexpr std::size_t method_bytes_max = 2 * limits::name_bytes_max + 1;
 // ... its key and its labels as they are written down ...
 inline constexpr std::size_t key_and_labels_bytes_max = 16 * 1024;
+// ... its request, which is written down with it ...
+inline constexpr std::size_t request_bytes_max = limits::payload_bytes_max;
 // ... and its result, which leaves room for those and for what is said of the job.
 inline constexpr std::size_t result_bytes_max = limits::payload_bytes_max - 2 * key_and_labels_bytes_max;
 // What a worker says of a job, a reason or a note, is cut to this.

@@ -24,6 +24,17 @@ class Backlog {
   }
   [[nodiscard]] std::size_t waiting() const noexcept { return submitted_.load() + queued_.load(); }
 
+  // Messages that go there in parts, of all who send some: false while those under way and one of so many
+  // bytes are more than the node takes at once; else end_parts() must follow.
+  [[nodiscard]] bool begin_parts(std::size_t bytes) noexcept {
+    std::size_t before = in_parts_.load(std::memory_order_relaxed);
+    do {
+      if (before != 0 && before + bytes > limits::message_bytes_max) return false;
+    } while (!in_parts_.compare_exchange_weak(before, before + bytes, std::memory_order_relaxed));
+    return true;
+  }
+  void end_parts(std::size_t bytes) noexcept { in_parts_.fetch_sub(bytes, std::memory_order_relaxed); }
+
   // For the link: handed to it and not taken in yet; in the outbox and not sent yet.
   void submitted(std::size_t bytes) noexcept { submitted_.fetch_add(bytes); }
   void taken_in(std::size_t bytes) noexcept { submitted_.fetch_sub(bytes); }
@@ -37,6 +48,7 @@ class Backlog {
  private:
   std::atomic<std::size_t> submitted_{0};
   std::atomic<std::size_t> queued_{0};
+  std::atomic<std::size_t> in_parts_{0};
   std::atomic<bool> wanted_{false};
 };
 

@@ -194,9 +194,9 @@ void CallState::finish(const Status& status) {
 void CallState::item(EnvelopePtr envelope) {
   if (answered_) return;
   const std::size_t size = caller_address.node == self.node().id() ? 0 : envelope->payload_size();
-  if (size > limits::payload_bytes_max) {
+  if (size > limits::message_bytes_max) {
     finish(Status(Code::out_of_range, "an item of " + std::to_string(size) + " bytes is above the limit of " +
-                                          std::to_string(limits::payload_bytes_max)));
+                                          std::to_string(limits::message_bytes_max)));
     return self.stop();
   }
   window_.sent(size);

@@ -160,9 +160,9 @@ Status EnvelopeStream::State::refusal() const {
 std::optional<Status> EnvelopeStream::State::try_send(EnvelopePtr& item) {
   if (!open_ || refused_ || !sends_) return refusal();
   const std::size_t size = bytes_of(*item);
-  if (size > limits::payload_bytes_max) {
+  if (size > limits::message_bytes_max) {
     return Status(Code::out_of_range, "an item of " + std::to_string(size) + " bytes is above the limit of " +
-                                          std::to_string(limits::payload_bytes_max));
+                                          std::to_string(limits::message_bytes_max));
   }
   if (!window_.open() || !senders_.empty()) return std::nullopt;
   window_.sent(size);

@@ -221,6 +221,7 @@ Home::Held Home::held() const {
     for (const auto& [id, full] : workers) held.senders_waiting += full.waiting.empty() ? 0 : 1;
   }
   for (const auto& [node, chunk] : outgoing_) held.outgoing_bytes += chunk.size();
+  for (const auto& [node, parts] : parts_) held.outgoing_bytes += parts.bytes;
   return held;
 }
 

@@ -20,6 +20,8 @@
 #include "node/link/backlog.hpp"
 #include "node/runtime/shard.hpp"
 #include "node/worker/envelope.hpp"
+#include "node/worker/parts.hpp"
+#include "node/worker/pending_call.hpp"
 #include "node/worker/room.hpp"
 #include "node/worker/worker.hpp"
 
@@ -29,26 +31,6 @@ class Node;
 class TrafficObserver;
 enum class DeadLetter : std::uint8_t;
 struct Method;
-
-// A call or stream that a worker of this shard waits for.
-class PendingCall {
- public:
-  // Who asked for what, for whoever looks inside. The view lives as long as the call.
-  struct Shown {
-    WorkerId caller;
-    std::string_view method;
-  };
-  [[nodiscard]] virtual Shown shown() const noexcept { return {}; }
-  // REPLY, ITEM, END or ERROR, and the callee's CREDIT or CANCEL of the items that are streamed to it.
-  // After a REPLY, END or ERROR the call is no longer registered.
-  virtual void answered(EnvelopePtr envelope) noexcept = 0;
-  NodeId callee = NodeId::none;
-  std::uint64_t id = 0;
-
- protected:
-  PendingCall() noexcept = default;
-  ~PendingCall() = default;
-};
 
 class Home {
  public:
@@ -213,6 +195,8 @@ class Home {
   void knows_of_downs(std::uint64_t downs);
   // A peer is gone: its calls to us end, ours to it fail.
   void peer_lost(NodeId node, const Status& reason) noexcept;
+  // A part that was on its way there is returned.
+  void part_undeliverable(NodeId node, std::uint64_t id, const Status& reason);
   // Less waits for that node, so senders may go on; or, with a reason, it cannot be reached.
   void node_drained(NodeId node, const Status& how) noexcept;
   // After peer_lost() of every shard: those who watch the node hear of it.
@@ -303,12 +287,23 @@ class Home {
   void let_down(List<SendInWaiting>& waiting, DeadLetter why, const Status& reason) noexcept;
   void room_lost(NodeId lost, const Status& reason) noexcept;
   [[nodiscard]] bool may_go_to(NodeId node);
+  [[nodiscard]] bool has_room_for_parts(NodeId node) const noexcept;
   [[nodiscard]] link::Backlog& backlog_of(NodeId node);
   void wait_for_node(SendInWaiting& waiting);
   void send_to_shard(unsigned shard, EnvelopePtr envelope);
   void send_away(NodeId to_node, EnvelopePtr envelope);
+  void refuse_too_large(NodeId to_node, const Envelope& envelope, std::size_t size);
   void hand_over(unsigned shard) noexcept;
   void submit_outgoing();
+  // In parts (home_parts.cpp).
+  [[nodiscard]] bool goes_in_parts(NodeId to_node, const Envelope& envelope, std::size_t size) const noexcept;
+  void send_in_parts(NodeId to_node, EnvelopePtr envelope, std::size_t size);
+  [[nodiscard]] bool takes_parts(NodeId node) const;
+  void pump_parts();
+  bool pump(NodeId node, PartsOut& parts);
+  void finish_first(NodeId node, PartsOut& parts);
+  void submit(NodeId node, std::string& chunk);
+  void parts_lost(NodeId node);
   void answer_for_nobody(const Envelope& envelope);
   void cancel_everywhere(const Envelope& cancel);
   void receive_signal(EnvelopePtr envelope) noexcept;
@@ -365,6 +360,8 @@ class Home {
   std::unordered_map<NodeId, std::uint32_t> handled_of_;  // how many of each caller's node
   std::uint64_t nameless_calls_ = 0;                      // requests whose sender named no worker
   std::unordered_map<NodeId, std::string> outgoing_;
+  std::unordered_map<NodeId, PartsOut> parts_;
+  std::uint64_t last_part_ = 0;
   bool submitted_ = false;         // to the link, since the last flush
   std::uint64_t downs_known_ = 0;  // of peers
   // What is collected for each other shard of the node.

@@ -245,7 +245,14 @@ void Home::let_down(List<SendInWaiting>& waiting, DeadLetter why, const Status& 
 
 // Whether a message may be handed to the link now: it would be refused, or go before those that wait.
 bool Home::may_go_to(NodeId node) {
-  return (behind_.empty() || !behind_.contains(node)) && backlog_of(node).open();
+  if (!behind_.empty() && behind_.contains(node)) return false;
+  return has_room_for_parts(node) && backlog_of(node).open();
+}
+
+// Of large messages no more wait than of others, but one.
+bool Home::has_room_for_parts(NodeId node) const noexcept {
+  const auto found = parts_.find(node);
+  return found == parts_.end() || found->second.bytes < limits::peer_waiting_bytes_max / 2;
 }
 
 link::Backlog& Home::backlog_of(NodeId node) {
@@ -258,7 +265,7 @@ link::Backlog& Home::backlog_of(NodeId node) {
 void Home::wait_for_node(SendInWaiting& waiting) {
   const NodeId node = waiting.to.node;
   behind_[node].push_back(waiting);
-  if (backlog_of(node).open_or_tell()) node_drained(node, {});
+  if (has_room_for_parts(node) && backlog_of(node).open_or_tell()) node_drained(node, {});
 }
 
 void Home::node_drained(NodeId node, const Status& how) noexcept {
@@ -270,6 +277,7 @@ void Home::node_drained(NodeId node, const Status& how) noexcept {
 // A session is over: nobody there is told anything any more, and what it said of its mailboxes is void.
 void Home::room_lost(NodeId lost, const Status& reason) noexcept {
   if (auto behind = behind_.extract(lost)) let_down(behind.mapped(), DeadLetter::not_delivered, reason);
+  parts_lost(lost);
   backlogs_.erase(lost);
   if (auto of_node = full_elsewhere_.extract(lost)) {
     for (auto& [worker, full] : of_node.mapped()) let_down(full.waiting, DeadLetter::not_delivered, reason);

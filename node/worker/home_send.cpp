@@ -192,18 +192,11 @@ void Home::cancel_everywhere(const Envelope& cancel) {
 
 void Home::send_away(NodeId to_node, EnvelopePtr envelope) {
   const std::size_t size = envelope->payload_size();
-  if (size > limits::payload_bytes_max) {
-    const Status too_large(Code::out_of_range, "a message of " + std::to_string(size) +
-                                                   " bytes is above the limit of " +
-                                                   std::to_string(limits::payload_bytes_max));
-    if (envelope->kind == v1::REQUEST) return refuse(*envelope, too_large, to_node);
-    auto error = std::make_unique<SignalEnvelope>();
-    error->kind = v1::ERROR;
-    error->from = envelope->from;
-    error->to = envelope->to;
-    error->call = envelope->call;
-    error->extra().status = too_large;
-    return send_away(to_node, std::move(error));
+  if (goes_in_parts(to_node, *envelope, size)) [[unlikely]] {
+    const bool too_large =
+        size > limits::message_bytes_max || (size > limits::payload_bytes_max && !takes_parts(to_node));
+    return too_large ? refuse_too_large(to_node, *envelope, size)
+                     : send_in_parts(to_node, std::move(envelope), size);
   }
   std::string status;
   std::string& chunk = outgoing_[to_node];
@@ -213,6 +206,20 @@ void Home::send_away(NodeId to_node, EnvelopePtr envelope) {
   append_envelope(chunk, header, size, [&envelope](std::uint8_t* into) { envelope->write_payload(into); });
 }
 
+void Home::refuse_too_large(NodeId to_node, const Envelope& envelope, std::size_t size) {
+  const std::size_t most = takes_parts(to_node) ? limits::message_bytes_max : limits::payload_bytes_max;
+  const Status too_large(Code::out_of_range, "a message of " + std::to_string(size) +
+                                                 " bytes is above the limit of " + std::to_string(most));
+  if (envelope.kind == v1::REQUEST) return refuse(envelope, too_large, to_node);
+  auto error = std::make_unique<SignalEnvelope>();
+  error->kind = v1::ERROR;
+  error->from = envelope.from;
+  error->to = envelope.to;
+  error->call = envelope.call;
+  error->extra().status = too_large;
+  send_away(to_node, std::move(error));
+}
+
 bool Home::flush() {
   for (unsigned shard = 0; shard < outward_.size(); ++shard) {
     if (!outward_[shard].chain.empty()) hand_over(shard);
@@ -220,6 +227,8 @@ bool Home::flush() {
   if (taken_in_bytes_ != 0) {
     inbound_bytes_.fetch_sub(std::exchange(taken_in_bytes_, 0), std::memory_order_relaxed);
   }
+  if (!parts_.empty()) [[unlikely]]
+    pump_parts();
   submit_outgoing();
   if (!std::exchange(submitted_, false)) return false;
   if (shard_.index() != 0) node_.links().wake();

@@ -165,6 +165,8 @@ class Node final : public link::LinkEvents {
   // Bytes that came from others and are held here. Any thread.
   [[nodiscard]] const PeerAccounts& peer_accounts() const noexcept { return accounts_; }
   // `at`: the node of its receiver; none: this one.
+  // Of one that was to go to the node `to`.
+  void dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept;
   void dead_letter(DeadLetter why, const Envelope& envelope, NodeId at = NodeId::none) noexcept;
 
   // Names of workers of this node. Any thread. ALREADY_EXISTS; INVALID_ARGUMENT when it is empty or longer
@@ -213,9 +215,8 @@ class Node final : public link::LinkEvents {
     Shard shard;
     Home home;
   };
+  void on_part(const link::PeerInfo& peer, const EnvelopeView& part);
   [[nodiscard]] bool fits(Envelope& envelope, const Home& home) noexcept;
-  // Of one that was to go to the node `to`.
-  void dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept;
   void deliver_to_all(const Envelope& signal);
   [[nodiscard]] bool admits(const link::PeerInfo& peer, Envelope& envelope);
   // "MESSAGE of type echo.EchoRequest"; the number of the type when nobody here knows it.
@@ -249,6 +250,7 @@ class Node final : public link::LinkEvents {
   std::map<std::string, Address, std::less<>> names_;  // guarded by names_mutex_
 
   std::uint64_t downs_ = 0;  // of peers; under the link's lock
+  PartsIn parts_;            // the same
 
   mutable std::mutex peers_mutex_;
   std::unordered_map<NodeId, link::PeerInfo> peers_;  // guarded by peers_mutex_

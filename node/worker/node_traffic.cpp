@@ -71,6 +71,7 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
   status.with("cause", "connection");
   // Whoever watches the node hears of it when every monitor and link on its workers has fired, on all shards.
   ++downs_;
+  parts_.lost(peer.node);
   const auto left = std::make_shared<std::atomic<unsigned>>(shards());
   for (unsigned i = 0; i < shards(); ++i) {
     run_on(i, [this, left, lost = peer.node, status, downs = downs_](Home& home) {
@@ -181,6 +182,8 @@ std::string Node::what_was_sent(v1::Kind kind, TypeId type, std::string_view nam
 }
 
 void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
+  if (view.header.kind == v1::PART) [[unlikely]]
+    return on_part(peer, view);
   if (TrafficObserver* watching = observer();
       watching != nullptr && ((view.header.flags & v1::HIDDEN) == 0 || peer.role == v1::SUBMIT)) {
     const std::function<std::string()> body = [&view] { return std::string(view.payload); };
@@ -200,6 +203,14 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
   if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};
   if (is_charged(envelope->kind) && !admits(peer, *envelope)) return;
   deliver(std::move(envelope));
+}
+
+void Node::on_part(const link::PeerInfo& peer, const EnvelopeView& part) {
+  const std::optional<std::string> whole = parts_.add(peer.node, part);
+  if (!whole) return;
+  static_cast<void>(read_frame(*whole, [&](const EnvelopeView& view) {
+    if (view.header.kind != v1::PART) on_envelope(peer, view);
+  }));
 }
 
 void Node::on_drained(NodeId node, const Status& how) {

@@ -65,9 +65,9 @@ Status Self::dispatch_otherwise(Address to, EnvelopePtr& envelope) const {
   if (!to && envelope->extra().to_name.empty())
     return {Code::invalid_argument, "an empty address: nobody to send to"};
   Home& home = worker().home();
-  if (to.node != home.node().id() && envelope->payload_size() > limits::payload_bytes_max) {
+  if (to.node != home.node().id() && envelope->payload_size() > limits::message_bytes_max) {
     return {Code::out_of_range,
-            "the message is larger than " + std::to_string(limits::payload_bytes_max) + " bytes"};
+            "the message is larger than " + std::to_string(limits::message_bytes_max) + " bytes"};
   }
   return home.try_send(to.node, envelope);
 }

@@ -40,6 +40,12 @@ void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Statu
   const auto tell = [&](const EnvelopeView& view) {
     const EnvelopeHeader& header = view.header;
     const v1::Kind kind = header.kind;
+    if (kind == v1::PART) {
+      const unsigned shard = shard_of_part(header.call);
+      if (shard >= shards()) return;
+      return run_on(
+          shard, [node, id = header.call, reason](Home& home) { home.part_undeliverable(node, id, reason); });
+    }
     if (kind == v1::MONITOR) return deliver(answer_instead(node, header, v1::DOWN, reason));
     if (kind == v1::LINK) return deliver(answer_instead(node, header, v1::EXIT, reason));
     // There is no link at the other end, so it is undone.
@@ -65,7 +71,8 @@ void Node::on_unacknowledged(NodeId node, std::string_view envelopes, const Stat
   static_cast<void>(read_frame(envelopes, [&](const EnvelopeView& view) {
     const EnvelopeHeader& header = view.header;
     const bool asks_to_end = header.kind == v1::EXIT && header.call != 0;
-    if (header.kind == v1::MESSAGE || header.kind == v1::REPLY || asks_to_end)
+    const bool whole = header.kind == v1::PART && (header.flags & v1::LAST_PART) != 0;
+    if (header.kind == v1::MESSAGE || header.kind == v1::REPLY || asks_to_end || whole)
       dead_letter(DeadLetter::unacknowledged, node, header);
   }));
 }

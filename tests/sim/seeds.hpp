@@ -4,6 +4,7 @@
 // 100, or 25 where a sanitizer slows them down. The long mode is 1,000 and more.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -15,7 +16,8 @@
 
 namespace cobus::sim {
 
-inline std::vector<std::uint64_t> seeds() {
+// Of a scenario that takes long, `most` of the usual ones.
+inline std::vector<std::uint64_t> seeds(std::size_t most = SIZE_MAX) {
   const auto number = [](const char* name) -> std::uint64_t {
     const char* text = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): one thread
     return text == nullptr ? 0 : std::strtoull(text, nullptr, 10);
@@ -26,7 +28,8 @@ inline std::vector<std::uint64_t> seeds() {
   constexpr std::size_t usual = 100;
 #endif
   if (const std::uint64_t one = number("COBUS_SIM_SEED"); one != 0) return {one};
-  std::vector<std::uint64_t> many(number("COBUS_SIM_SEEDS") != 0 ? number("COBUS_SIM_SEEDS") : usual);
+  std::vector<std::uint64_t> many(number("COBUS_SIM_SEEDS") != 0 ? number("COBUS_SIM_SEEDS")
+                                                                 : std::min(usual, most));
   for (std::size_t i = 0; i < many.size(); ++i) many[i] = i + 1;
   return many;
 }

@@ -29,7 +29,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr NodeId nowhere{12345};
-std::string too_much() { return std::string(limits::payload_bytes_max + 1, 'x'); }
+std::string too_much() { return std::string(limits::message_bytes_max + 1, 'x'); }
 
 // An override need not be a coroutine, and then throws before there is one.
 class Naughty final : public echo::EchoService {
@@ -244,7 +244,7 @@ TEST_F(BadInput, M3_WhatIsTooLargeForAnotherNodeIsRefusedAtOnce) {
        }) {
     const Status heard = of(act, to);
     EXPECT_EQ(heard.code(), Code::out_of_range) << heard.to_string();
-    EXPECT_NE(heard.message().find(std::to_string(limits::payload_bytes_max)), std::string::npos)
+    EXPECT_NE(heard.message().find(std::to_string(limits::message_bytes_max)), std::string::npos)
         << "it names the limit: " << heard.message();
   }
   EXPECT_EQ(workers(), 0U);

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How a shard sends messages that are too large for a frame: one after the other to each node, in parts, so
+// few at a time that what others send there waits behind little. What the sender of one sends afterwards to
+// the same node follows behind it. All shards together have no more under way to one node than it takes.
+#include <algorithm>
+#include <utility>
+
+#include "node/worker/dead_letter.hpp"
+#include "node/worker/home.hpp"
+#include "node/worker/node.hpp"
+
+namespace cobus {
+namespace {
+
+constexpr Duration look_again_after = std::chrono::milliseconds(1);
+
+}  // namespace
+
+bool Home::goes_in_parts(NodeId to_node, const Envelope& envelope, std::size_t size) const noexcept {
+  if (size > limits::payload_bytes_max) [[unlikely]]
+    return true;
+  if (parts_.empty()) [[likely]]
+    return false;
+  const auto found = parts_.find(to_node);
+  return found != parts_.end() && found->second.has_of(envelope.from.worker);
+}
+
+void Home::send_in_parts(NodeId to_node, EnvelopePtr envelope, std::size_t size) {
+  PartsOut::Waiting waiting;
+  waiting.from = envelope->from.worker;
+  waiting.to = envelope->to;
+  waiting.type = envelope->type;
+  waiting.whole = size <= limits::payload_bytes_max;
+  std::string status;
+  append_envelope(waiting.bytes, wire_header(*envelope, shard_.clock().now(), status), size,
+                  [&envelope](std::uint8_t* into) { envelope->write_payload(into); });
+  PartsOut& parts = parts_[to_node];
+  const bool may_be_refused =
+      envelope->kind == v1::MESSAGE || envelope->kind == v1::REQUEST || envelope->kind == v1::ITEM;
+  if (may_be_refused && parts.bytes + size > limits::parts_waiting_bytes_max) {
+    return node_.on_undeliverable(
+        to_node, waiting.bytes,
+        {Code::resource_exhausted, std::to_string(parts.bytes) + " bytes of large messages wait for node " +
+                                       to_string(to_node) + " already; send less at a time"});
+  }
+  parts.bytes += waiting.bytes.size();
+  parts.waiting.push_back(std::move(waiting));
+}
+
+bool Home::takes_parts(NodeId node) const {
+  const std::optional<link::PeerInfo> peer = node_.peer(node);
+  return !peer || (peer->features & limits::feature_parts) != 0;
+}
+
+void Home::pump_parts() {
+  bool more = false;
+  std::vector<NodeId> rested;
+  for (auto at = parts_.begin(); at != parts_.end();) {
+    const NodeId node = at->first;
+    PartsOut& parts = at->second;
+    while (!parts.waiting.empty() && pump(node, parts)) {
+    }
+    if (parts.bytes < limits::peer_waiting_bytes_max / 2 && behind_.contains(node)) rested.push_back(node);
+    more = more || !parts.waiting.empty();
+    at = parts.waiting.empty() ? parts_.erase(at) : std::next(at);
+  }
+  for (const NodeId node : rested) node_drained(node, {});
+  if (more && !look_for_room_.armed())
+    shard_.timers().start(look_for_room_, shard_.clock().now() + look_again_after);
+}
+
+// One step with the first that waits. False when it has to wait.
+bool Home::pump(NodeId node, PartsOut& parts) {
+  PartsOut::Waiting& first = parts.waiting.front();
+  link::Backlog& backlog = backlog_of(node);
+  if (backlog.waiting() > limits::parts_ahead_bytes_max) return false;
+  std::string& chunk = outgoing_[node];
+  if (first.whole) {  // room for it was made when it was sent
+    if (chunk.size() + first.bytes.size() > limits::frame_bytes_target) submit(node, chunk);
+    chunk += first.bytes;
+    finish_first(node, parts);
+    return true;
+  }
+  if (first.id == 0) {
+    if (!takes_parts(node)) {
+      node_.on_undeliverable(node, first.bytes,
+                             {Code::out_of_range, "the node takes no message above " +
+                                                      std::to_string(limits::payload_bytes_max) + " bytes"});
+      finish_first(node, parts);
+      return true;
+    }
+    if (!backlog.begin_parts(first.bytes.size())) return false;
+    first.id = part_id(++last_part_, shard_.index());
+  } else if (!node_.peer(node)) {
+    return false;  // the first part makes the link dial
+  }
+  const std::size_t from = std::size_t{first.next} * limits::part_bytes;
+  const std::string_view slice = std::string_view(first.bytes).substr(from, limits::part_bytes);
+  const bool last = from + slice.size() == first.bytes.size();
+  append_envelope(chunk,
+                  {.to = static_cast<std::uint64_t>(first.to),
+                   .from = static_cast<std::uint64_t>(first.from),
+                   .kind = v1::PART,
+                   .type = static_cast<std::uint64_t>(first.type),
+                   .call = first.id,
+                   .credit = first.next,
+                   .flags = last ? static_cast<std::uint32_t>(v1::LAST_PART) : 0},
+                  slice);
+  submit(node, chunk);
+  ++first.next;
+  if (last) finish_first(node, parts);
+  return true;
+}
+
+void Home::finish_first(NodeId node, PartsOut& parts) {
+  const PartsOut::Waiting& first = parts.waiting.front();
+  if (first.id != 0) backlog_of(node).end_parts(first.bytes.size());
+  parts.bytes -= first.bytes.size();
+  parts.waiting.pop_front();
+}
+
+void Home::submit(NodeId node, std::string& chunk) {
+  submitted_ = true;
+  if (!chunk.empty()) node_.links().submit(node, std::exchange(chunk, {}), downs_known_);
+}
+
+void Home::part_undeliverable(NodeId node, std::uint64_t id, const Status& reason) {
+  const auto found = parts_.find(node);
+  if (found == parts_.end() || found->second.waiting.empty() || found->second.waiting.front().id != id)
+    return;
+  const std::string bytes = found->second.waiting.front().bytes;
+  finish_first(node, found->second);
+  node_.on_undeliverable(node, bytes, reason);
+}
+
+// Calls that wait for an answer from there have heard of it.
+void Home::parts_lost(NodeId node) {
+  const auto found = parts_.find(node);
+  if (found == parts_.end()) return;
+  PartsOut& parts = found->second;
+  while (!parts.waiting.empty()) {
+    static_cast<void>(read_frame(parts.waiting.front().bytes, [&](const EnvelopeView& view) {
+      if (view.header.kind == v1::MESSAGE || view.header.kind == v1::REPLY)
+        node_.dead_letter(DeadLetter::not_delivered, node, view.header);
+    }));
+    finish_first(node, parts);
+  }
+  parts_.erase(found);
+}
+
+}  // namespace cobus
