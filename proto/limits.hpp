@@ -60,7 +60,7 @@ inline constexpr std::size_t mailbox_overshoot_bytes_max = 64 * 1024 * 1024;
 // What one other node may have here at once, all its messages, calls and streams together, until they are
 // read. From half of it on its messages are answered with "full", so that those who wait when told so lose
 // nothing.
-inline constexpr std::size_t peer_held_bytes_max = 2 * message_bytes_max;
+inline constexpr std::size_t peer_held_bytes_max = 64 * 1024 * 1024;
 // Workers of one other node whose mailboxes a shard knows to be full. Of more it takes no note.
 inline constexpr std::size_t full_mailboxes_of_peer_max = 10'000;
 // What may wait for one shard of a node before senders from other shards wait and other nodes are refused.

@@ -22,6 +22,7 @@
 #include "node/worker/peer_account.hpp"
 #include "proto/address.hpp"
 #include "proto/codec.hpp"
+#include "proto/limits.hpp"
 #include "proto/status.hpp"
 #include "proto/type_id.hpp"
 
@@ -90,7 +91,11 @@ class Envelope : public InboxItem {
   }
   [[nodiscard]] std::uint32_t held_bytes() const noexcept { return held_bytes_; }
   // What it takes in the inbox of a shard.
-  [[nodiscard]] std::uint64_t inbox_cost() noexcept { return sizeof(Envelope) + weigh(); }
+  [[nodiscard]] std::uint64_t inbox_cost() noexcept {
+    const std::uint64_t bytes = weigh();
+    // A large one from another node is on the account of that; here it would keep all others out by itself.
+    return sizeof(Envelope) + (typed() ? bytes : std::min<std::uint64_t>(bytes, limits::frame_bytes_max));
+  }
 
   // Frees the payload; what it was is not known afterwards.
   virtual void drop_payload() noexcept {}

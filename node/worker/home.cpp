@@ -214,7 +214,8 @@ Home::Held Home::held() const {
   held.calls_handled = handled_.size();
   for (const auto& [node, ties] : tied_) held.ties += ties.bonds;
   for (const auto& [node, watchers] : node_watchers_) held.node_watchers += watchers.size();
-  held.senders_waiting = senders_.size() + behind_.size() + (far_senders_.empty() ? 0 : 1);
+  held.senders_waiting =
+      senders_.size() + behind_.size() + large_behind_.size() + (far_senders_.empty() ? 0 : 1);
   held.told_full = told_full_.size();
   for (const auto& [node, workers] : full_elsewhere_) {
     held.full_elsewhere += workers.size();

@@ -286,10 +286,11 @@ class Home {
   void let_go(List<SendInWaiting>& waiting) noexcept;
   void let_down(List<SendInWaiting>& waiting, DeadLetter why, const Status& reason) noexcept;
   void room_lost(NodeId lost, const Status& reason) noexcept;
-  [[nodiscard]] bool may_go_to(NodeId node);
+  [[nodiscard]] bool may_go_to(NodeId node, std::size_t size);
   [[nodiscard]] bool has_room_for_parts(NodeId node) const noexcept;
   [[nodiscard]] link::Backlog& backlog_of(NodeId node);
   void wait_for_node(SendInWaiting& waiting);
+  void parts_drained(NodeId node) noexcept;
   void send_to_shard(unsigned shard, EnvelopePtr envelope);
   void send_away(NodeId to_node, EnvelopePtr envelope);
   void refuse_too_large(NodeId to_node, const Envelope& envelope, std::size_t size);
@@ -345,6 +346,7 @@ class Home {
   std::unordered_map<WorkerId, std::vector<ToldFull>> told_full_;
   std::unordered_map<NodeId, std::unordered_map<WorkerId, FullElsewhere>> full_elsewhere_;
   std::unordered_map<NodeId, List<SendInWaiting>> behind_;  // senders to nodes for which as much waits as may
+  std::unordered_map<NodeId, List<SendInWaiting>> large_behind_;  // the same of those that go in parts
   std::unordered_map<NodeId, std::shared_ptr<link::Backlog>> backlogs_;
   List<SendInWaiting> far_senders_;  // to shards whose inbox is full
   bool crowd_waits_ = false;         // somebody in told_full_, for what others of its node have here

@@ -61,11 +61,12 @@ void Home::pump_parts() {
     PartsOut& parts = at->second;
     while (!parts.waiting.empty() && pump(node, parts)) {
     }
-    if (parts.bytes < limits::peer_waiting_bytes_max / 2 && behind_.contains(node)) rested.push_back(node);
+    if (parts.bytes < limits::peer_waiting_bytes_max / 2 && large_behind_.contains(node))
+      rested.push_back(node);
     more = more || !parts.waiting.empty();
     at = parts.waiting.empty() ? parts_.erase(at) : std::next(at);
   }
-  for (const NodeId node : rested) node_drained(node, {});
+  for (const NodeId node : rested) parts_drained(node);
   if (more && !look_for_room_.armed())
     shard_.timers().start(look_for_room_, shard_.clock().now() + look_again_after);
 }
@@ -99,8 +100,8 @@ bool Home::pump(NodeId node, PartsOut& parts) {
   const std::string_view slice = std::string_view(first.bytes).substr(from, limits::part_bytes);
   const bool last = from + slice.size() == first.bytes.size();
   append_envelope(chunk,
-                  {.to = static_cast<std::uint64_t>(first.to),
-                   .from = static_cast<std::uint64_t>(first.from),
+                  {.to = first.to.value,
+                   .from = first.from.value,
                    .kind = v1::PART,
                    .type = static_cast<std::uint64_t>(first.type),
                    .call = first.id,

@@ -243,10 +243,11 @@ void Home::let_down(List<SendInWaiting>& waiting, DeadLetter why, const Status& 
   }
 }
 
-// Whether a message may be handed to the link now: it would be refused, or go before those that wait.
-bool Home::may_go_to(NodeId node) {
-  if (!behind_.empty() && behind_.contains(node)) return false;
-  return has_room_for_parts(node) && backlog_of(node).open();
+// Whether a message of that size may be handed to the link now: else it would be refused, or go before those
+// that wait. Large ones wait for one another only.
+bool Home::may_go_to(NodeId node, std::size_t size) {
+  if (size > limits::payload_bytes_max) return !large_behind_.contains(node) && has_room_for_parts(node);
+  return (behind_.empty() || !behind_.contains(node)) && backlog_of(node).open();
 }
 
 // Of large messages no more wait than of others, but one.
@@ -264,8 +265,17 @@ link::Backlog& Home::backlog_of(NodeId node) {
 
 void Home::wait_for_node(SendInWaiting& waiting) {
   const NodeId node = waiting.to.node;
-  behind_[node].push_back(waiting);
-  if (has_room_for_parts(node) && backlog_of(node).open_or_tell()) node_drained(node, {});
+  if (waiting.envelope->payload_size() > limits::payload_bytes_max) {
+    large_behind_[node].push_back(waiting);
+    if (has_room_for_parts(node)) parts_drained(node);
+  } else {
+    behind_[node].push_back(waiting);
+    if (backlog_of(node).open_or_tell()) node_drained(node, {});
+  }
+}
+
+void Home::parts_drained(NodeId node) noexcept {
+  if (auto behind = large_behind_.extract(node)) let_go(behind.mapped());
 }
 
 void Home::node_drained(NodeId node, const Status& how) noexcept {
@@ -276,7 +286,9 @@ void Home::node_drained(NodeId node, const Status& how) noexcept {
 
 // A session is over: nobody there is told anything any more, and what it said of its mailboxes is void.
 void Home::room_lost(NodeId lost, const Status& reason) noexcept {
-  if (auto behind = behind_.extract(lost)) let_down(behind.mapped(), DeadLetter::not_delivered, reason);
+  for (auto* all : {&behind_, &large_behind_}) {
+    if (auto behind = all->extract(lost)) let_down(behind.mapped(), DeadLetter::not_delivered, reason);
+  }
   parts_lost(lost);
   backlogs_.erase(lost);
   if (auto of_node = full_elsewhere_.extract(lost)) {

@@ -40,7 +40,7 @@ Status Home::try_send(NodeId to_node, EnvelopePtr& envelope) {
   }
   if (!full_elsewhere_.empty() && has_to_wait(to_node, *envelope)) [[unlikely]]
     return {Code::resource_exhausted, "the worker's mailbox is full"};
-  if (!here && !may_go_to(to_node))
+  if (!here && !may_go_to(to_node, envelope->payload_size()))
     return {Code::resource_exhausted, "as much waits for the worker's node as may"};
   send(to_node, std::move(envelope));
   return {};

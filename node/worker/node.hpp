@@ -164,6 +164,7 @@ class Node final : public link::LinkEvents {
   [[nodiscard]] const DeadLetters& dead_letters() const noexcept { return dead_letters_; }
   // Bytes that came from others and are held here. Any thread.
   [[nodiscard]] const PeerAccounts& peer_accounts() const noexcept { return accounts_; }
+  [[nodiscard]] const PeerAccounts& large_peer_accounts() const noexcept { return large_accounts_; }
   // `at`: the node of its receiver; none: this one.
   // Of one that was to go to the node `to`.
   void dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept;
@@ -245,6 +246,7 @@ class Node final : public link::LinkEvents {
   std::vector<PeerListener*> listeners_;
   DeadLetters dead_letters_;
   PeerAccounts accounts_;
+  PeerAccounts large_accounts_;  // of messages that came in parts
 
   mutable std::mutex names_mutex_;
   std::map<std::string, Address, std::less<>> names_;  // guarded by names_mutex_

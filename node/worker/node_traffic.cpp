@@ -67,6 +67,7 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
     peers_.erase(peer.node);
   }
   accounts_.lost(peer.node);
+  large_accounts_.lost(peer.node);
   Status status(Code::unavailable, "lost node " + peer.name + ": " + reason.message());
   status.with("cause", "connection");
   // Whoever watches the node hears of it when every monitor and link on its workers has fired, on all shards.
@@ -147,11 +148,16 @@ bool Node::fits(Envelope& envelope, const Home& home) noexcept {
 // Charges what came to the account of its node. When that is full, a request and an item go on without their
 // payload, to be refused, and to end the stream that would have a hole; false: it is a dead letter.
 bool Node::admits(const link::PeerInfo& peer, Envelope& envelope) {
-  PeerAccount& account = accounts_.of(peer.node);
+  // One large message alone would else keep all small ones out.
+  const bool large = envelope.payload_size() > limits::payload_bytes_max;
+  PeerAccount& account = (large ? large_accounts_ : accounts_).of(peer.node);
+  const std::uint64_t before = account.held();
   static_cast<EncodedEnvelope&>(envelope).charge(account);
   const std::uint64_t held = account.held();
   envelope.crowds = held > limits::peer_held_bytes_max / 2;
-  if (held <= limits::peer_held_bytes_max) return true;
+  if (large ? before <= limits::message_bytes_max + limits::envelope_overhead_bytes_max
+            : held <= limits::peer_held_bytes_max)
+    return true;
   const bool progress = envelope.type == type_id_of<v1::Progress>() && !goes_upstream(envelope);
   if (envelope.kind == v1::MESSAGE || progress ||
       (envelope.kind == v1::REQUEST && held > 2 * limits::peer_held_bytes_max)) {

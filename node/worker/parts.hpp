@@ -16,6 +16,7 @@
 #include "proto/address.hpp"
 #include "proto/codec.hpp"
 #include "proto/limits.hpp"
+#include "proto/type_id.hpp"
 
 namespace cobus {
 

@@ -110,7 +110,7 @@ TEST(SimLarge, M1_MessagesOfAnySizeArriveWholeAndInOrder) {
 TEST(SimLarge, TheLargestThatMayBeArrivesAndALargerOneIsRefused) {
   SimParts sim(1);
   sim.talk({limits::message_bytes_max - 100, limits::message_bytes_max + 1, 5});
-  ASSERT_TRUE(sim.hears(2, seconds(60)));
+  ASSERT_TRUE(sim.hears(2, seconds(60))) << testing::PrintToString(sim.heard.sizes) << sim.how.size();
   EXPECT_EQ(sim.heard.sizes, (std::vector<std::size_t>{limits::message_bytes_max - 100, 5}));
   EXPECT_FALSE(sim.heard.damaged);
   ASSERT_EQ(sim.how.size(), 3U);

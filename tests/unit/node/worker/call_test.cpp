@@ -50,7 +50,7 @@ class Lines final : public text::TextService {
          ++i) {
       text::Line line;
       line.set_number(i);
-      if (request.pattern() == "large") line.set_text(std::string(limits::payload_bytes_max, 'x'));
+      if (request.pattern() == "large") line.set_text(std::string(limits::message_bytes_max, 'x'));
       ++made;
       co_yield line;
     }
