@@ -131,6 +131,8 @@ class Services:
         except CobusError as error:
             handling.answer(ERROR, status=error.status())
             return
+        if method.streaming and not handling.caller:
+            return  # nobody would ever take an item
         handling.worker = self._workers.spawn(self._handle, handling, method, request)
         self._handled[(link, handling.caller, handling.call)] = handling
 

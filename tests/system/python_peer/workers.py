@@ -94,9 +94,9 @@ class Workers:
         if envelope.kind == MESSAGE and worker:
             worker.post(envelope)
         elif envelope.kind == MONITOR:
-            if worker:
+            if worker and call:
                 worker.watchers[(link, there, call)] = None
-            else:
+            elif call:  # without a number it watches nobody, and is only there to make a session
                 self._tell(DOWN, link, envelope.to, there, call, _not_here(envelope.to))
         elif envelope.kind == DEMONITOR and worker:
             worker.watchers.pop((link, there, call), None)
@@ -132,11 +132,10 @@ class Workers:
             down.set_result(CobusError.of(envelope.status) if envelope.HasField("status") else None)
 
     def _on_exit(self, worker, other, call, envelope):
-        reason = CobusError.of(envelope.status) if envelope.HasField("status") else None
-        if call == ASKED:
-            self.end(worker, reason)
-        elif worker.linked.pop(other, other) is None and reason:  # it was linked, and did not end normally
-            self.end(worker, reason)
+        """A normal end, without a status, ends nobody; nor does one of a worker that is not linked."""
+        linked = call == LINKED and worker.linked.pop(other, other) is None
+        if envelope.HasField("status") and (linked or call == ASKED):
+            self.end(worker, CobusError.of(envelope.status))
 
     async def _run(self, worker, function, arguments):
         reason = None
