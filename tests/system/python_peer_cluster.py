@@ -47,10 +47,10 @@ class PeerTest(SharedCluster):
     def folder(self):
         return tempfile.mkdtemp(dir=self.state)
 
-    def node(self, name="py", folder=None, join=None, listen="tcp://127.0.0.1:*", advertise=None, offer=Greeter):
+    def node(self, name="py", folder=None, join=None, listen="tcp://127.0.0.1:*", advertise=None, offer=Greeter, kinds=None):
         """A node in Python that is registered and knows the others, and is stopped after the test."""
-        node = self.run_in_loop(self._start(name, folder or self.folder(), join or self.join_string(), offer(), listen,
-                                            advertise))
+        node = self.run_in_loop(self._start(name, folder or self.folder(), join or self.join_string(), offer(), kinds or {},
+                                            listen, advertise))
         self.running.add(node)
         self.addCleanup(self.stop, node)
         for other in self.NODES:
@@ -63,9 +63,11 @@ class PeerTest(SharedCluster):
             self.run_in_loop(node.stop())
 
     @staticmethod
-    async def _start(name, folder, join, implementation, listen, advertise):
+    async def _start(name, folder, join, implementation, kinds, listen, advertise):
         node = Node(name, join, folder)
         node.offer(SERVICE, implementation)
+        for kind, function in kinds.items():
+            node.offer_kind(kind, function)
         try:
             await node.start(listen, advertise)
         except BaseException:

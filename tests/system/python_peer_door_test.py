@@ -8,10 +8,13 @@ import sys
 import time
 import unittest
 
+import greeter_pb2
 import processes
+import text_pb2
 import zmq
 from cobus.v1 import session_pb2
-from cobus.v1.envelope_pb2 import CREDIT, REPLY, Envelope, Frame, Status
+from cobus.v1.envelope_pb2 import (CANCEL, CREDIT, DEMONITOR, DOWN, ERROR, EXIT, ITEM, LINK, MONITOR, REPLY, REQUEST, UNLINK,
+                                    UNLINK_ACK, Envelope, Frame, Status)
 from python_peer import Code
 from python_peer.identity import check_certificate
 from python_peer.wire import FIRST_FRAME_S, FRAME_BYTES_MAX
@@ -280,6 +283,43 @@ class Session(DoorTest):
             self.assertGreater(time.monotonic() - begin, 4.5)
             self.assertLess(time.monotonic() - begin, 9)
         self.at_each_door(test)
+
+    def test_a_stream_stops_when_its_credit_is_used_up(self):
+        calls = iter((("python.Greeter/Count", greeter_pb2.CountRequest(to=99)),
+                      ("text.Text/Grep", text_pb2.GrepRequest(text="line\n" * 99, pattern="line"))))
+
+        async def test(endpoint, key):
+            method, message = next(calls)
+            call = Envelope(kind=REQUEST, to_name=method, call=4, credit=3, payload=message.SerializeToString(), **{"from": 5})
+            await self.begin(endpoint, key, Frame(session=9, sequence=1, envelopes=[call]))
+            await self.own.until(lambda: len(self.said()) == 3, "three items")
+            credit = Envelope(kind=CREDIT, to=getattr(self.said()[0], "from"), call=4, credit=2, **{"from": 5})
+            self.say(Frame(session=9, sequence=2, envelopes=[credit, request(1)]))
+            await self.answered(1)
+            await self.own.until(lambda: len(self.said()) == 5, "two more")
+            self.say(Frame(session=9, sequence=3, envelopes=[Envelope(kind=CANCEL, call=4, **{"from": 5})]))
+            await self.own.until(lambda: self.said()[-1].kind == ERROR, "the end")
+            self.assertEqual([each.kind for each in self.said()], [ITEM] * 5 + [ERROR])
+            self.assertEqual(self.said()[-1].status.code, Code.CANCELLED)
+        self.at_each_door(test)
+
+    def test_who_watches_a_worker_that_is_not_there_hears_so(self):
+        async def test(endpoint, key):
+            absent = 1 << 40
+            ties = [Envelope(kind=kind, to=absent, call=call, **{"from": 5}) for kind, call in (
+                (MONITOR, 71), (LINK, 0), (UNLINK, 72), (DEMONITOR, 71))]
+            nobody = Envelope(kind=MONITOR, **{"from": 5})  # which asks for a session only
+            await self.begin(endpoint, key, Frame(session=9, sequence=1, envelopes=[nobody, *ties, request(1)]))
+            await self.answered(1)
+            await self.own.until(lambda: len(self.said()) == 3, "three answers")
+            self.assertEqual({(each.kind, getattr(each, "from"), each.to, each.call, each.status.code) for each in self.said()},
+                             {(DOWN, absent, 5, 71, Code.NOT_FOUND), (EXIT, absent, 5, 0, Code.NOT_FOUND),
+                              (UNLINK_ACK, absent, 5, 72, 0)})
+        self.at_each_door(test)
+
+    def said(self):
+        """What came, but for the answers of request()."""
+        return [each for frame in self.own.frames for each in frame.envelopes if each.kind != REPLY]
 
     def test_another_connection_counts_from_its_first_frame_on(self):
         async def test(endpoint, key):

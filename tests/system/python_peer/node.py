@@ -20,6 +20,8 @@ from .calls import ANSWERS, Calls
 from .directory import Membership
 from .hello import BUILD, Greeter
 from .identity import Identity, JoinString, check_certificate, is_name
+from .kinds import SERVICE as WORKERS
+from .kinds import Kinds
 from .links import Address, Links
 from .services import REQUESTS, Services
 from .transport import LINGER_MS, make_context
@@ -42,6 +44,8 @@ class Node:
         self.links = Links(self._context, self.identity, self.greeter, self)
         self._calls = Calls()
         self._services = Services(self.workers)
+        self._kinds = Kinds(self.workers)
+        self._services.offer(WORKERS, self._kinds, internal=True)
         self._memberships = []
         self._endpoints = []
 
@@ -52,6 +56,10 @@ class Node:
     def offer(self, service, implementation):
         """Offers a service (services.py says what an implementation is). Before `start`."""
         self._services.offer(service, implementation)
+
+    def offer_kind(self, kind, function):
+        """Lets others make workers here (kinds.py says what the function is). Before `start`."""
+        self._kinds.offer(kind, function)
 
     async def start(self, listen=None, advertise=None):
         """Joins the cluster: returns when a broker has registered this node, and raises CobusError if none ever will.
@@ -152,5 +160,6 @@ class Node:
     def _record(self):
         return directory_pb2.NodeRecord(
             node=self.id, incarnation=self.greeter.incarnation, revision=1, name=self.identity.body.name,
-            certificate=self.identity.certificate, endpoints=self._endpoints, services=self._services.records(),
+            certificate=self.identity.certificate, endpoints=self._endpoints,
+            services=[*self._services.records(), *self._kinds.records()],
             load=directory_pb2.Load(shards=1), state=directory_pb2.UP, build=BUILD)

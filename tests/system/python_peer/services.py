@@ -83,11 +83,18 @@ class Services:
         self._records = []
         self._schemas = {}  # digest -> observe_pb2.Schema
         self._handled = {}  # (link, caller, call) -> Handling
-        self._offer(observe_pb2.DESCRIPTOR.services_by_name["Schemas"], self, internal=True)
+        self.offer(observe_pb2.DESCRIPTOR.services_by_name["Schemas"], self, internal=True)
 
-    def offer(self, descriptor, implementation):
+    def offer(self, descriptor, implementation, internal=False):
         """Offers a service by its descriptor, e.g. greeter_pb2.DESCRIPTOR.services_by_name["Greeter"]."""
-        self._offer(descriptor, implementation, internal=False)
+        schema = observe_pb2.Schema(files=_files_of(descriptor.file))
+        schema.digest = hashlib.sha256(schema.files.SerializeToString(deterministic=True)).digest()
+        methods = [Method(each, getattr(implementation, each.name)) for each in descriptor.methods]
+        self._schemas[schema.digest] = schema
+        self._methods.update((method.name, method) for method in methods)
+        self._records.append(directory_pb2.ServiceRecord(
+            name=descriptor.full_name, schema_digest=schema.digest, internal=internal,
+            methods=[method.record for method in methods]))
 
     def records(self):
         """What the directory is told."""
@@ -113,16 +120,6 @@ class Services:
         for handling in list(self._handled.values()):
             if handling.link is link:
                 self._workers.end(handling.worker, error)
-
-    def _offer(self, descriptor, implementation, internal):
-        schema = observe_pb2.Schema(files=_files_of(descriptor.file))
-        schema.digest = hashlib.sha256(schema.files.SerializeToString(deterministic=True)).digest()
-        methods = [Method(each, getattr(implementation, each.name)) for each in descriptor.methods]
-        self._schemas[schema.digest] = schema
-        self._methods.update((method.name, method) for method in methods)
-        self._records.append(directory_pb2.ServiceRecord(
-            name=descriptor.full_name, schema_digest=schema.digest, internal=internal,
-            methods=[method.record for method in methods]))
 
     def _start(self, link, envelope):
         handling = Handling(link, envelope)
