@@ -63,14 +63,18 @@ class Early:
             self._first.set_result(None)
 
     async def first(self):
-        """The first frame; ConnectionError when none comes."""
+        """Waits for the first frame and gives it; ConnectionError when none comes."""
         try:
             await asyncio.wait_for(self._first, HANDSHAKE_S)
         except asyncio.TimeoutError:
             pass
         if not self._frames:
             raise ConnectionError("nothing was said on the connection")
-        return self._frames.pop(0)
+        return self._frames[0]
+
+    def forget_first(self):
+        """It was the answer to our Hello, and no frame of the session."""
+        del self._frames[0]
 
     def hand_over(self, link, connection):
         """The link has the connection now, and gets what came meanwhile."""
@@ -142,6 +146,8 @@ class Links:
 
     async def _await_link(self, node):
         """Until the node that dials us at this moment has a session with us, or takes too long."""
+        if node in self._links:
+            return
         begun = self._begun.setdefault(node, asyncio.Event())
         try:
             await asyncio.wait_for(begun.wait(), HANDSHAKE_S)
@@ -194,6 +200,7 @@ class Links:
         connection.send(self._greeter.hello(new, resume, last_received).SerializeToString())
         try:
             frame = envelope_pb2.Frame.FromString(await early.first())
+            early.forget_first()
         except DecodeError as error:
             raise ConnectionError("the answer is no frame") from error
         if not frame.HasField("hello"):
@@ -203,8 +210,12 @@ class Links:
         peer = self._greeter.judge_answer(hello, connection.key, {new, resume} - {0}, at_broker)
         if address.node and peer.node != address.node:
             raise CobusError(Code.UNAVAILABLE, "a later life answers at that address")
-        if hello.session == resume and old and not old.over and old.session.can_go_on_after(hello.last_received):
-            link = old
+        known = self._links.get(peer.node)
+        if known is not old:  # a session has begun from the other side meanwhile, and stays
+            connection.close()
+            return known
+        if hello.session == resume and known and known.session.can_go_on_after(hello.last_received):
+            link = known
             link.use(connection, hello.last_received)
         else:
             link = self._begin(peer, hello.session, address, connection)
@@ -242,7 +253,9 @@ class Links:
             old = self._resumed(hello, peer)
             number, received = (hello.resume, old.session.received) if old else (hello.session, 0)
             connection.send(self._greeter.answer(number, received).SerializeToString())
-            first = await early.first()  # it says that this is the connection of the other's choice
+            known = self._links.get(peer.node)
+            if known and (known.connection or known is not old):
+                await early.first()  # it says that this is the connection of the other's choice
             if old and old.over:
                 raise ConnectionError("the session that was to go on is over")
         except (Malformed, ConnectionError) as error:
@@ -256,7 +269,6 @@ class Links:
             if old:
                 old.use(connection, hello.last_received)
             link = old or self._begin(peer, number, None, connection)
-            link.on_frame(connection, first)
             early.hand_over(link, connection)
 
     def _judge(self, hello, connection):
