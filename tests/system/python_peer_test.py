@@ -177,9 +177,15 @@ class Calling(PeerTest):
 
     def test_payloads_of_the_largest_size_go_both_ways(self):
         node = self.node()
-        request = echo_pb2.EchoRequest(text="x" * 1_032_000)
-        reply = self.run_in_loop(node.call("echo.Echo/Echo", request, echo_pb2.EchoReply))
-        self.assertEqual(reply.text, request.text)
+        sizes = (1, 50_000, 1_032_000, 60_000, 1_032_000, 1)  # small ones share a frame, and large ones have their own
+
+        async def ask():
+            return [len(reply.text) for reply in await asyncio.gather(*(
+                node.call("echo.Echo/Echo", echo_pb2.EchoRequest(text="x" * size), echo_pb2.EchoReply) for size in sizes))]
+        self.assertEqual(self.run_in_loop(ask()), list(sizes))
+        with self.assertRaises(CobusError) as raised:
+            self.run_in_loop(node.call("echo.Echo/Echo", echo_pb2.EchoRequest(text="x" * 1_040_000), echo_pb2.EchoReply))
+        self.assertEqual(raised.exception.code, Code.RESOURCE_EXHAUSTED)
 
 
 class Watching(PeerTest):

@@ -32,9 +32,9 @@ class Call:
         self._waiting_bytes = 0
         self._came = asyncio.Event()
         self._over = False
-        calls.open[self._number] = self
         self._send(REQUEST, to_name=method, credit=credit, time_left_us=int(timeout * 1e6) if timeout else 0,
-                   **packed(request))
+                   **packed(request, Code.RESOURCE_EXHAUSTED))
+        calls.open[self._number] = self
 
     def __enter__(self):
         return self

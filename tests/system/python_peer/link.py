@@ -27,9 +27,10 @@ class Link:
         self.address = address  # links.Address, or None when the peer cannot be dialled
         self.session = Session(number)
         self.connection = None
+        self._connections = 0  # that it has gone over
         self.over = None  # the CobusError that it ended with
         self._links = links
-        self._waiting = collections.deque()  # envelopes that are not in a frame yet
+        self._waiting = collections.deque()  # (envelope, size), not in a frame yet
         self._waiting_bytes = 0
         self._flush_due = False
         self._acknowledge_timer = None
@@ -50,8 +51,9 @@ class Link:
         """Sends an envelope behind all before it; when the session is over it goes nowhere."""
         if self.over or self._said_end:
             return
-        self._waiting.append(envelope)
-        self._waiting_bytes += envelope.ByteSize()
+        size = envelope.ByteSize()
+        self._waiting.append((envelope, size))
+        self._waiting_bytes += size
         if not self._flush_due:
             self._flush_due = True
             asyncio.get_running_loop().call_soon(self._flush)
@@ -86,6 +88,7 @@ class Link:
     def use(self, connection, last_received):
         """Goes on over this connection; what the peer has not received is sent again."""
         old, self.connection = self.connection, connection
+        self._connections += 1
         if old:
             old.close()
         connection.start(self)
@@ -135,11 +138,12 @@ class Link:
     def _flush(self):
         self._flush_due = False
         while self._waiting and self.connection and self.session.has_room and not self._said_end:
-            envelopes, size = [], 0
-            while self._waiting and size < FRAME_BYTES_TARGET:
-                envelopes.append(self._waiting.popleft())
-                size += envelopes[-1].ByteSize()
-            self._waiting_bytes -= size
+            envelopes, room = [], FRAME_BYTES_TARGET
+            while self._waiting and (not envelopes or self._waiting[0][1] <= room):
+                envelope, size = self._waiting.popleft()
+                envelopes.append(envelope)
+                room -= size
+                self._waiting_bytes -= size
             self._send_frame(self.session.next_frame(envelopes))
 
     def _send_frame(self, frame):
@@ -186,14 +190,15 @@ class Link:
 
     async def _dial_anew(self):
         """Until there is another connection, from whichever side, or the session is over."""
-        broken, before = time.monotonic(), self.connection
+        broken, before = time.monotonic(), self._connections
         pause = REDIAL_FIRST_S
-        while not self.over and self.connection is before:
-            gone = await self._links.dial_for(self) if self.address else False
-            if self.over or self.connection is not before:
+        while not self.over:
+            refused = await self._links.dial_for(self) if self.address else False
+            if self.over or self._connections > before:
                 return
-            if not self.connection and (gone or not self.address and time.monotonic() - broken > RETURN_S):
+            late = not self.address and time.monotonic() - broken > RETURN_S
+            if not self.connection and (refused or late):
                 self.finish(CobusError(Code.UNAVAILABLE, f"{self.peer.name} is gone"))
-                return
-            await asyncio.sleep(random.random() * pause)
-            pause = min(2 * pause, REDIAL_MAX_S)
+            else:
+                await asyncio.sleep(random.random() * pause)
+                pause = min(2 * pause, REDIAL_MAX_S)

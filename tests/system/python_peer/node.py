@@ -119,7 +119,7 @@ class Node:
         role, kind = link.peer.role, envelope.kind
         if kind in ANSWERS and not envelope.flags & UPSTREAM:
             self._calls.on_envelope(link, envelope)
-        elif kind in REQUESTS and envelope.call:
+        elif kind in REQUESTS:
             self._services.on_envelope(link, envelope)
         elif kind in KINDS and (role in (NODE, ADMIN) or role == SUBMIT and kind in WATCHING):
             self.workers.on_envelope(link, envelope)

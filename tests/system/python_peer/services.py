@@ -46,6 +46,7 @@ class Handling:
         self.link = link
         self.caller = getattr(request, "from")
         self.call = request.call
+        self.key = (link, self.caller, self.call) if self.caller else self  # without a caller nothing else comes
         self.peer = link.peer
         self._flags = request.flags & HIDDEN
         self._trace = request.trace if request.HasField("trace") else None
@@ -82,7 +83,7 @@ class Services:
         self._methods = {}
         self._records = []
         self._schemas = {}  # digest -> observe_pb2.Schema
-        self._handled = {}  # (link, caller, call) -> Handling
+        self._handled = {}  # Handling.key -> Handling
         self.offer(observe_pb2.DESCRIPTOR.services_by_name["Schemas"], self, internal=True)
 
     def offer(self, descriptor, implementation, internal=False):
@@ -106,8 +107,7 @@ class Services:
         return observe_pb2.FetchSchemaReply(schemas=[self._schemas[each] for each in wanted if each in self._schemas])
 
     def on_envelope(self, link, envelope):
-        key = (link, getattr(envelope, "from"), envelope.call)
-        handling = self._handled.get(key)
+        handling = self._handled.get((link, getattr(envelope, "from"), envelope.call))
         if envelope.kind == REQUEST:
             self._start(link, envelope)
         elif handling and envelope.flags & UPSTREAM == 0:
@@ -131,7 +131,7 @@ class Services:
         if method.streaming and not handling.caller:
             return  # nobody would ever take an item
         handling.worker = self._workers.spawn(self._handle, handling, method, request)
-        self._handled[(link, handling.caller, handling.call)] = handling
+        self._handled[handling.key] = handling
 
     def _check(self, link, envelope):
         """The method and the request, or why no handler begins."""
@@ -171,7 +171,7 @@ class Services:
             handling.answer(ERROR, status=CobusError(Code.INTERNAL, f"{type(error).__name__}: {error}").status())
             raise
         finally:
-            self._handled.pop((handling.link, handling.caller, handling.call), None)
+            del self._handled[handling.key]
 
 
 def _files_of(file):

@@ -59,16 +59,17 @@ class Workers:
         return worker
 
     def end(self, worker, reason):
-        """Asks a worker to end, with a reason that its watchers hear."""
+        """Asks a worker to end, with a reason that its watchers hear. It takes its first step before: a task that is
+        cancelled earlier would run nothing at all, not even what tells of its end."""
         worker.reason = reason
-        worker.task.cancel()
+        asyncio.get_running_loop().call_soon(worker.task.cancel)
 
     async def close(self):
         """Ends all workers."""
-        tasks = [worker.task for worker in self._workers.values() if worker.task]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        workers = [worker for worker in self._workers.values() if worker.task]
+        for worker in workers:
+            self.end(worker, CobusError(Code.CANCELLED, "the node stops"))
+        await asyncio.gather(*(worker.task for worker in workers), return_exceptions=True)
 
     # --- we watch others
 
