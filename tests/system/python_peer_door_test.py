@@ -34,8 +34,8 @@ class DoorTest(PeerTest):
     async def make_raw(self, name="raw"):
         """A client with a certificate that is a node's, and is registered nowhere."""
         raw = Raw(self.join_string(), self.folder(), name)
-        host, port = self.peer._join.brokers[0]
-        await raw.dial(f"tcp://{host}:{port}", self.peer._join.broker_key, raw.maker.hello(7))
+        host, port = self.peer.join.brokers[0]
+        await raw.dial(f"tcp://{host}:{port}", self.peer.join.broker_key, raw.maker.hello(7))
         raw.maker.judge_answer(await raw.answer(), raw.connection.key, {7}, True)
         raw.drop()
         return raw
@@ -45,7 +45,7 @@ class DoorTest(PeerTest):
         async def read():
             return {record.name: record for record in self.peer.records().values()}
         records = self.run_in_loop(read())
-        return [(record.endpoints[0], check_certificate(record.certificate, self.peer._join.fingerprint).curve_key,
+        return [(record.endpoints[0], check_certificate(record.certificate, self.peer.join.fingerprint).curve_key,
                  record.node) for record in (records["py"], records["alpha"])]
 
     def answer_to(self, frame, endpoint, key, raw=None):
@@ -107,7 +107,7 @@ class FirstFrame(DoorTest):
 
         def enrol(hello):
             hello.ClearField("certificate")
-            hello.name, hello.token = "raw", self.peer._join.token
+            hello.name, hello.token = "raw", self.peer.join.token
         for endpoint, key, node in self.doors():
             self.refused(Code.FAILED_PRECONDITION, change_version, endpoint, key)
             self.refused(Code.INVALID_ARGUMENT, lambda hello: setattr(hello, "node", 0), endpoint, key)

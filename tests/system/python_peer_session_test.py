@@ -59,8 +59,8 @@ class Breaking(PeerTest):
         cuts = []
 
         async def cut():
-            door = node.links._door
-            for descriptor, connection in list(door._open.items()):
+            door = node.links.door
+            for descriptor, connection in list(door.open.items()):
                 cuts.append(descriptor)
                 await door.cut(descriptor, connection)
         self.count_through_cuts(lambda: self.run_in_loop(cut()))
@@ -103,16 +103,16 @@ class Breaking(PeerTest):
         node = self.node(join=re.sub(r"(://[^:]*):\d+", rf"\1:{self.forwarder.port}", self.join_string()))
 
         async def cut():
-            membership = node._memberships[0]
-            link, lease = membership.link, membership._lease
+            membership = node.memberships[0]
+            link, lease = membership.link, membership.lease
             for _ in range(3):
                 broken = link.connection
                 self.forwarder.cut()
                 while link.connection in (None, broken):
                     await asyncio.sleep(0.01)
-            with membership._begin("Renew", renewal(node), directory_pb2.RenewReply, 5) as call:
+            with membership.begin("Renew", renewal(node), directory_pb2.RenewReply, 5) as call:
                 known = (await call.reply()).known
-            return known, membership.link is link, membership._lease is lease
+            return known, membership.link is link, membership.lease is lease
         self.assertEqual(self.run_in_loop(cut()), (True, True, True))
         self.assertGreaterEqual(self.forwarder.count, 4)
 
@@ -146,7 +146,7 @@ class Meeting(PeerTest):
                 links = await asyncio.gather(nodes[0].connect("two"), nodes[1].connect("one"))
                 self.assertEqual(links[0].session.number, links[1].session.number)
                 await links[0].end(CobusError(Code.UNAVAILABLE, "once more"))
-                self.assertTrue(links[0]._ending.is_set())
+                self.assertTrue(links[0].answered.is_set())
                 while not links[1].over:
                     await asyncio.sleep(0.01)
         self.run_in_loop(meet())
@@ -162,7 +162,7 @@ class Meeting(PeerTest):
                     link = await node.connect("alpha")
                     await node.call("echo.Echo/Echo", echo_pb2.EchoRequest(), echo_pb2.EchoReply, at="alpha")
                 await link.end(CobusError(Code.UNAVAILABLE, "once more"))
-                return link._ending.is_set()
+                return link.answered.is_set()
             self.assertTrue(self.run_in_loop(meet()))
             out, err = job.communicate(timeout=60)
             self.assertEqual(job.returncode, 0, err)
@@ -176,12 +176,12 @@ class Meeting(PeerTest):
             await first.end(CobusError(Code.UNAVAILABLE, "enough"))
             second = await node.connect("alpha")
             await node.call("echo.Echo/Echo", echo_pb2.EchoRequest(), echo_pb2.EchoReply, at="alpha")
-            return first._ending.is_set(), first.session.number != second.session.number
+            return first.answered.is_set(), first.session.number != second.session.number
         self.assertEqual(self.run_in_loop(end()), (True, True))
 
 
 async def endpoint_of(node):
-    return node.links._door.endpoint
+    return node.links.door.endpoint
 
 
 def renewal(node):

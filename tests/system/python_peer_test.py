@@ -18,7 +18,9 @@ import primes_pb2
 import processes
 import text_pb2
 from cli_cluster import start
+from cobus.v1.envelope_pb2 import ITEM
 from python_peer import Code, CobusError
+from python_peer.wire import packed
 from python_peer_cluster import Numbers, PeerTest
 
 LEASE_S = 6
@@ -102,6 +104,36 @@ class Serving(PeerTest):
             self.assertEqual((await answers.__anext__()).value, 1)
             await node.call("echo.Echo/Echo", echo_pb2.EchoRequest(text="time passes"), echo_pb2.EchoReply, at="alpha")
             self.assertLessEqual(len(answers._answers), 64)
+
+    def test_one_that_sends_without_credit_is_cut_off(self):
+        class Flood(Numbers):
+            async def Count(self, request, call):
+                try:
+                    for _ in range(request.to):
+                        call.answer(ITEM, **packed(greeter_pb2.Number(value=1)))
+                    await asyncio.Event().wait()
+                    yield
+                finally:
+                    self.stopped.set()
+
+        flood = Flood()
+        self.node(offer=lambda: flood)
+        other = self.node("reader")
+        self.wait_for_record(other, "py")
+        err = self.cobus("call", "python.Greeter/Count", '{"to":5000}', "--node", "py", code=75)[1]
+        self.assertIn("RESOURCE_EXHAUSTED", err)
+        self.wait_until(flood.stopped.is_set, "the handler to be stopped by the client in C++")
+        flood.stopped.clear()
+        with self.assertRaises(CobusError) as raised:
+            self.run_in_loop(self._read_all(other))
+        self.assertEqual(raised.exception.code, Code.RESOURCE_EXHAUSTED)
+        self.wait_until(flood.stopped.is_set, "the handler to be stopped by the one in Python")
+
+    @staticmethod
+    async def _read_all(node):
+        request = greeter_pb2.CountRequest(to=5000)
+        with await node.stream("python.Greeter/Count", request, greeter_pb2.Number, at="py") as numbers:
+            return [number async for number in numbers]
 
     def test_what_a_handler_raises_is_the_error_of_the_call(self):
         self.node()

@@ -98,7 +98,7 @@ class Membership:
 
     async def _register(self):
         request = directory_pb2.RegisterRequest(record=self._record())
-        self._lease = await self._call("Register", request, directory_pb2.RegisterReply)
+        self.lease = await self._call("Register", request, directory_pb2.RegisterReply)
         self.registered.set()
 
     async def _stay(self):
@@ -113,14 +113,14 @@ class Membership:
 
     async def _watch(self):
         while True:
-            with self._begin("Watch", directory_pb2.WatchRequest(), directory_pb2.DirectoryEvent) as events:
+            with self.begin("Watch", directory_pb2.WatchRequest(), directory_pb2.DirectoryEvent) as events:
                 async for event in events:
                     if not self.view.apply(event):
                         break
 
     async def _renew(self):
         while True:
-            await asyncio.sleep(self._lease.renew_ms / 1000)
+            await asyncio.sleep(self.lease.renew_ms / 1000)
             record = self._record()
             renewal = directory_pb2.RenewRequest(node=record.node, incarnation=record.incarnation, load=record.load)
             reply = await self._call("Renew", renewal, directory_pb2.RenewReply)
@@ -128,9 +128,9 @@ class Membership:
                 await self._register()
 
     async def _call(self, method, request, reply_type):
-        with self._begin(method, request, reply_type, timeout=5) as call:
+        with self.begin(method, request, reply_type, timeout=5) as call:
             return await call.reply()
 
-    def _begin(self, method, request, reply_type, timeout=None):
+    def begin(self, method, request, reply_type, timeout=None):
         return self._calls.begin(self.link, f"cobus.v1.Directory/{method}", request, reply_type, timeout, WATCH_CREDIT,
                                  hidden=True)

@@ -35,7 +35,7 @@ class Link:
         self._flush_due = False
         self._acknowledge_timer = None
         self._heard = self._spoke = time.monotonic()
-        self._ending = asyncio.Event()  # the peer's `end` has come, or the connection is gone
+        self.answered = asyncio.Event()  # to our `end`: by one, or by closing the connection
         self._said_end = False
         self._redialling = None
         self._ticking = asyncio.create_task(self._tick())
@@ -64,7 +64,7 @@ class Link:
             self._flush()
             self._say_end(error)
             try:
-                await asyncio.wait_for(self._ending.wait(), END_S)
+                await asyncio.wait_for(self.answered.wait(), END_S)
             except asyncio.TimeoutError:
                 pass
         self.finish(error)
@@ -129,7 +129,7 @@ class Link:
             return
         self.connection = None
         if self._said_end:
-            self._ending.set()
+            self.answered.set()
         else:
             self._redial()
 
@@ -168,7 +168,7 @@ class Link:
 
     def _on_end(self, reason):
         if self._said_end:
-            self._ending.set()
+            self.answered.set()
         else:  # the peer began; the connection lingers long enough for our answer
             self._say_end(reason)
             self.finish(reason)

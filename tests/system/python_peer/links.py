@@ -88,7 +88,7 @@ class Links:
         self._identity = identity
         self._greeter = greeter
         self._owner = owner
-        self._door = None
+        self.door = None
         self._links = {}  # node id -> Link
         self._dials = {}  # node id, or the endpoint of a broker -> Dial
         self._connecting = {}  # the same -> a lock: one at a time
@@ -97,8 +97,8 @@ class Links:
 
     def bind(self, listen):
         """Opens a door; returns the endpoint that it got."""
-        self._door = Door(self._context, self._identity, listen, self._on_dialled)
-        return self._door.endpoint
+        self.door = Door(self._context, self._identity, listen, self._on_dialled)
+        return self.door.endpoint
 
     async def close(self, error):
         tasks = [*self._tasks, *(dial.task for dial in self._dials.values())]
@@ -107,8 +107,8 @@ class Links:
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(link.end(error) for link in list(self._links.values())))
         await asyncio.sleep(CLOSING_S)
-        if self._door:
-            self._door.close()
+        if self.door:
+            self.door.close()
 
     def with_node(self, node):
         """The session with a node, if there is one."""

@@ -36,9 +36,9 @@ class Node:
         """Raises ValueError for a bad name or join string. `folder` keeps the key and the certificate."""
         if not is_name(name):
             raise ValueError(f"{name!r} is no name: 1 to 63 letters, digits, '.', '_', '-', a letter or digit first")
-        self._join = JoinString.parse(join_string)
-        self.identity = Identity(folder, self._join.fingerprint)
-        self.greeter = Greeter(self.identity, name, self._join.token)
+        self.join = JoinString.parse(join_string)
+        self.identity = Identity(folder, self.join.fingerprint)
+        self.greeter = Greeter(self.identity, name, self.join.token)
         self.workers = Workers()
         self._context = make_context()
         self.links = Links(self._context, self.identity, self.greeter, self)
@@ -46,7 +46,7 @@ class Node:
         self._services = Services(self.workers)
         self._kinds = Kinds(self.workers)
         self._services.offer(WORKERS, self._kinds, internal=True)
-        self._memberships = []
+        self.memberships = []
         self._endpoints = []
 
     @property
@@ -68,10 +68,10 @@ class Node:
         if listen:
             bound = self.links.bind(listen)
             self._endpoints = [advertise or bound]
-        for host, port in self._join.brokers:
-            self._memberships.append(Membership(self.links, self._calls, host, port, self._join.broker_key, self._record))
-        registered = [asyncio.ensure_future(each.registered.wait()) for each in self._memberships]
-        refused = asyncio.gather(*(each.refusal for each in self._memberships))
+        for host, port in self.join.brokers:
+            self.memberships.append(Membership(self.links, self._calls, host, port, self.join.broker_key, self._record))
+        registered = [asyncio.ensure_future(each.registered.wait()) for each in self.memberships]
+        refused = asyncio.gather(*(each.refusal for each in self.memberships))
         await asyncio.wait([*registered, refused], return_when=asyncio.FIRST_COMPLETED)
         for task in registered:
             task.cancel()
@@ -80,7 +80,7 @@ class Node:
 
     async def stop(self):
         """Leaves the directory, ends all workers, and then the sessions."""
-        for membership in self._memberships:
+        for membership in self.memberships:
             await membership.leave()
         await self.workers.close()
         await self.links.close(CobusError(Code.UNAVAILABLE, "the node stops"))
@@ -89,7 +89,7 @@ class Node:
     def records(self):
         """What is known of all nodes; of two records of one node the later counts."""
         latest = {}
-        for membership in self._memberships:
+        for membership in self.memberships:
             for record in membership.view.records.values():
                 known = latest.get(record.node)
                 if not known or (known.incarnation, known.revision) < (record.incarnation, record.revision):

@@ -182,7 +182,7 @@ class Door:
         self.socket.zap_domain = ZAP_DOMAIN
         self.socket.setsockopt(zmq.ZAP_ENFORCE_DOMAIN, 1)
         self._monitor = _watch(self.socket, zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
-        self._open = {}  # descriptor -> Accepted; before its first frame, a stand-in
+        self.open = {}  # descriptor -> Accepted; before its first frame, a stand-in
         self._connections = {}  # routing id -> Accepted
         self.socket.bind(listen)
         self.endpoint = self.socket.last_endpoint.decode().rstrip("\0")
@@ -199,14 +199,14 @@ class Door:
         """Ends the connection that has this descriptor, if it is still that one. The descriptor belongs to libzmq, which
         tells of an end before it closes one; so: hold it, read the news, and then decide."""
         await asyncio.sleep(after_s)
-        if connection is None or self._open.get(descriptor) is not connection:
+        if connection is None or self.open.get(descriptor) is not connection:
             return
         try:
             held = os.dup(descriptor)
         except OSError:
             return  # it has ended
         await self._read_events()
-        if self._open.get(descriptor) is not connection:
+        if self.open.get(descriptor) is not connection:
             os.close(held)
             return
         with tcp.socket(fileno=held) as socket, contextlib.suppress(OSError):  # it may have ended by itself
@@ -243,9 +243,9 @@ class Door:
             while True:
                 event, descriptor = struct.unpack("=Hi", (await self._monitor.recv_multipart(zmq.NOBLOCK))[0])
                 if event == zmq.EVENT_ACCEPTED:
-                    self._open[descriptor] = silent = object()
+                    self.open[descriptor] = silent = object()
                     self.cut_later(FIRST_FRAME_S, descriptor, silent)
-                elif isinstance(ended := self._open.pop(descriptor, None), Accepted):
+                elif isinstance(ended := self.open.pop(descriptor, None), Accepted):
                     asyncio.get_running_loop().call_later(READ_ON_S, self._forget, ended)
         except zmq.Again:
             pass
@@ -259,12 +259,12 @@ class Door:
         connection = self._connections.get(routing_id)
         if len(parts) != 2 or not routing_id.startswith(b"\0"):
             log.info("a connection that sent parts of a message, or chose its routing id, is cut off")
-            await self.cut(descriptor, self._open.get(descriptor))
+            await self.cut(descriptor, self.open.get(descriptor))
         elif connection is None:
             await self._read_events()  # libzmq tells of a connection before it hands out a frame of it
-            if descriptor in self._open:
+            if descriptor in self.open:
                 connection = Accepted(self, routing_id, descriptor, bytes.fromhex(parts[1].get("User-Id")))
-                self._open[descriptor] = self._connections[routing_id] = connection
+                self.open[descriptor] = self._connections[routing_id] = connection
                 self._on_first(connection, parts[1].bytes)
         elif not connection.closed:
             connection.receiver.on_frame(connection, parts[1].bytes)
