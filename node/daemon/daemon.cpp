@@ -79,7 +79,10 @@ class Daemon::Watch final : public PeerListener {
     if (const Status saved = link::save_certificate(state_, certificate); !saved.ok()) {
       spdlog::warn("the certificate could not be kept, so the next start enrols again: {}", saved.message());
     }
+    if (membership_ != nullptr) membership_->refresh();  // the record has it too
   }
+  // Before the node starts.
+  void use(Membership* membership) { membership_ = membership; }
   void give_up() {
     const std::scoped_lock lock(mutex_);
     failure_ = Status(Code::cancelled, "stopped before it had joined");
@@ -131,6 +134,7 @@ class Daemon::Watch final : public PeerListener {
   Status failure_;
   Reminder reminder_{say_again};
   std::optional<v1::Certificate> certificate_;
+  Membership* membership_ = nullptr;
 };
 
 Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
@@ -157,6 +161,9 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
   daemon->transport_ = std::move(*opened);
   daemon->address_ = with.advertise.empty() ? daemon->transport_->listening() : with.advertise;
   daemon->certificate_ = identity->certificate;
+  daemon->revocations_ = std::make_unique<link::Revocations>(with.join.cluster, with.state / "revoked");
+  if (const Status loaded = daemon->revocations_->load(system_clock().unix_us() / 1'000'000); !loaded.ok())
+    return fail(loaded);
 
   NodeOptions options;
   options.name = with.name;
@@ -166,6 +173,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
   options.token = with.join.token;
   options.on_stuck = &end_all_the_same;
   daemon->node_ = std::make_unique<Node>(std::move(options), *daemon->transport_, std::move(*identity));
+  link::wipe(daemon->setup_.join.token);
   daemon->view_ = std::make_unique<View>(system_clock());
   if (const Status loaded = daemon->load_modules(); !loaded.ok()) return fail(loaded);
   daemon->add_services();
@@ -202,7 +210,9 @@ void Daemon::add_services() {
   membership_ = std::make_unique<Membership>(
       *node_, *view_,
       Membership::Hooks{[this] { return describe(); },
-                        [this](const Status& status) { watch_->registered(status); }});
+                        [this](const Status& status) { watch_->registered(status); }},
+      revocations_.get());
+  watch_->use(membership_.get());
   if (ledger_ != nullptr) {
     dispatcher_ = std::make_unique<job::Dispatcher>(*node_, *view_, *ledger_);
     node_->add_service(std::make_unique<job::JobsService>(*node_, *view_, *ledger_, *dispatcher_));

@@ -82,7 +82,9 @@ Node::Node(NodeOptions options, link::Transport& transport, link::Identity ident
       stalls_(options_.name, options_.shards),
       links_(transport, *options_.clock, *options_.random, *this, std::move(identity),
              link_options(options_)),
-      pool_(options_.pool_threads) {
+      pool_(options_.pool_threads),
+      denials_(*options_.clock) {
+  link::wipe(options_.token);  // the links have it
   for (unsigned i = 0; i < options_.shards; ++i) places_.push_back(std::make_unique<Place>(*this, i));
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "node/link/links.hpp"
+#include "node/link/refusal_log.hpp"
 #include "node/runtime/loop.hpp"
 #include "node/runtime/offload.hpp"
 #include "node/runtime/shard.hpp"
@@ -163,6 +164,9 @@ class Node final : public link::LinkEvents {
   // `at`: the node of its receiver; none: this one.
   void dead_letter(DeadLetter why, const Envelope& envelope, NodeId at = NodeId::none) noexcept;
 
+  // Somebody at `node` was refused; the log names the key, at a limited rate. Any thread.
+  void denied(NodeId node, const Status& why);
+
   // Names of workers of this node. Any thread. ALREADY_EXISTS; INVALID_ARGUMENT when it is empty or longer
   // than limits::name_bytes_max.
   [[nodiscard]] Status register_name(const std::string& name, Address worker);
@@ -238,6 +242,9 @@ class Node final : public link::LinkEvents {
   std::function<std::string(TypeId)> type_names_;
   std::vector<PeerListener*> listeners_;
   DeadLetters dead_letters_;
+
+  std::mutex denials_mutex_;
+  link::RefusalLog denials_;  // guarded by denials_mutex_
 
   mutable std::mutex names_mutex_;
   std::map<std::string, Address, std::less<>> names_;  // guarded by names_mutex_

@@ -53,6 +53,13 @@ void Node::show(const Envelope& envelope, NodeId to_node) {
                  envelope.call, envelope.payload_size(), extra.trace, &extra.status, elsewhere, body});
 }
 
+void Node::denied(NodeId node, const Status& why) {
+  const std::optional<link::PeerInfo> from = peer(node);
+  const std::scoped_lock lock(denials_mutex_);
+  denials_.say(from ? "a call of " + from->name : "a call of this node",
+               from ? std::optional(from->key) : std::nullopt, why.message());
+}
+
 void Node::on_peer_up(const link::PeerInfo& peer, link::TargetId target) {
   {
     const std::scoped_lock lock(peers_mutex_);
