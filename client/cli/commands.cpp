@@ -25,6 +25,7 @@ const std::vector<Command>& commands() {
       token_command(),
       keys_command(),
       revoke_command(),
+      doctor_command(),
       version_command(),
       Command{"help",
               "explain a verb",

@@ -2,7 +2,9 @@
 #include "node/daemon/daemon.hpp"
 
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <spdlog/spdlog.h>
+#include <sys/vfs.h>
 
 #include <condition_variable>
 #include <future>
@@ -45,6 +47,19 @@ Task<> leave(Self self, Membership* membership, std::shared_ptr<std::promise<voi
 v1::Role role_of(const v1::Certificate& certificate) {
   v1::CertificateBody body;
   return body.ParseFromString(certificate.body()) ? body.role() : v1::ROLE_UNSPECIFIED;
+}
+
+// Why what is written there may not last, or cannot be written much longer; empty: nothing is wrong.
+std::string trouble_with_disk(const std::filesystem::path& folder) {
+  constexpr std::uintmax_t free_min = std::uintmax_t{64} * 1024 * 1024;
+  struct statfs facts{};
+  if (::statfs(folder.c_str(), &facts) != 0) return folder.string() + " cannot be looked at";
+  if (facts.f_type == TMPFS_MAGIC || facts.f_type == RAMFS_MAGIC)
+    return folder.string() + " is in memory, and lost with the host";
+  const std::uintmax_t left =
+      static_cast<std::uintmax_t>(facts.f_bavail) * static_cast<std::uintmax_t>(facts.f_bsize);
+  if (left >= free_min) return {};
+  return fmt::format("{} MiB are left on the disk of {}", left / (1024 * 1024), folder.string());
 }
 
 // A handler that never returns must not keep its host from shutting down. Every directory has forgotten this
@@ -226,7 +241,10 @@ void Daemon::add_services() {
   node_->use_type_names(types);
   tap_ = std::make_unique<Tap>(*node_, name_of, types);
   node_->add_service(make_observe_service(*tap_));
-  node_->add_service(make_inspect_service(*node_, name_of));
+  node_->add_service(make_inspect_service(*node_, name_of, [this](v1::HealthReply& health) {
+    health.set_ledger(ledger_ != nullptr);
+    if (ledger_ != nullptr) health.set_ledger_trouble(trouble_with_disk(setup_.state));
+  }));
   node_->add_service(make_schema_service(*node_));
   node_->add_service(make_workers_service(*node_));
   offered_ = describe_offers(*node_);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Trust as people handle it, with real processes: tokens, certificates, revocation.
+# Trust as people handle it, with real processes: tokens, certificates, revocation, and the doctor.
 # Run as: trust_test.py BIN_FOLDER [TEST...]
 import json
 import os
@@ -179,6 +179,47 @@ class Revocation(processes.ClusterTest):
             self.assertIn(says, self.cobus("revoke", who, code=2)[1])
         self.assertIn("a broker cannot be revoked", self.cobus("revoke", "broker", code=1)[1])
         self.assertIn("at most 200", self.cobus("revoke", "beta", "--reason", "x" * 201, code=2)[1])
+
+
+class Doctor(processes.ClusterTest):
+    NODES = ("alpha", "beta")
+
+    def findings(self, *flags, code=1, **options):
+        """Without what depends on the machine: a state folder in memory, few descriptors."""
+        out, err = self.cobus_any("doctor", "-o", "json", *flags, **options)
+        found = [finding for finding in json.loads(out) if finding["code"] not in ("D008", "D009")]
+        return found, err
+
+    def cobus_any(self, *arguments, state=None):
+        done = subprocess.run(self.command(*arguments, state=state), capture_output=True, text=True, timeout=60, check=False)
+        self.assertIn(done.returncode, (0, 1), done.stderr)
+        self.assertEqual(done.returncode, 1 if json.loads(done.stdout) else 0)
+        return done.stdout, done.stderr
+
+    def test_nothing_is_wrong_with_a_cluster_that_is_well(self):
+        self.assertEqual(self.findings("--mesh")[0], [])
+
+    def test_each_finding_has_a_code_an_object_a_cause_and_a_mend(self):
+        os.chmod(os.path.join(self.state, "join", "node"), 0o644)
+        os.kill(self.processes["beta"].pid, signal.SIGSTOP)
+        self.addCleanup(os.kill, self.processes["beta"].pid, signal.SIGCONT)
+        found = self.findings("--mesh")[0]
+        codes = {finding["code"] for finding in found}
+        self.assertTrue({"D001", "D004"} <= codes, found)
+        for finding in found:
+            self.assertEqual(set(finding), {"code", "object", "cause", "mend"})
+            self.assertTrue(all(finding.values()), finding)
+        self.assertIn("join/node", next(finding["object"] for finding in found if finding["code"] == "D001"))
+        self.assertEqual(next(finding["object"] for finding in found if finding["code"] == "D004"), "node beta")
+        self.assertIn(("D012", "alpha -> beta"), {(finding["code"], finding["object"]) for finding in found})
+
+    def test_without_a_broker_it_is_69(self):
+        self.kill("broker")
+        self.cobus("doctor", "--connect-timeout", "500ms", code=69)
+
+    def test_it_is_not_for_everybody(self):
+        submit = "@" + os.path.join(self.state, "join", "submit")
+        self.cobus("doctor", "--join", submit, state=os.path.join(self.state, "me"), code=77)
 
 
 if __name__ == "__main__":
