@@ -77,6 +77,19 @@ class Tokens(SharedCluster):
                             ((), "needs ACTION")):
             self.fails(2, "token", *flags, says=says)
 
+    def test_no_list_of_processes_shows_a_token(self):
+        line = self.create()[0]
+        node = self.cluster.start("gamma", "cobus-node", "--name", "gamma", "--join", line, state=os.path.join(self.state, "gamma"))
+        with open(f"/proc/{node.pid}/cmdline", encoding="utf-8") as file:
+            words = file.read()
+        self.assertIn("&token=****", words)
+        self.assertNotIn(line.split("token=")[1], words)
+        node.send_signal(signal.SIGHUP)  # looks at the command line again
+        self.wait_until(lambda: "SIGHUP: reloaded" in self.cluster.log_of("gamma"), "a reload")
+        self.assertNotIn("next start", self.cluster.log_of("gamma"))
+        node.terminate()
+        self.assertEqual(node.wait(timeout=30), 0)
+
     def test_json_has_all_of_it(self):
         made = self.json("token", "create", "--role", "observe", "-o", "json")
         self.assertEqual((made["role"], made["uses"], made["used"], made["usable"]), ("observe", 1, 0, True))
