@@ -3,6 +3,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include "broker/admin_service.hpp"
 #include "node/link/join_string.hpp"
 #include "node/link/reach_probe.hpp"
 #include "node/link/route.hpp"
@@ -11,6 +12,12 @@ namespace cobus::broker {
 
 constexpr char own_name[] = "broker";
 constexpr std::string_view scheme = "tcp://";
+
+namespace {
+
+std::int64_t unix_s() { return system_clock().unix_us() / 1'000'000; }
+
+}  // namespace
 
 const std::vector<OptionSpec>& broker_options() {
   using Kind = OptionSpec::Kind;
@@ -23,6 +30,13 @@ const std::vector<OptionSpec>& broker_options() {
        0,
        {}},
       {"advertise", Kind::text, "", "What join strings say, if not what --listen says", 0, 0, {}},
+      {"certificate-days",
+       Kind::number,
+       "365",
+       "Days that the certificates it issues are valid; they are renewed at two thirds of that",
+       1,
+       3650,
+       {}},
       {"state", Kind::text, "", "State folder; else $COBUS_STATE or the user's own", 0, 0, {}},
       {"log-level", Kind::text, "info", "How much to log", 0, 0, {"debug", "info", "warn", "error"}},
       {"log-format",
@@ -55,38 +69,41 @@ class Broker::Departures final : public PeerListener {
   DirectoryService& directory_;
 };
 
-Broker::Broker(FileLock lock, link::ClusterSecret secret, TokenStore tokens)
-    : lock_(std::move(lock)),
-      secret_(std::move(secret)),
-      tokens_(std::move(tokens)),
-      enrolment_(secret_, tokens_, system_random(),
-                 [this](std::string_view name) { return holder_of(name); }) {}
+Broker::Broker(FileLock lock, std::unique_ptr<Trust> trust)
+    : lock_(std::move(lock)), trust_(std::move(trust)) {
+  trust_->use_holders([this](std::string_view name) { return holder_of(name); });
+}
 
 std::optional<link::CurveKey> Broker::holder_of(std::string_view name) const {
-  if (name == own_name) return secret_.broker_pair().key;
+  if (name == own_name) return trust_->secret().broker_pair().key;
   return directory_->holder(name);
 }
 
 Broker::~Broker() { stop(); }
 
-Result<link::Identity> Broker::own_identity() {
+link::Identity Broker::own_identity() {
   link::Identity identity;
-  identity.pair = secret_.broker_pair();
-  identity.cluster = secret_.key();
-  v1::CertificateBody body;
-  body.set_name(own_name);
-  body.set_role(v1::BROKER);
-  body.set_curve_key(identity.pair.key.bytes.data(), identity.pair.key.bytes.size());
-  body.set_serial(system_random().next());
-  const std::int64_t now_s = system_clock().unix_us() / 1'000'000;
-  body.set_not_before(now_s - certificate_backdate.count());
-  body.set_not_after(now_s + certificate_life.count());
-  identity.certificate = secret_.sign(body);
+  identity.pair = trust_->secret().broker_pair();
+  identity.cluster = trust_->secret().key();
+  identity.certificate = trust_->own_certificate(own_name, unix_s());
   return identity;
 }
 
+Task<> Broker::keep_certificate(Self self, Broker* broker) {
+  while (!self.stop_requested()) {
+    const auto own = self.node().links().certificate();
+    v1::CertificateBody body;
+    if (!own || !body.ParseFromString(own->body())) co_return;
+    // The wall clock may jump, so it is looked at now and then.
+    const std::chrono::seconds left(body.not_after() - unix_s());
+    if (left < (body.not_after() - body.not_before()) * std::chrono::seconds(1) / 3)
+      self.node().links().use_certificate(broker->trust_->own_certificate(own_name, unix_s()));
+    if (!(co_await sleep(std::chrono::hours(1))).ok()) co_return;
+  }
+}
+
 Result<v1::Certificate> Broker::enrol(const v1::Hello& hello, const link::CurveKey& key) {
-  Result<v1::Certificate> issued = enrolment_.issue(hello, key, system_clock().unix_us() / 1'000'000);
+  Result<v1::Certificate> issued = trust_->enrol(hello, key, unix_s());
   // Somebody may be after the name of another: that is worth an alarm.
   if (!issued && issued.error().code() == Code::already_exists &&
       refusals_.due(issued.error().message(), system_clock().now())) {
@@ -97,25 +114,22 @@ Result<v1::Certificate> Broker::enrol(const v1::Hello& hello, const link::CurveK
 
 Status Broker::write_join_strings() {
   if (Status made = link::make_private_folder(join_folder_); !made.ok()) return made;
-  const bool known = tokens_.usable(system_clock().unix_us() / 1'000'000) > 0;
   for (const v1::Role role : {v1::NODE, v1::SUBMIT, v1::OBSERVE, v1::ADMIN}) {
     const std::filesystem::path file = join_folder_ / link::role_name(role);
     link::JoinString join;
     join.brokers = {address_.substr(scheme.size())};
-    join.cluster = secret_.key();
+    join.cluster = trust_->secret().key();
+    std::string before;
     if (const Result<std::string> earlier = link::read_private_file(file)) {
       const auto parsed = link::parse_join_string(std::string_view(*earlier).substr(0, earlier->find('\n')));
-      // A store that was lost knows none of the tokens that were handed out.
-      if (parsed && parsed->cluster == join.cluster && known) join.token = parsed->token;
+      if (parsed && parsed->cluster == join.cluster) before = parsed->token;
     } else if (earlier.error().code() != Code::not_found) {
       return earlier.error();
     }
-    if (join.token.empty()) {
-      const std::int64_t now_s = system_clock().unix_us() / 1'000'000;
-      Result<std::string> token = tokens_.create(role, ttl_unlimited, uses_unlimited, now_s);
-      if (!token) return std::move(token).error();
-      join.token = std::move(*token);
-    }
+    // One that the store does not know lets nobody in: it was lost, or the token deleted.
+    Result<std::string> token = trust_->join_token(role, before, unix_s());
+    if (!token) return std::move(token).error();
+    join.token = std::move(*token);
     if (Status written = link::write_private_file(file, join.to_string() + "\n"); !written.ok())
       return written;
   }
@@ -166,16 +180,14 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
                                        ": stop that broker, or choose another folder with --state");
   }
   if (!lock) return fail(std::move(lock).error());
-  Result<link::ClusterSecret> secret = link::load_cluster_secret(own);
-  if (!secret) return fail(std::move(secret).error());
-  Result<TokenStore> tokens = TokenStore::open(own / "tokens");
-  if (!tokens) return fail(std::move(tokens).error());
-  std::unique_ptr<Broker> broker(new Broker(std::move(*lock), std::move(*secret), std::move(*tokens)));
+  const std::chrono::hours life(24 * options.number("certificate-days"));
+  auto trust = Trust::open(own, life, system_random(), unix_s());
+  if (!trust) return fail(std::move(trust).error());
+  std::unique_ptr<Broker> broker(new Broker(std::move(*lock), std::move(*trust)));
 
-  Result<link::Identity> identity = broker->own_identity();
-  if (!identity) return fail(std::move(identity).error());
+  link::Identity identity = broker->own_identity();
   link::ZmqTransportOptions transport;
-  transport.own = link::CurvePair{identity->pair.key, identity->pair.secret.clone()};
+  transport.own = link::CurvePair{identity.pair.key, identity.pair.secret.clone()};
   transport.listen = options.text("listen");
   auto opened = link::ZmqTransport::open(transport);
   if (!opened) return fail(std::move(opened).error());
@@ -193,18 +205,26 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   with.enroller = [self = broker.get()](const v1::Hello& hello, const link::CurveKey& key) {
     return self->enrol(hello, key);
   };
-  broker->node_ = std::make_unique<Node>(std::move(with), *broker->transport_, std::move(*identity));
-  auto directory = std::make_unique<DirectoryService>(*broker->node_);
-  broker->directory_ = directory.get();
-  broker->node_->add_service(std::move(directory));
+  broker->node_ = std::make_unique<Node>(std::move(with), *broker->transport_, std::move(identity));
+  broker->add_services();
   broker->departures_ = std::make_unique<Departures>(*broker->node_, *broker->directory_);
   broker->node_->add_peer_listener(broker->departures_.get());
   return broker;
 }
 
+void Broker::add_services() {
+  auto directory = std::make_unique<DirectoryService>(*node_, trust_->revocations());
+  directory_ = directory.get();
+  node_->add_service(std::move(directory));
+  node_->add_service(
+      std::make_unique<AdminService>(*node_, *directory_, *trust_, address_.substr(scheme.size())));
+  node_->add_service(std::make_unique<CertificatesService>(*node_, *trust_));
+}
+
 void Broker::start() {
   node_->start();
   node_->spawn("cobus.directory", &DirectoryService::keep_time, directory_);
+  node_->spawn("cobus.certificate", &Broker::keep_certificate, this);
 }
 
 void Broker::stop() {

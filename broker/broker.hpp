@@ -12,8 +12,7 @@
 #include <vector>
 
 #include "broker/directory_service.hpp"
-#include "broker/enrolment.hpp"
-#include "broker/tokens.hpp"
+#include "broker/trust.hpp"
 #include "node/link/identity.hpp"
 #include "node/link/zmq_transport.hpp"
 #include "node/runtime/file_lock.hpp"
@@ -44,18 +43,19 @@ class Broker {
 
  private:
   class Departures;
-  Broker(FileLock lock, link::ClusterSecret secret, TokenStore tokens);
+  Broker(FileLock lock, std::unique_ptr<Trust> trust);
+  void add_services();
   // Writes STATE/join/ROLE for each role, keeping the tokens that stand there already.
   [[nodiscard]] Status write_join_strings();
-  [[nodiscard]] Result<link::Identity> own_identity();
+  [[nodiscard]] link::Identity own_identity();
+  // Shows a later certificate of its own in time. A worker's coroutine.
+  static Task<> keep_certificate(Self self, Broker* broker);
   // Under the lock of the links.
   [[nodiscard]] Result<v1::Certificate> enrol(const v1::Hello& hello, const link::CurveKey& key);
   [[nodiscard]] std::optional<link::CurveKey> holder_of(std::string_view name) const;
 
   const FileLock lock_;
-  const link::ClusterSecret secret_;
-  TokenStore tokens_;
-  Enrolment enrolment_;
+  const std::unique_ptr<Trust> trust_;
   Reminder refusals_{std::chrono::seconds(30)};
   std::string address_;
   std::filesystem::path join_folder_;

@@ -31,7 +31,7 @@ constexpr int departures_of_delta_max = 2'000;
 class EventSize {
  public:
   // Whether the record fits too; it counts then.
-  [[nodiscard]] bool add(const v1::NodeRecord& record) {
+  [[nodiscard]] bool add(const google::protobuf::Message& record) {
     const std::size_t more = record.ByteSizeLong() + record_overhead_bytes;
     if (bytes_ + more > limits::directory_event_bytes_max) return false;
     bytes_ += more;
@@ -176,6 +176,37 @@ void Directory::remove(NodeId node, std::string_view reason, v1::DirectoryEvent&
   entries_.erase(found);
 }
 
+void Directory::revoke(const std::vector<link::Revoked>& revoked, TimePoint now) {
+  v1::DirectoryEvent* delta = nullptr;
+  EventSize size;
+  for (const link::Revoked& each : revoked) {
+    if (delta == nullptr || !size.add(each.proof)) {
+      delta = &add_delta();
+      size = {};
+      static_cast<void>(size.add(each.proof));
+    }
+    *delta->add_revoked() = each.proof;
+  }
+  std::vector<NodeId> leaving;
+  for (const auto& [node, entry] : entries_) {
+    if (std::ranges::find(revoked, entry.key, &link::Revoked::key) != revoked.end()) leaving.push_back(node);
+  }
+  for (const NodeId node : leaving) depart(node, "revoked", now);
+}
+
+std::vector<v1::CertificateBody> Directory::certificates() const {
+  std::vector<v1::CertificateBody> all;
+  for (const auto& [node, entry] : entries_) {
+    v1::CertificateBody body;
+    // Of the key that was proved; what else a record says of its certificate is only its word.
+    if (body.ParseFromString(entry.record.certificate().body()) &&
+        link::curve_key_of(body.curve_key()) == entry.key) {
+      all.push_back(std::move(body));
+    }
+  }
+  return all;
+}
+
 void Directory::expire(TimePoint now) {
   v1::DirectoryEvent* delta = nullptr;
   for (const NodeId node : leases_.expire(now)) {
@@ -212,22 +243,26 @@ v1::DirectoryEvent Directory::snapshot_part(Told& told, TimePoint now) const {
   event.set_snapshot(true);
   event.set_part(told.parts++);
   EventSize size;
+  while (!told.revoked.empty() && size.add(told.revoked.back())) {
+    *event.add_revoked() = std::move(told.revoked.back());
+    told.revoked.pop_back();
+  }
   auto entry = entries_.upper_bound(told.node);
-  for (; entry != entries_.end(); ++entry) {
+  for (; told.revoked.empty() && entry != entries_.end(); ++entry) {
     v1::NodeRecord record = with_age(entry->second.record, entry->second.renewed, now);
     if (!size.add(record)) break;
     *event.add_changed() = std::move(record);
     told.node = entry->first;
   }
   auto departed = departed_.upper_bound(told.down);
-  for (; entry == entries_.end() && departed != departed_.end(); ++departed) {
+  for (; told.revoked.empty() && entry == entries_.end() && departed != departed_.end(); ++departed) {
     if (now - departed->second.left >= down_told) continue;
     v1::NodeRecord record = with_age(departed->second.record, departed->second.renewed, now);
     if (!size.add(record)) break;
     *event.add_down() = std::move(record);
     told.down = departed->first;
   }
-  event.set_more(entry != entries_.end() || departed != departed_.end());
+  event.set_more(!told.revoked.empty() || entry != entries_.end() || departed != departed_.end());
   return event;
 }
 

@@ -17,6 +17,7 @@
 
 #include "broker/lease_table.hpp"
 #include "node/link/keys.hpp"
+#include "node/link/revocations.hpp"
 #include "proto/limits.hpp"
 
 namespace cobus::broker {
@@ -52,6 +53,9 @@ class Directory {
   void leave(NodeId node, TimePoint now) { depart(node, "left", now); }
   void connection_lost(NodeId node, TimePoint now) { depart(node, "connection lost", now); }
 
+  // These keys count no more: watchers are told, and nodes that have them leave.
+  void revoke(const std::vector<link::Revoked>& revoked, TimePoint now);
+
   // Removes nodes whose lease ended, and puts out collected changes of load. Call at `next_expiry`.
   void expire(TimePoint now);
   // When `expire` next has something to do; `never` if nothing is pending.
@@ -61,8 +65,9 @@ class Directory {
   struct Told {
     std::uint32_t parts = 0;
     std::uint64_t sequence = 0;
-    NodeId node = NodeId::none;  // the last one
-    std::string down;            // the name of the last one
+    NodeId node = NodeId::none;           // the last one
+    std::string down;                     // the name of the last one
+    std::vector<v1::Revocation> revoked;  // to be told first, the last one first
   };
   // The next part of everything, with the sequence number of the last delta before the first part, and of who
   // left a short while ago. What changes between two parts is for the deltas to tell, which may repeat it.
@@ -74,6 +79,8 @@ class Directory {
   // nullptr when it is not known; valid until the next change.
   [[nodiscard]] const v1::NodeRecord* find(NodeId node) const;
   [[nodiscard]] const v1::NodeRecord* find(std::string_view name) const;
+  // The certificates in the records.
+  [[nodiscard]] std::vector<v1::CertificateBody> certificates() const;
   // The key that holds a name, if one does. Any thread.
   [[nodiscard]] std::optional<link::CurveKey> holder(std::string_view name) const;
   [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }

@@ -5,12 +5,20 @@
 
 #include <algorithm>
 
+#include "node/runtime/offload.hpp"
+
 namespace cobus::broker {
 namespace {
 
 constexpr std::size_t events_waiting_max = 1000;
 
 }  // namespace
+
+DirectoryService::DirectoryService(Node& node, link::Revocations& revocations)
+    : node_(node), revocations_(revocations) {
+  for (const link::Revoked& each : revocations.all(unix_s()))
+    node.links().revoke(each.key, each.body.until());
+}
 
 void DirectoryService::publish() {
   for (v1::DirectoryEvent& delta : directory_.take_deltas()) {
@@ -73,6 +81,7 @@ Stream<v1::DirectoryEvent> DirectoryService::Watch(Call /*call*/, v1::WatchReque
     if (watcher.behind) {
       watcher.behind = false;
       Directory::Told told;
+      for (link::Revoked& each : revocations_.all(unix_s())) told.revoked.push_back(std::move(each.proof));
       for (bool more = true; more;) {
         v1::DirectoryEvent part = directory_.snapshot_part(told, node_.clock().now());
         more = part.more();
@@ -86,6 +95,28 @@ Stream<v1::DirectoryEvent> DirectoryService::Watch(Call /*call*/, v1::WatchReque
       co_return;
     }
   }
+}
+
+void DirectoryService::revoke(const std::vector<link::Revoked>& news) {
+  for (const link::Revoked& each : news) {
+    spdlog::warn("key {} of {} is revoked: {}", link::short_fingerprint(each.key), each.body.name(),
+                 each.body.reason());
+    node_.links().revoke(each.key, each.body.until());
+  }
+  directory_.revoke(news, node_.clock().now());
+  publish();
+}
+
+Task<Result<v1::ShareReply>> DirectoryService::Share(Call /*call*/, v1::ShareRequest request) {
+  const std::vector<link::Revoked> news = revocations_.merge(request.revoked(), unix_s());
+  v1::ShareReply reply;
+  reply.set_news(static_cast<std::uint32_t>(news.size()));
+  if (news.empty()) co_return reply;
+  revoke(news);
+  auto saved = co_await offload([list = &revocations_] { return list->save(); });
+  if (saved && !saved->ok())
+    spdlog::error("what was revoked could not be written down: {}", saved->message());
+  co_return reply;
 }
 
 void DirectoryService::connection_lost(NodeId node) {

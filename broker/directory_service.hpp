@@ -18,13 +18,19 @@ namespace cobus::broker {
 
 class DirectoryService final : public v1::DirectoryService {
  public:
-  explicit DirectoryService(Node& node) : node_(node) {}
+  // Both must outlive it. What is revoked already is told to the links at once.
+  DirectoryService(Node& node, link::Revocations& revocations);
 
   Task<Result<v1::RegisterReply>> Register(Call call, v1::RegisterRequest request) override;
   Task<Result<v1::RenewReply>> Renew(Call call, v1::RenewRequest request) override;
   Task<Result<v1::LeaveReply>> Leave(Call call, v1::LeaveRequest request) override;
   Stream<v1::DirectoryEvent> Watch(Call call, v1::WatchRequest request) override;
 
+  Task<Result<v1::ShareReply>> Share(Call call, v1::ShareRequest request) override;
+
+  // What the list of revocations has learned: to the links, and to all who watch. The broker's shard.
+  void revoke(const std::vector<link::Revoked>& news);
+  [[nodiscard]] std::vector<v1::CertificateBody> certificates() const { return directory_.certificates(); }
   // Ends leases and puts out collected changes when they are due. A worker's coroutine; run it once.
   static Task<> keep_time(Self self, DirectoryService* service);
   // The session of a node ended. The broker's shard.
@@ -41,8 +47,10 @@ class DirectoryService final : public v1::DirectoryService {
     Signal came;
   };
   void publish();
+  [[nodiscard]] std::int64_t unix_s() const { return node_.clock().unix_us() / 1'000'000; }
 
   Node& node_;
+  link::Revocations& revocations_;
   Directory directory_;
   List<Watcher> watchers_;
   Signal changed_;

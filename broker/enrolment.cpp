@@ -15,18 +15,26 @@ Result<v1::Certificate> Enrolment::issue(const v1::Hello& hello, const link::Cur
                 "has them in STATE/join/ROLE");
   }
   // Who has no token learns nothing about names.
-  if (const auto allowed = tokens_.check(hello.token(), now_s); !allowed) return fail(allowed.error());
+  const auto role = tokens_.check(hello.token(), now_s);
+  if (!role) return fail(role.error());
   if (const auto holder = holder_of_(hello.name()); holder && *holder != key)
     return fail(name_is_held(hello.name(), *holder, key));
-  const auto role = tokens_.redeem(hello.token(), now_s);
-  if (!role) return fail(role.error());
+  Result<v1::Certificate> certificate = renew(hello.name(), *role, key, now_s);
+  if (!certificate) return certificate;
+  if (const auto used = tokens_.redeem(hello.token(), now_s); !used) return fail(used.error());
+  return certificate;
+}
+
+Result<v1::Certificate> Enrolment::renew(const std::string& name, v1::Role role, const link::CurveKey& key,
+                                         std::int64_t now_s) {
   v1::CertificateBody body;
-  body.set_name(hello.name());
-  body.set_role(*role);
+  body.set_name(name);
+  body.set_role(role);
   body.set_curve_key(key.bytes.data(), key.bytes.size());
-  body.set_serial(random_.next());
+  while (body.serial() == 0) body.set_serial(random_.next());
   body.set_not_before(now_s - certificate_backdate.count());
-  body.set_not_after(now_s + certificate_life.count());
+  body.set_not_after(now_s + life_.count());
+  if (Status written = issued_.add(body, now_s); !written.ok()) return fail(std::move(written));
   return secret_.sign(body);
 }
 

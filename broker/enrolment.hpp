@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Enrolment: a newcomer with a token gets a certificate for its key, signed by the cluster. One thread at a
-// time, the token store's.
+// Enrolment: a newcomer with a token gets a certificate for its key, signed by the cluster, and later ones
+// for as long as nobody revokes it. Each is written down before it is handed out. One thread at a time, the
+// token store's.
 #pragma once
 
 #include <chrono>
@@ -11,6 +12,7 @@
 #include <string_view>
 #include <utility>
 
+#include "broker/issued.hpp"
 #include "broker/tokens.hpp"
 #include "node/link/keys.hpp"
 #include "node/runtime/random.hpp"
@@ -26,9 +28,15 @@ class Enrolment {
   // Which key holds a name now, as far as this broker knows.
   using HolderOf = std::function<std::optional<link::CurveKey>(std::string_view name)>;
 
-  // All must outlive the object.
-  Enrolment(const link::ClusterSecret& secret, TokenStore& tokens, Random& random, HolderOf holder_of)
-      : secret_(secret), tokens_(tokens), random_(random), holder_of_(std::move(holder_of)) {}
+  // All must outlive the object. `life` is how long a certificate is valid.
+  Enrolment(const link::ClusterSecret& secret, TokenStore& tokens, IssuedStore& issued, Random& random,
+            HolderOf holder_of, std::chrono::seconds life = certificate_life)
+      : secret_(secret),
+        tokens_(tokens),
+        issued_(issued),
+        random_(random),
+        holder_of_(std::move(holder_of)),
+        life_(life) {}
 
   // Trades the token in `hello` for a certificate of the name in it and of `key`, which the transport has
   // proved to be the speaker's. INVALID_ARGUMENT for a bad name, UNAUTHENTICATED without a token or key,
@@ -37,11 +45,19 @@ class Enrolment {
   [[nodiscard]] Result<v1::Certificate> issue(const v1::Hello& hello, const link::CurveKey& key,
                                               std::int64_t now_s);
 
+  // A later certificate for who has one: the same key, name and role. UNAVAILABLE when it cannot be written
+  // down.
+  [[nodiscard]] Result<v1::Certificate> renew(const std::string& name, v1::Role role,
+                                              const link::CurveKey& key, std::int64_t now_s);
+  [[nodiscard]] std::chrono::seconds life() const noexcept { return life_; }
+
  private:
   const link::ClusterSecret& secret_;
   TokenStore& tokens_;
+  IssuedStore& issued_;
   Random& random_;
   const HolderOf holder_of_;
+  const std::chrono::seconds life_;
 };
 
 }  // namespace cobus::broker

@@ -19,6 +19,7 @@ constexpr std::size_t tokens_max = 10'000;
 // An expired token is remembered this long, so that whoever comes late is told why.
 constexpr std::int64_t remembered_s = std::int64_t{30} * 24 * 3600;
 constexpr std::string_view header = "cobus tokens v1";
+constexpr std::size_t id_length = 12;
 
 // Secrets are found by their hash, so how long a look-up takes says nothing about any secret.
 std::string hash_of(std::string_view secret) {
@@ -34,7 +35,7 @@ std::string hash_of(std::string_view secret) {
 }
 
 constexpr std::string_view take_another =
-    "take the one that stands in STATE/join/ROLE at the broker's host now";
+    "take the one that stands in STATE/join/ROLE at the broker's host now, or make one: cobus token create";
 
 bool may_be_granted(v1::Role role) {
   return role == v1::NODE || role == v1::SUBMIT || role == v1::OBSERVE || role == v1::ADMIN;
@@ -53,7 +54,7 @@ Result<TokenStore> TokenStore::open(std::filesystem::path file) {
   return store;
 }
 
-// The header, then one line a token: HASH ROLE EXPIRES USES USED.
+// The header, then one line a token: HASH ROLE EXPIRES USES USED CREATED NOTE; the last two may be missing.
 Status TokenStore::parse(std::string_view text) {
   std::istringstream lines{std::string(text)};
   std::string line;
@@ -66,7 +67,9 @@ Status TokenStore::parse(std::string_view text) {
     Token token;
     fields >> hash >> role >> token.expires_s >> token.uses >> token.used;
     const auto parsed = link::parse_role(role);
-    good = !fields.fail() && parsed && may_be_granted(*parsed);
+    good = !fields.fail();
+    if (fields >> token.created_s) std::getline(fields >> std::ws, token.note);
+    good = good && parsed && may_be_granted(*parsed);
     if (good) token.role = *parsed;
     if (good) tokens_.insert_or_assign(hash, token);
   }
@@ -80,8 +83,8 @@ Status TokenStore::keep(Tokens tokens) {
   std::string text(header);
   text.push_back('\n');
   for (const auto& [hash, token] : tokens) {
-    text += fmt::format("{} {} {} {} {}\n", hash, link::role_name(token.role), token.expires_s, token.uses,
-                        token.used);
+    text += fmt::format("{} {} {} {} {} {} {}\n", hash, link::role_name(token.role), token.expires_s,
+                        token.uses, token.used, token.created_s, token.note);
   }
   Status status = link::write_private_file(file_, text);
   if (status.ok()) tokens_ = std::move(tokens);
@@ -89,7 +92,7 @@ Status TokenStore::keep(Tokens tokens) {
 }
 
 Result<std::string> TokenStore::create(v1::Role role, std::chrono::seconds ttl, std::uint32_t uses,
-                                       std::int64_t now_s) {
+                                       std::int64_t now_s, std::string note) {
   if (!may_be_granted(role)) {
     return fail(Code::invalid_argument,
                 fmt::format("a token cannot be for the role {}: only node, submit, observe "
@@ -103,15 +106,18 @@ Result<std::string> TokenStore::create(v1::Role role, std::chrono::seconds ttl, 
   });
   if (tokens.size() >= tokens_max) {
     return fail(Code::resource_exhausted,
-                fmt::format("{} tokens exist already: use one of them", tokens.size()));
+                fmt::format("{} tokens exist already: use one of them, or delete some (cobus token list, "
+                            "cobus token delete)",
+                            tokens.size()));
   }
   std::array<char, secret_bytes> bytes{};
   randombytes_buf(bytes.data(), bytes.size());
   std::string secret = link::base32({bytes.data(), bytes.size()});
   sodium_memzero(bytes.data(), bytes.size());
-  Token token{.role = role, .expires_s = 0, .uses = uses};
+  Token token{
+      .role = role, .expires_s = 0, .uses = uses, .used = 0, .created_s = now_s, .note = std::move(note)};
   if (ttl != ttl_unlimited) token.expires_s = now_s + ttl.count();
-  tokens.emplace(hash_of(secret), token);
+  tokens.emplace(hash_of(secret), std::move(token));
   if (Status status = keep(std::move(tokens)); !status.ok()) return fail(std::move(status));
   return secret;
 }
@@ -151,6 +157,41 @@ Result<v1::Role> TokenStore::redeem(std::string_view secret, std::int64_t now_s)
 bool TokenStore::is_usable(const Token& token, std::int64_t now_s) {
   return (token.uses == uses_unlimited || token.used < token.uses) &&
          (token.expires_s == 0 || now_s < token.expires_s);
+}
+
+std::string TokenStore::id_of(std::string_view secret) { return hash_of(secret).substr(0, id_length); }
+
+TokenInfo TokenStore::info_of(const std::string& hash, const Token& token, std::int64_t now_s) {
+  return {.id = hash.substr(0, id_length),
+          .role = token.role,
+          .created_s = token.created_s,
+          .expires_s = token.expires_s,
+          .uses = token.uses,
+          .used = token.used,
+          .note = token.note,
+          .usable = is_usable(token, now_s)};
+}
+
+std::vector<TokenInfo> TokenStore::list(std::int64_t now_s) const {
+  std::vector<TokenInfo> all;
+  for (const auto& [hash, token] : tokens_) all.push_back(info_of(hash, token, now_s));
+  std::ranges::stable_sort(all, std::ranges::greater(), &TokenInfo::created_s);
+  return all;
+}
+
+Result<TokenInfo> TokenStore::remove(std::string_view id, std::int64_t now_s) {
+  const auto fits = [id](const auto& each) { return each.first.starts_with(id); };
+  const auto found = std::ranges::find_if(tokens_, fits);
+  if (id.empty() || found == tokens_.end())
+    return fail(Code::not_found, fmt::format("there is no token '{}'; see: cobus token list", id));
+  if (const auto count = std::ranges::count_if(tokens_, fits); count > 1)
+    return fail(Code::invalid_argument,
+                fmt::format("{} tokens begin with '{}'; write more of it", count, id));
+  TokenInfo removed = info_of(found->first, found->second, now_s);
+  Tokens tokens = tokens_;
+  tokens.erase(found->first);
+  if (Status status = keep(std::move(tokens)); !status.ok()) return fail(std::move(status));
+  return removed;
 }
 
 std::size_t TokenStore::usable(std::int64_t now_s) const {

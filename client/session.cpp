@@ -49,7 +49,10 @@ Result<std::vector<std::string>> resolve_in_time(const std::string& broker, Dura
   return found.get();
 }
 
-Result<link::JoinString> find_join(const SessionOptions& options, const std::filesystem::path& state) {
+}  // namespace
+
+Result<link::JoinString> Session::find_join(const SessionOptions& options) {
+  const std::filesystem::path state = link::state_folder(options.state);
   const auto left = state / "join";  // by a broker on this host
   auto join = link::find_join_string(
       options.join, {left / "admin", left / "submit", left / "observe", state / "client" / "join"}, state);
@@ -65,21 +68,29 @@ Result<link::JoinString> find_join(const SessionOptions& options, const std::fil
                           (state / "join").string()));
 }
 
-}  // namespace
-
 // Hears how joining goes.
 class Session::Watch final : public PeerListener {
  public:
   Watch(std::filesystem::path folder, link::JoinString join)
       : folder_(std::move(folder)), join_(std::move(join)) {}
+  ~Watch() override { link::wipe(join_.token); }
 
-  void on_peer_up(const link::PeerInfo& /*peer*/, link::TargetId /*target*/) override {}
-  void on_peer_down(const link::PeerInfo& /*peer*/, const Status& /*reason*/) override {}
+  void on_peer_up(const link::PeerInfo& peer, link::TargetId target) override {
+    const std::scoped_lock lock(mutex_);
+    if (target != link::TargetId::none) answered_.insert_or_assign(target, peer);
+    joined_ = true;
+  }
+  void on_peer_down(const link::PeerInfo& peer, const Status& /*reason*/) override {
+    const std::scoped_lock lock(mutex_);
+    std::erase_if(answered_, [&peer](const auto& each) { return each.second.node == peer.node; });
+  }
   void on_target_failed(link::TargetId target, const Status& reason) override {
     const std::scoped_lock lock(mutex_);
     Failure& failure = failures_[target];
     ++failure.count;
     failure.reason = reason;
+    const bool out = joined_ && answered_.empty() && reason.code() == Code::permission_denied;
+    if (out && shut_out_) shut_out_(reason);
   }
   void on_enrolled(const v1::Certificate& certificate) override {
     // One that cannot be kept only means that the next start enrols again.
@@ -92,6 +103,21 @@ class Session::Watch final : public PeerListener {
       return entry.second.reason.code() != Code::unavailable || entry.second.count >= failures_enough;
     };
     return failures_.size() >= targets && std::all_of(failures_.begin(), failures_.end(), final);
+  }
+  void when_shut_out(std::function<void(const Status&)> told) {
+    const std::scoped_lock lock(mutex_);
+    shut_out_ = std::move(told);
+  }
+  // What is known of one broker by now: both may be absent.
+  [[nodiscard]] std::optional<link::PeerInfo> peer(link::TargetId target) {
+    const std::scoped_lock lock(mutex_);
+    const auto found = answered_.find(target);
+    return found == answered_.end() ? std::nullopt : std::optional(found->second);
+  }
+  [[nodiscard]] Status trouble(link::TargetId target) {
+    const std::scoped_lock lock(mutex_);
+    const auto found = failures_.find(target);
+    return found == failures_.end() ? Status() : found->second.reason;
   }
   // The failure to tell of: a refusal rather than silence.
   [[nodiscard]] Status reason() {
@@ -109,9 +135,12 @@ class Session::Watch final : public PeerListener {
     Status reason;
   };
   const std::filesystem::path folder_;
-  const link::JoinString join_;
+  link::JoinString join_;
   std::mutex mutex_;
-  std::map<link::TargetId, Failure> failures_;  // guarded by mutex_
+  std::map<link::TargetId, Failure> failures_;         // guarded by mutex_
+  std::map<link::TargetId, link::PeerInfo> answered_;  // guarded by mutex_, as is the rest
+  bool joined_ = false;
+  std::function<void(const Status&)> shut_out_;
 };
 
 namespace {
@@ -142,7 +171,7 @@ Status explained(const Status& reason, const link::JoinString& join) {
 Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   const std::filesystem::path state = link::state_folder(options.state);
   if (Status checked = link::check_private_folder(state); !checked.ok()) return fail(std::move(checked));
-  const auto join = find_join(options, state);
+  auto join = find_join(options);
   if (!join) return fail(join.error());
   const std::filesystem::path folder = state / "client";
   auto identity = own_identity(folder, *join);
@@ -163,6 +192,8 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   session->watch_ = std::make_unique<Watch>(folder, *join);
   session->node_->add_peer_listener(session->watch_.get());
   session->membership_ = std::make_unique<Membership>(*session->node_, *session->view_);
+  link::wipe(join->token);  // the links and the listener have it
+  session->join_ = *join;
   if (Status joined = session->dial(*join, options); !joined.ok()) {
     return fail(explained(joined, *join));
   }
@@ -179,9 +210,11 @@ Status Session::dial(const link::JoinString& join, const SessionOptions& options
   for (const std::string& broker : join.brokers) {
     const auto endpoints = resolve_in_time(broker, until - system_clock().now());
     if (endpoints) {
-      node_->links().add_target(*endpoints, link::broker_curve_key(join.cluster));
+      targets_.emplace_back(broker,
+                            node_->links().add_target(*endpoints, link::broker_curve_key(join.cluster)));
       ++targets;
     } else {
+      targets_.emplace_back(broker, fail(endpoints.error()));
       unresolved = endpoints.error();
     }
   }
@@ -199,8 +232,35 @@ Status Session::dial(const link::JoinString& join, const SessionOptions& options
   return {};
 }
 
+std::vector<Session::Broker> Session::brokers(Duration patience) {
+  const TimePoint until = system_clock().now() + patience;
+  for (;;) {
+    std::vector<Broker> all;
+    bool open = false;
+    for (const auto& [address, target] : targets_) {
+      Broker broker{.address = address};
+      const auto peer = target ? watch_->peer(*target) : std::nullopt;
+      if (peer) {
+        broker.node = peer->node;
+        broker.build = peer->build;
+      } else {
+        broker.trouble = target ? watch_->trouble(*target) : target.error();
+        open = open || broker.trouble.ok();
+        if (broker.trouble.ok()) broker.trouble = {Code::unavailable, "no answer in time"};
+      }
+      all.push_back(std::move(broker));
+    }
+    if (!open || system_clock().now() >= until) return all;
+    std::this_thread::sleep_for(look_again);
+  }
+}
+
 Session::~Session() {
   if (node_) node_->stop(goodbye);
+}
+
+void Session::when_shut_out(std::function<void(const Status&)> told) {
+  watch_->when_shut_out(std::move(told));
 }
 
 void Session::ask_to_stop() {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "node/cluster/membership.hpp"
 #include "node/cluster/view.hpp"
@@ -78,6 +79,8 @@ class Session {
   // join string, INVALID_ARGUMENT for a malformed join string or a file of it that is not there,
   // PERMISSION_DENIED for a state folder that others can read; each with the next step.
   [[nodiscard]] static Result<std::unique_ptr<Session>> open(const SessionOptions& options);
+  // The join string that it would use. Errors as of open().
+  [[nodiscard]] static Result<link::JoinString> find_join(const SessionOptions& options);
   // Ends what runs, says goodbye. Any coroutine that is still running is destroyed.
   ~Session();
   Session(const Session&) = delete;
@@ -85,6 +88,16 @@ class Session {
 
   [[nodiscard]] Node& node() noexcept { return *node_; }
   [[nodiscard]] View& view() noexcept { return *view_; }
+
+  // The brokers of the join string, in its order, once each has answered or failed, or after `patience`.
+  struct Broker {
+    std::string address;         // HOST:PORT, as written
+    NodeId node = NodeId::none;  // none: it does not answer
+    std::string build = {};
+    Status trouble = {};  // why it does not answer
+  };
+  [[nodiscard]] std::vector<Broker> brokers(Duration patience);
+  [[nodiscard]] const link::JoinString& join() const noexcept { return join_; }
 
   // Starts `function(Self, arguments...)`, a coroutine function that gives a Task<T>. Arguments by value.
   template <class T, class Function, class... Arguments>
@@ -94,6 +107,9 @@ class Session {
   template <class T, class Function, class... Arguments>
   [[nodiscard]] Result<T> run(Function function, Arguments... arguments);
 
+  // From now on calls `told` when the last broker has ended the session and refuses another one, as when our
+  // key was revoked. It must not call back; empty: nobody is told.
+  void when_shut_out(std::function<void(const Status& why)> told);
   // Asks all that runs here to end soon. Any thread.
   void ask_to_stop();
 
@@ -102,6 +118,8 @@ class Session {
   Session() = default;
   Status dial(const link::JoinString& join, const SessionOptions& options);
 
+  link::JoinString join_;                                                // without its token
+  std::vector<std::pair<std::string, Result<link::TargetId>>> targets_;  // of each broker in it
   std::unique_ptr<link::Transport> transport_;
   std::unique_ptr<Node> node_;
   std::unique_ptr<View> view_;

@@ -79,6 +79,10 @@ struct Command {
 [[nodiscard]] Command worker_command();
 [[nodiscard]] Command tree_command();
 [[nodiscard]] Command tap_command();
+[[nodiscard]] Command doctor_command();
+[[nodiscard]] Command token_command();
+[[nodiscard]] Command keys_command();
+[[nodiscard]] Command revoke_command();
 [[nodiscard]] Command version_command();
 
 }  // namespace cobus::client

@@ -12,6 +12,7 @@
 #include "client/cli/options.hpp"
 #include "client/cli/parser.hpp"
 #include "node/runtime/exit_code.hpp"
+#include "node/runtime/hidden_arguments.hpp"
 
 namespace {
 
@@ -27,11 +28,13 @@ void quiet_log() {
 }
 
 int run(int argc, char** argv) {
+  const cobus::HiddenArguments given(argc, argv);
   cobus::client::Interrupts interrupts;  // before any thread
   quiet_log();
   Console console(stdout, stream_traits_of(STDOUT_FILENO, Color::automatic), stderr,
                   stream_traits_of(STDERR_FILENO, Color::automatic));
-  auto parsed = cobus::client::parse_command({argv + (argc > 0 ? 1 : 0), argv + argc});
+  auto parsed = cobus::client::parse_command(
+      {given.words() + (given.count() > 0 ? 1 : 0), given.words() + given.count()});
   if (!parsed) {
     console.error(parsed.error().message());
     return cobus::exit_code(parsed.error().code());

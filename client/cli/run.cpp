@@ -118,19 +118,33 @@ std::expected<std::unique_ptr<Session>, int> connect(Context& context) {
 
 int wait_for_verb(Context& context, Session& session, Outcome<int>& outcome, Patience patience) {
   std::atomic<int> signal = 0;
+  std::atomic<bool> is_out = false;
+  Status why_out;  // once is_out
+  session.when_shut_out([&](const Status& why) {
+    if (is_out) return;
+    why_out = why;
+    is_out = true;
+    outcome.nudge();
+  });
   context.interrupts.catch_first([&](int number) {
     signal = number;
     outcome.nudge();
   });
   const TimePoint until = patience ? system_clock().now() + *patience : never;
-  const bool done = outcome.wait_until(until, [&] { return signal != 0; });
+  const bool done = outcome.wait_until(until, [&] { return signal != 0 || is_out; });
+  session.when_shut_out({});
   if (!done) {
     context.console.clear_status();
-    if (signal == 0) context.console.error("gave up after " + short_duration(*patience) + " (--timeout)");
+    if (is_out) {
+      context.console.error("shut out of the cluster: " + printable(why_out.message()));
+    } else if (signal == 0) {
+      context.console.error("gave up after " + short_duration(*patience) + " (--timeout)");
+    }
     session.ask_to_stop();
     static_cast<void>(outcome.wait_until(system_clock().now() + last_moment, [] { return false; }));
   }
   context.interrupts.catch_first({});
+  if (!done && is_out) return setup_exit_code(why_out);
   if (!done) return signal != 0 ? 128 + signal : exit_out_of_time;
   return outcome.take().value_or(exit_failed);
 }

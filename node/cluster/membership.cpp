@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cluster/membership.hpp"
 
+#include <cobus/v1/admin.cobus.h>
 #include <cobus/v1/directory.cobus.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <chrono>
+
+#include "node/runtime/offload.hpp"
 
 namespace cobus {
 namespace {
@@ -12,6 +16,8 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr Duration again_after = std::chrono::seconds(1);
+constexpr Duration share_within = milliseconds(300);
+constexpr Duration renewal_again_max = std::chrono::hours(1);
 
 CallOptions quiet(Duration timeout) {
   CallOptions options;
@@ -52,8 +58,14 @@ class EventOrder {
 
 }  // namespace
 
-Membership::Membership(Node& node, View& view, Hooks hooks)
-    : node_(node), view_(view), hooks_(std::move(hooks)) {
+Membership::Membership(Node& node, View& view, Hooks hooks, link::Revocations* revocations)
+    : node_(node), view_(view), hooks_(std::move(hooks)), revocations_(revocations) {
+  if (revocations_ == nullptr) {
+    own_revocations_ = std::make_unique<link::Revocations>(node.links().cluster());
+    revocations_ = own_revocations_.get();
+  }
+  for (const link::Revoked& each : revocations_->all(unix_s()))
+    node.links().revoke(each.key, each.body.until());
   node.add_peer_listener(this);
   node.use_resolver(&view);
 }
@@ -65,9 +77,10 @@ void Membership::on_peer_up(const link::PeerInfo& peer, link::TargetId) {
   {
     const std::scoped_lock lock(mutex_);
     session = ++sessions_;
-    brokers_.insert_or_assign(peer.node, session);
+    brokers_.insert_or_assign(peer.node, Broker{session, {}});
   }
   node_.spawn("cobus.watch", &Membership::watch, this, peer.node, session);
+  if (session == 1) node_.spawn("cobus.renew", &Membership::renew, this);
   if (hooks_.describe) node_.spawn("cobus.register", &Membership::enrol, this, peer.node, session);
 }
 
@@ -82,13 +95,22 @@ void Membership::on_peer_down(const link::PeerInfo& peer, const Status&) {
 bool Membership::connected(NodeId broker, std::uint64_t session) const {
   const std::scoped_lock lock(mutex_);
   const auto found = brokers_.find(broker);
-  return found != brokers_.end() && found->second == session;
+  return found != brokers_.end() && found->second.session == session;
+}
+
+std::vector<NodeId> Membership::brokers() const {
+  std::vector<NodeId> all;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [node, broker] : brokers_) all.push_back(node);
+  return all;
 }
 
 bool Membership::apply(NodeId broker, std::uint64_t session, const v1::DirectoryEvent& event) {
   const std::scoped_lock lock(mutex_);
   const auto found = brokers_.find(broker);
-  if (found == brokers_.end() || found->second != session) return false;
+  if (found == brokers_.end() || found->second.session != session) return false;
+  // First, so that nobody is dialled who should not be.
+  learn_revoked(broker, event);
   const View::Effects effects = view_.apply(broker, event);
   for (const v1::NodeRecord& record : effects.learned) {
     if (NodeId{record.node()} == node_.id()) continue;
@@ -97,6 +119,29 @@ bool Membership::apply(NodeId broker, std::uint64_t session, const v1::Directory
   }
   for (const NodeId gone : effects.forgotten) node_.links().forget(gone);
   return true;
+}
+
+void Membership::learn_revoked(NodeId broker, const v1::DirectoryEvent& event) {
+  Broker& teller = brokers_.at(broker);
+  const std::vector<link::Revoked> news = revocations_->merge(event.revoked(), unix_s());
+  for (const v1::Revocation& each : event.revoked()) {
+    v1::RevocationBody body;
+    if (body.ParseFromString(each.body()))
+      teller.revoked[link::curve_key_of(body.curve_key())] = body.until();
+  }
+  for (const link::Revoked& each : news) {
+    const bool own = each.key == node_.links().key();
+    spdlog::log(own ? spdlog::level::critical : spdlog::level::warn, "{} of {} is revoked: {}",
+                own ? "our own key" : "key " + link::short_fingerprint(each.key), each.body.name(),
+                each.body.reason());
+    node_.links().revoke(each.key, each.body.until());
+  }
+  if (!hooks_.describe || revocations_->empty()) return;
+  // What this broker knew in the end is in the last part of its snapshot.
+  for (const auto& [other, state] : brokers_) {
+    if (other == broker ? event.snapshot() && !event.more() : !news.empty())
+      node_.spawn("cobus.share", &Membership::share, this, other, state.session);
+  }
 }
 
 void Membership::refresh() {
@@ -117,9 +162,82 @@ Task<> Membership::watch(Self self, Membership* membership, NodeId broker, std::
       // A gap means that something was missed: watch anew, from a snapshot.
       if (!order.follows(*event)) break;
       if (!membership->apply(broker, session, *event)) co_return;
+      if (!event->revoked().empty()) co_await membership->keep_revoked();
     }
     if (!(co_await sleep(again_after)).ok()) co_return;
   }
+}
+
+Task<> Membership::keep_revoked() {
+  auto saved = co_await offload([list = revocations_] { return list->save(); });
+  if (saved && !saved->ok())
+    spdlog::error(
+        "what was revoked could not be written down, so the next start does not know it until a "
+        "broker answers: {}",
+        saved->message());
+}
+
+// Not at once: with many nodes one of them will do, or the broker hears it by itself.
+Task<> Membership::share(Self self, Membership* membership, NodeId broker, std::uint64_t session) {
+  if (!(co_await sleep(self.node().random().jitter(share_within))).ok()) co_return;
+  std::vector<v1::ShareRequest> requests;
+  {
+    const std::scoped_lock lock(membership->mutex_);
+    const auto found = membership->brokers_.find(broker);
+    if (found == membership->brokers_.end() || found->second.session != session) co_return;
+    std::size_t bytes = link::revocations_bytes_max;
+    for (link::Revoked& each : membership->revocations_->all(membership->unix_s())) {
+      const auto told = found->second.revoked.find(each.key);
+      if (told != found->second.revoked.end() && told->second >= each.body.until()) continue;
+      if (bytes >= link::revocations_bytes_max) requests.emplace_back();
+      bytes = (bytes >= link::revocations_bytes_max ? 0 : bytes) + each.proof.ByteSizeLong();
+      *requests.back().add_revoked() = std::move(each.proof);
+    }
+  }
+  for (v1::ShareRequest& request : requests) {
+    v1::DirectoryStub directory(self, broker);
+    const auto reply = co_await directory.Share(std::move(request), quiet(std::chrono::seconds(5)));
+    if (!reply) co_return;  // it is asked for again in the next session
+  }
+}
+
+Task<> Membership::renew(Self self, Membership* membership) {
+  Node& node = self.node();
+  while (!self.stop_requested()) {
+    const auto own = node.links().certificate();
+    v1::CertificateBody body;
+    if (!own || !body.ParseFromString(own->body())) co_return;
+    const std::int64_t life_s = body.not_after() - body.not_before();
+    const std::int64_t left_s = body.not_after() - life_s / 3 - membership->unix_s();
+    Duration wait = renewal_again_max;
+    if (left_s > 0) {
+      // The wall clock may jump, so it is looked at now and then. Spread, so that nodes that joined together
+      // do not renew together.
+      wait = std::min<Duration>(wait, std::chrono::seconds(std::min<std::int64_t>(left_s, 3600)));
+      wait += node.random().jitter(
+          std::min<Duration>(wait, std::chrono::seconds(std::min<std::int64_t>(life_s / 20, 3600))));
+    } else if (!co_await membership->renew_once(self)) {
+      wait = std::chrono::seconds(std::clamp<std::int64_t>(life_s / 100, 1, 3600));
+      spdlog::warn("the certificate expires in {} s, and no broker has renewed it yet",
+                   body.not_after() - membership->unix_s());
+    } else {
+      wait = again_after;  // until the link shows it
+    }
+    if (!(co_await sleep(wait)).ok()) co_return;
+  }
+}
+
+Task<bool> Membership::renew_once(Self self) {
+  for (const NodeId broker : brokers()) {
+    v1::CertificatesStub certificates(self, broker);
+    auto reply = co_await certificates.Renew({}, quiet(std::chrono::seconds(5)));
+    if (reply) {
+      self.node().links().use_certificate(std::move(*reply->mutable_certificate()));
+      co_return true;
+    }
+    spdlog::warn("a broker does not renew the certificate: {}", reply.error().to_string());
+  }
+  co_return false;
 }
 
 Task<Result<Duration>> Membership::register_once(Self self, NodeId broker) {
@@ -177,7 +295,7 @@ Task<> Membership::leave(Self self) {
   std::vector<NodeId> brokers;
   {
     const std::scoped_lock lock(mutex_);
-    for (const auto& [broker, session] : brokers_) brokers.push_back(broker);
+    for (const auto& [node, broker] : brokers_) brokers.push_back(node);
   }
   for (const NodeId broker : brokers) {
     v1::LeaveRequest request;

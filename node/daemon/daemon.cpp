@@ -2,7 +2,9 @@
 #include "node/daemon/daemon.hpp"
 
 #include <fmt/format.h>
+#include <linux/magic.h>
 #include <spdlog/spdlog.h>
+#include <sys/vfs.h>
 
 #include <condition_variable>
 #include <future>
@@ -47,6 +49,19 @@ v1::Role role_of(const v1::Certificate& certificate) {
   return body.ParseFromString(certificate.body()) ? body.role() : v1::ROLE_UNSPECIFIED;
 }
 
+// Why what is written there may not last, or cannot be written much longer; empty: nothing is wrong.
+std::string trouble_with_disk(const std::filesystem::path& folder) {
+  constexpr std::uintmax_t free_min = std::uintmax_t{64} * 1024 * 1024;
+  struct statfs facts{};
+  if (::statfs(folder.c_str(), &facts) != 0) return folder.string() + " cannot be looked at";
+  if (facts.f_type == TMPFS_MAGIC || facts.f_type == RAMFS_MAGIC)
+    return folder.string() + " is in memory, and lost with the host";
+  const std::uintmax_t left =
+      static_cast<std::uintmax_t>(facts.f_bavail) * static_cast<std::uintmax_t>(facts.f_bsize);
+  if (left >= free_min) return {};
+  return fmt::format("{} MiB are left on the disk of {}", left / (1024 * 1024), folder.string());
+}
+
 // A handler that never returns must not keep its host from shutting down. Every directory has forgotten this
 // node by now, and what the ledger confirmed is on its disk: a job that ran here is ready again at the next
 // start.
@@ -79,7 +94,10 @@ class Daemon::Watch final : public PeerListener {
     if (const Status saved = link::save_certificate(state_, certificate); !saved.ok()) {
       spdlog::warn("the certificate could not be kept, so the next start enrols again: {}", saved.message());
     }
+    if (membership_ != nullptr) membership_->refresh();  // the record has it too
   }
+  // Before the node starts.
+  void use(Membership* membership) { membership_ = membership; }
   void give_up() {
     const std::scoped_lock lock(mutex_);
     failure_ = Status(Code::cancelled, "stopped before it had joined");
@@ -131,6 +149,7 @@ class Daemon::Watch final : public PeerListener {
   Status failure_;
   Reminder reminder_{say_again};
   std::optional<v1::Certificate> certificate_;
+  Membership* membership_ = nullptr;
 };
 
 Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
@@ -157,6 +176,9 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
   daemon->transport_ = std::move(*opened);
   daemon->address_ = with.advertise.empty() ? daemon->transport_->listening() : with.advertise;
   daemon->certificate_ = identity->certificate;
+  daemon->revocations_ = std::make_unique<link::Revocations>(with.join.cluster, with.state / "revoked");
+  if (const Status loaded = daemon->revocations_->load(system_clock().unix_us() / 1'000'000); !loaded.ok())
+    return fail(loaded);
 
   NodeOptions options;
   options.name = with.name;
@@ -166,6 +188,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
   options.token = with.join.token;
   options.on_stuck = &end_all_the_same;
   daemon->node_ = std::make_unique<Node>(std::move(options), *daemon->transport_, std::move(*identity));
+  link::wipe(daemon->setup_.join.token);
   daemon->view_ = std::make_unique<View>(system_clock());
   if (const Status loaded = daemon->load_modules(); !loaded.ok()) return fail(loaded);
   daemon->add_services();
@@ -202,7 +225,9 @@ void Daemon::add_services() {
   membership_ = std::make_unique<Membership>(
       *node_, *view_,
       Membership::Hooks{[this] { return describe(); },
-                        [this](const Status& status) { watch_->registered(status); }});
+                        [this](const Status& status) { watch_->registered(status); }},
+      revocations_.get());
+  watch_->use(membership_.get());
   if (ledger_ != nullptr) {
     dispatcher_ = std::make_unique<job::Dispatcher>(*node_, *view_, *ledger_);
     node_->add_service(std::make_unique<job::JobsService>(*node_, *view_, *ledger_, *dispatcher_));
@@ -216,7 +241,10 @@ void Daemon::add_services() {
   node_->use_type_names(types);
   tap_ = std::make_unique<Tap>(*node_, name_of, types);
   node_->add_service(make_observe_service(*tap_));
-  node_->add_service(make_inspect_service(*node_, name_of));
+  node_->add_service(make_inspect_service(*node_, name_of, [this](v1::HealthReply& health) {
+    health.set_ledger(ledger_ != nullptr);
+    if (ledger_ != nullptr) health.set_ledger_trouble(trouble_with_disk(setup_.state));
+  }));
   node_->add_service(make_schema_service(*node_));
   node_->add_service(make_workers_service(*node_));
   offered_ = describe_offers(*node_);

@@ -76,9 +76,10 @@ class Daemon {
   [[nodiscard]] Status dial();
   void add_services();
 
-  const Setup setup_;
+  Setup setup_;  // constant, but for the token, which goes when the links have it
   std::string address_;
   std::optional<v1::Certificate> certificate_;
+  std::unique_ptr<link::Revocations> revocations_;
   std::unique_ptr<link::ZmqTransport> transport_;
   std::unique_ptr<job::SqliteLedger> ledger_;
   std::unique_ptr<Node> node_;

@@ -13,6 +13,7 @@
 #include "node/observe/reload.hpp"
 #include "node/runtime/descriptor_limit.hpp"
 #include "node/runtime/exit_code.hpp"
+#include "node/runtime/hidden_arguments.hpp"
 #include "node/runtime/signals.hpp"
 
 namespace {
@@ -26,10 +27,11 @@ int complain(const cobus::Status& status) {
 
 int main(int argc, char** argv) {
   using cobus::daemon::Daemon;
+  const cobus::HiddenArguments arguments(argc, argv);
   cobus::SignalGate signals;  // before any thread
   cobus::raise_descriptor_limit();
   auto parsed = cobus::parse_options("cobus-node", "A node of a cobus cluster: hosts workers, runs jobs.",
-                                     cobus::daemon::node_options(), argc, argv);
+                                     cobus::daemon::node_options(), arguments.count(), arguments.words());
   if (!parsed) return complain(parsed.error());
   if (parsed->check) {
     if (const cobus::Status checked = cobus::daemon::check(parsed->values); !checked.ok())
@@ -50,7 +52,8 @@ int main(int argc, char** argv) {
   auto daemon = Daemon::open(std::move(*setup));
   if (!daemon) return complain(daemon.error());
 
-  cobus::Reload reload("cobus-node", cobus::daemon::node_options(), argc, argv, parsed->values);
+  cobus::Reload reload("cobus-node", cobus::daemon::node_options(), arguments.count(), arguments.words(),
+                       parsed->values);
   signals.on_reload([&reload] { reload(); });
   // Joining may take for ever while no broker answers; a signal ends it.
   signals.on_stop([&daemon] { (*daemon)->give_up(); });

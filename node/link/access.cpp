@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/link/access.hpp"
 
-#include <spdlog/spdlog.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -10,7 +8,6 @@ namespace cobus::link {
 namespace {
 
 constexpr std::size_t buckets_max = 4'096;
-constexpr std::chrono::seconds log_interval{1};
 constexpr std::string_view digits = "0123456789abcdef";
 
 }  // namespace
@@ -35,13 +32,25 @@ AccessDecision Access::decide(const AccessRequest& request) {
   std::ranges::copy(request.credential, key.bytes.begin());
   std::string user_id = user_id_of(key);
   if (user_id == stranger_) return {400, "a stranger", {}};
-  if (revoked_.contains(user_id)) {
+  if (is_revoked(user_id)) {
     ++counts_.revoked;
     log_refusal(request, "its key is revoked");
     return {400, "this key is revoked", {}};
   }
   ++counts_.admitted;
   return {200, "OK", std::move(user_id)};
+}
+
+void Access::revoke(const CurveKey& key, std::int64_t until_s) {
+  const std::int64_t now_s = clock_.unix_us() / 1'000'000;
+  std::erase_if(revoked_, [now_s](const auto& each) { return each.second <= now_s; });
+  std::int64_t& until = revoked_[user_id_of(key)];
+  until = std::max(until, until_s);
+}
+
+bool Access::is_revoked(const std::string& user_id) const {
+  const auto found = revoked_.find(user_id);
+  return found != revoked_.end() && clock_.unix_us() / 1'000'000 < found->second;
 }
 
 bool Access::take_token(std::string_view address) {
@@ -73,21 +82,9 @@ void Access::forget_full_buckets(TimePoint now) {
 }
 
 void Access::log_refusal(const AccessRequest& request, std::string_view reason) {
-  const TimePoint now = clock_.now();
-  if (now < log_again_at_) {
-    ++unlogged_;
-    return;
-  }
-  log_again_at_ = now + log_interval;
-  std::string who = "no key";
-  if (CurveKey key; request.credential.size() == key.bytes.size()) {
-    std::ranges::copy(request.credential, key.bytes.begin());
-    who = "key " + short_fingerprint(key);
-  }
-  spdlog::warn(
-      "refused a connection from {} ({}): {}{}", request.address, who, reason,
-      unlogged_ == 0 ? std::string() : "; " + std::to_string(unlogged_) + " more since the last such line");
-  unlogged_ = 0;
+  std::optional<CurveKey> key;
+  if (request.credential.size() == CurveKey().bytes.size()) key = curve_key_of(request.credential);
+  log_.say("a connection from " + std::string(request.address), key, reason);
 }
 
 std::string Access::user_id_of(const CurveKey& key) {

@@ -11,9 +11,9 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "node/link/keys.hpp"
+#include "node/link/refusal_log.hpp"
 #include "node/runtime/clock.hpp"
 
 namespace cobus::link {
@@ -51,15 +51,15 @@ struct AccessCounts {
 
 class Access {
  public:
-  Access(const AccessLimits& limits, const Clock& clock) : limits_(limits), clock_(clock) {}
+  Access(const AccessLimits& limits, const Clock& clock) : limits_(limits), clock_(clock), log_(clock) {}
 
   [[nodiscard]] AccessDecision decide(const AccessRequest& request);
 
-  // From now on `key` is refused. Connections it has are for the transport to end.
-  void revoke(const CurveKey& key) { revoked_.insert(user_id_of(key)); }
-  void restore(const CurveKey& key) { revoked_.erase(user_id_of(key)); }
+  // From now on `key` is refused, until `until_s` (Unix seconds). Connections it has are for the transport to
+  // end.
+  void revoke(const CurveKey& key, std::int64_t until_s);
   [[nodiscard]] bool is_revoked(const CurveKey& key) const {
-    return !revoked_.empty() && revoked_.contains(user_id_of(key));
+    return !revoked_.empty() && is_revoked(user_id_of(key));
   }
   // The key with which a start tests its own door: refused like a revoked one, without a word or count.
   void expect_stranger(const CurveKey& key) { stranger_ = user_id_of(key); }
@@ -77,16 +77,16 @@ class Access {
 
   [[nodiscard]] bool take_token(std::string_view address);
   void forget_full_buckets(TimePoint now);
+  [[nodiscard]] bool is_revoked(const std::string& user_id) const;
   void log_refusal(const AccessRequest& request, std::string_view reason);
 
   AccessLimits limits_;
   const Clock& clock_;
-  std::unordered_set<std::string> revoked_;  // by User-Id
+  RefusalLog log_;
+  std::unordered_map<std::string, std::int64_t> revoked_;  // by User-Id: until when
   std::unordered_map<std::string, Bucket> buckets_;
   std::string stranger_;
   AccessCounts counts_;
-  TimePoint log_again_at_{};
-  std::uint64_t unlogged_ = 0;
 };
 
 }  // namespace cobus::link

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 
 #include "node/link/hello.hpp"
@@ -30,7 +31,20 @@ class Greeter {
   Greeter(Identity identity, LinkOptions options)
       : identity_(std::move(identity)), options_(std::move(options)) {}
 
+  Greeter(Greeter&&) = delete;
+  ~Greeter() { wipe(options_.token); }
+
   [[nodiscard]] NodeId own() const noexcept { return options_.node; }
+  [[nodiscard]] const std::optional<v1::Certificate>& certificate() const noexcept {
+    return identity_.certificate;
+  }
+  // One for the same key that a broker issued later. False, and nothing changes, when it is not good or ends
+  // earlier.
+  [[nodiscard]] bool use(const v1::Certificate& certificate, std::int64_t now_s);
+  // From now on, until `until_s`, nobody with this key is accepted.
+  void revoke(const CurveKey& key, std::int64_t until_s);
+  // PERMISSION_DENIED when that holds now.
+  [[nodiscard]] Status check_revoked(const CurveKey& key, std::int64_t now_s) const;
   // The first frame of a connection that we dialled.
   [[nodiscard]] std::string introduction(const SessionTerms& terms) const;
   // Our answer to a Hello that was welcome.
@@ -49,8 +63,11 @@ class Greeter {
                                   std::int64_t now_s);
 
  private:
+  void take(const v1::Certificate& own);
+
   Identity identity_;
   LinkOptions options_;
+  std::map<CurveKey, std::int64_t> revoked_;  // until when
 };
 
 }  // namespace cobus::link

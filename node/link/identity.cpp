@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t private_file_bytes_max = 1'048'576;
+constexpr std::size_t private_file_bytes_max = 4 * 1'048'576;
 
 Status io_failure(const std::string& what) { return io_status(what, errno); }
 

@@ -14,6 +14,8 @@ constexpr std::string_view alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 // The sizeof counts the closing zero, which is part of the prefix.
 constexpr char certificate_prefix_text[] = "cobus certificate v1";
 constexpr std::string_view certificate_prefix(certificate_prefix_text, sizeof certificate_prefix_text);
+constexpr char revocation_prefix_text[] = "cobus revocation v1";
+constexpr std::string_view revocation_prefix(revocation_prefix_text, sizeof revocation_prefix_text);
 
 // libsodium is ready after this; without it there is nothing safe to do.
 void need_sodium() {
@@ -42,6 +44,26 @@ struct SigningKey {
   SigningKey& operator=(const SigningKey&) = delete;
   ~SigningKey() { sodium_memzero(bytes.data(), bytes.size()); }
 };
+
+// What the holder of `seed` signs: the prefix keeps one kind of text from being taken for another.
+std::string signature_of(const SecretKey& seed, std::string_view prefix, const std::string& body) {
+  ClusterKey unused;
+  SigningKey signing;
+  crypto_sign_seed_keypair(unused.bytes.data(), signing.bytes.data(), seed.bytes().data());
+  const std::string message = std::string(prefix) + body;
+  std::array<unsigned char, crypto_sign_BYTES> signature{};
+  crypto_sign_detached(signature.data(), nullptr, unsigned_bytes(message), message.size(),
+                       signing.bytes.data());
+  return {reinterpret_cast<const char*>(signature.data()), signature.size()};
+}
+
+bool is_signed(std::string_view prefix, const std::string& body, const std::string& signature,
+               const ClusterKey& cluster) {
+  const std::string message = std::string(prefix) + body;
+  return signature.size() == crypto_sign_BYTES &&
+         crypto_sign_verify_detached(unsigned_bytes(signature), unsigned_bytes(message), message.size(),
+                                     cluster.bytes.data()) == 0;
+}
 
 }  // namespace
 
@@ -88,7 +110,8 @@ Result<ClusterKey> parse_fingerprint(std::string_view text) {
 }
 
 std::string short_fingerprint(const ClusterKey& key) { return fingerprint(key).substr(0, 12); }
-std::string short_fingerprint(const CurveKey& key) { return base32(bytes_of(key)).substr(0, 12); }
+std::string fingerprint(const CurveKey& key) { return base32(bytes_of(key)); }
+std::string short_fingerprint(const CurveKey& key) { return fingerprint(key).substr(0, 12); }
 
 CurveKey broker_curve_key(const ClusterKey& key) {
   need_sodium();
@@ -127,26 +150,41 @@ CurvePair ClusterSecret::broker_pair() const {
 }
 
 v1::Certificate ClusterSecret::sign(const v1::CertificateBody& body) const {
-  ClusterKey unused;
-  SigningKey signing;
-  crypto_sign_seed_keypair(unused.bytes.data(), signing.bytes.data(), seed_.bytes().data());
   v1::Certificate certificate;
   certificate.set_body(body.SerializeAsString());
-  const std::string message = std::string(certificate_prefix) + certificate.body();
-  std::array<unsigned char, crypto_sign_BYTES> signature{};
-  crypto_sign_detached(signature.data(), nullptr, unsigned_bytes(message), message.size(),
-                       signing.bytes.data());
-  certificate.set_signature(signature.data(), signature.size());
+  certificate.set_signature(signature_of(seed_, certificate_prefix, certificate.body()));
   return certificate;
+}
+
+v1::Revocation ClusterSecret::sign(const v1::RevocationBody& body) const {
+  v1::Revocation revocation;
+  revocation.set_body(body.SerializeAsString());
+  revocation.set_signature(signature_of(seed_, revocation_prefix, revocation.body()));
+  return revocation;
+}
+
+Result<v1::RevocationBody> check_revocation(const v1::Revocation& revocation, const ClusterKey& cluster) {
+  need_sodium();
+  v1::RevocationBody body;
+  if (!is_signed(revocation_prefix, revocation.body(), revocation.signature(), cluster)) {
+    return fail(Code::permission_denied,
+                "revocation refused: not signed by cluster " + short_fingerprint(cluster));
+  }
+  if (!body.ParseFromString(revocation.body()) || curve_key_of(body.curve_key()).empty())
+    return fail(Code::permission_denied, "revocation refused: its body is malformed");
+  return body;
+}
+
+CurveKey curve_key_of(std::string_view bytes) noexcept {
+  CurveKey key;
+  if (bytes.size() == key.bytes.size()) std::ranges::copy(bytes, key.bytes.begin());
+  return key;
 }
 
 Result<v1::CertificateBody> check_certificate(const v1::Certificate& certificate, const ClusterKey& cluster,
                                               const CurveKey& key, std::int64_t now_s) {
   need_sodium();
-  const std::string message = std::string(certificate_prefix) + certificate.body();
-  if (certificate.signature().size() != crypto_sign_BYTES ||
-      crypto_sign_verify_detached(unsigned_bytes(certificate.signature()), unsigned_bytes(message),
-                                  message.size(), cluster.bytes.data()) != 0) {
+  if (!is_signed(certificate_prefix, certificate.body(), certificate.signature(), cluster)) {
     return fail(refuse("not signed by cluster " + short_fingerprint(cluster)));
   }
   v1::CertificateBody body;
@@ -188,6 +226,11 @@ Result<v1::Role> parse_role(std::string_view name) {
   }
   return fail(Code::invalid_argument,
               "no role '" + std::string(name) + "'; the roles are broker, node, submit, observe and admin");
+}
+
+void wipe(std::string& secret) noexcept {
+  sodium_memzero(secret.data(), secret.size());
+  secret.clear();
 }
 
 std::string base32(std::string_view bytes) {

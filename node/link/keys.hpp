@@ -53,6 +53,7 @@ struct ClusterKey {
 };
 [[nodiscard]] std::string fingerprint(const ClusterKey& key);
 [[nodiscard]] Result<ClusterKey> parse_fingerprint(std::string_view text);
+[[nodiscard]] std::string fingerprint(const CurveKey& key);
 // The first 12 characters, for people.
 [[nodiscard]] std::string short_fingerprint(const ClusterKey& key);
 [[nodiscard]] std::string short_fingerprint(const CurveKey& key);
@@ -73,6 +74,7 @@ class ClusterSecret {
   [[nodiscard]] CurvePair broker_pair() const;
   // Signs `body`.
   [[nodiscard]] v1::Certificate sign(const v1::CertificateBody& body) const;
+  [[nodiscard]] v1::Revocation sign(const v1::RevocationBody& body) const;
 
  private:
   ClusterSecret() = default;
@@ -86,9 +88,19 @@ class ClusterSecret {
                                                             const ClusterKey& cluster, const CurveKey& key,
                                                             std::int64_t now_s);
 
+// Checks the signature. PERMISSION_DENIED with the reason otherwise.
+[[nodiscard]] Result<v1::RevocationBody> check_revocation(const v1::Revocation& revocation,
+                                                          const ClusterKey& cluster);
+
+// Of a certificate or revocation; an empty key for anything that has not 32 bytes.
+[[nodiscard]] CurveKey curve_key_of(std::string_view bytes) noexcept;
+
 // "node", "submit" ...; ROLE_UNSPECIFIED gives "none".
 [[nodiscard]] std::string_view role_name(v1::Role role) noexcept;
 [[nodiscard]] Result<v1::Role> parse_role(std::string_view name);
+
+// Overwrites a secret that is of no more use.
+void wipe(std::string& secret) noexcept;
 
 [[nodiscard]] std::string base32(std::string_view bytes);
 [[nodiscard]] Result<std::string> parse_base32(std::string_view text);

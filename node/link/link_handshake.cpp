@@ -19,6 +19,8 @@ bool is_definite(CloseReason reason) noexcept { return reason == CloseReason::re
 }  // namespace
 
 void LinkMachine::start(const Dialler::Attempt& attempt) {
+  if (const Status revoked = greeter_.check_revoked(attempt.key, unix_s()); !revoked.ok())
+    return attempt_failed(attempt.goal, attempt.endpoint, revoked, true);
   auto id = transport_.dial(attempt.endpoint, attempt.key);
   if (!id) {
     attempt_failed(attempt.goal, attempt.endpoint, id.error(), true);
@@ -51,7 +53,8 @@ void LinkMachine::on_open(ConnectionId id) {
 void LinkMachine::on_closed(ConnectionId id, CloseReason reason) {
   Connection* connection = find(id);
   if (connection == nullptr) return;
-  const Status status(Code::unavailable, std::string(close_reason_text(reason)));
+  const Status status(reason == CloseReason::denied ? Code::permission_denied : Code::unavailable,
+                      std::string(close_reason_text(reason)));
   switch (connection->stage) {
     case Stage::opening:
     case Stage::greeted:
@@ -79,10 +82,10 @@ void LinkMachine::accept(ConnectionId id, const CurveKey& key, std::string_view 
   connection.id = id;
   connection.terms = {hello->session(), hello->resume(), 0};
   connection.their_received = hello->last_received();
-  if (shut_) return refuse(connection, {Code::unavailable, "this node stops"});
+  if (shut_) return refuse(connection, key, {Code::unavailable, "this node stops"});
   auto newcomer = greeter_.welcome(*hello, key, unix_s());
-  if (!newcomer) return refuse(connection, newcomer.error());
-  if (const Status claim = check_claim(newcomer->peer); !claim.ok()) return refuse(connection, claim);
+  if (!newcomer) return refuse(connection, key, newcomer.error());
+  if (const Status claim = check_claim(newcomer->peer); !claim.ok()) return refuse(connection, key, claim);
   connection.peer = std::move(newcomer->peer);
   connection.issued = std::move(newcomer->issued);
   if (must_hold(connection)) {
@@ -126,8 +129,9 @@ void LinkMachine::answer(Connection& connection) {
   }
 }
 
-void LinkMachine::refuse(Connection& connection, const Status& reason) {
+void LinkMachine::refuse(Connection& connection, const CurveKey& key, const Status& reason) {
   ++counters_.refused;
+  if (reason.code() != Code::unavailable) refusals_.say("to let somebody in", key, reason.message());
   const std::string hello = hello_frame(make_refusal(reason, connection.terms.session));
   if (transmit(connection, hello) == SendOutcome::sent) {
     enter(connection, Stage::leaving);
@@ -146,7 +150,7 @@ void LinkMachine::read_answer(Connection& connection, const CurveKey& key, std::
   auto host = greeter_.meet(*hello, key, connection.terms, unix_s());
   if (!host) return end_attempt(connection, host.error(), true);
   if (host->issued) {
-    told_ = true;
+    told_ = certificate_changed_ = true;
     events_.on_enrolled(*host->issued);
   }
   if (const Status status = check_goal(connection, host->peer); !status.ok()) {
@@ -220,6 +224,11 @@ void LinkMachine::attempt_failed(Goal goal, const std::string& endpoint, const S
                                  bool definite) {
   const bool hopeless = dialler_.failed(goal, clock_.now(), definite);
   arm(clock_.now());  // somebody may have been held because of it
+  if (const Peer* peer = session_of(goal);
+      peer != nullptr && peer->up != ConnectionId::none && !peer->suspected) {
+    // It was only to show, or see, a later certificate.
+    return dialler_.connected(goal, clock_.now());
+  }
   if (goal.target != TargetId::none) {
     told_ = true;
     events_.on_target_failed(goal.target, {reason.code(), endpoint + ": " + reason.message()});

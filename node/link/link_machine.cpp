@@ -23,6 +23,7 @@ LinkMachine::LinkMachine(Transport& transport, const Clock& clock, Random& rando
       random_(random),
       events_(events),
       greeter_(std::move(identity), std::move(options)),
+      refusals_(clock),
       dialler_(random),
       last_turn_(clock.now()) {}
 

@@ -25,6 +25,7 @@
 #include "node/link/dialler.hpp"
 #include "node/link/greeter.hpp"
 #include "node/link/outbox.hpp"
+#include "node/link/refusal_log.hpp"
 #include "node/link/session.hpp"
 
 namespace cobus::link {
@@ -42,6 +43,13 @@ class LinkMachine final : public TransportEvents {
   void add_target(TargetId target, std::vector<std::string> endpoints, CurveKey key);
   void learn(NodeId node, std::vector<std::string> endpoints, CurveKey key);
   void forget(NodeId node);
+  void revoke(const CurveKey& key, std::int64_t until_s);
+  void use_certificate(const v1::Certificate& certificate);
+  [[nodiscard]] const std::optional<v1::Certificate>& certificate() const noexcept {
+    return greeter_.certificate();
+  }
+  // Whether certificate() has changed since the last call.
+  [[nodiscard]] bool certificate_changed() noexcept { return std::exchange(certificate_changed_, false); }
   // `backlog` may be null.
   void submit(NodeId node, std::string chunk, const std::shared_ptr<Backlog>& backlog);
 
@@ -121,7 +129,7 @@ class LinkMachine final : public TransportEvents {
   [[nodiscard]] Status check_claim(const PeerInfo& peer) const;
   [[nodiscard]] bool must_hold(const Connection& connection) const;
   void answer(Connection& connection);
-  void refuse(Connection& connection, const Status& reason);
+  void refuse(Connection& connection, const CurveKey& key, const Status& reason);
   void read_answer(Connection& connection, const CurveKey& key, std::string_view frame);
   [[nodiscard]] Status check_goal(const Connection& connection, const PeerInfo& peer) const;
   void go_on(Connection& connection);
@@ -175,6 +183,8 @@ class LinkMachine final : public TransportEvents {
   void expire(Connection& connection, TimePoint now);
   void expire(Peer& peer, TimePoint now);
   void expire_waiting(TimePoint now);
+  void expire_certificates();
+  void ask_for_later(Peer& peer, std::int64_t now_s);
   void excuse(Duration lateness);
   void arm(TimePoint when) noexcept { next_timer_ = std::min(next_timer_, when); }
 
@@ -190,6 +200,7 @@ class LinkMachine final : public TransportEvents {
   Random& random_;
   LinkEvents& events_;
   Greeter greeter_;
+  RefusalLog refusals_;
   Dialler dialler_;
   std::map<ConnectionId, Connection> connections_;
   std::map<NodeId, Peer> peers_;
@@ -210,6 +221,7 @@ class LinkMachine final : public TransportEvents {
   bool told_ = false;
   bool shut_ = false;
   bool peers_changed_ = false;
+  bool certificate_changed_ = false;
 };
 
 }  // namespace cobus::link

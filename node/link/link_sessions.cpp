@@ -138,6 +138,11 @@ bool LinkMachine::choose(Connection& by) {
 void LinkMachine::go_on(Connection& connection) {
   Peer& peer = peers_.at(connection.peer.node);
   ++counters_.resumed;
+  if (connection.peer.expires_s > peer.info.expires_s) {
+    peer.info.expires_s = connection.peer.expires_s;
+    peer.info.show_again_s = connection.peer.show_again_s;
+    peers_changed_ = true;
+  }
   peer.outbox.rewind();
   static_cast<void>(peer.outbox.acknowledge(connection.their_received));
   attach(connection, peer);

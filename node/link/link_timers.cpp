@@ -67,6 +67,7 @@ void LinkMachine::run_timers(TimePoint now) {
     if (Peer* peer = in_session(node)) expire(*peer, now);
   }
   expire_waiting(now);
+  expire_certificates();
   for (const auto& [id, connection] : connections_) arm(deadline_of(connection));
   for (const auto& [node, peer] : peers_) {
     if (peer.session) arm(deadline_of(peer));

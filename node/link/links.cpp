@@ -20,8 +20,11 @@ Links::Links(Transport& transport, const Clock& clock, Random& random, LinkEvent
              LinkOptions options)
     : transport_(transport),
       clock_(clock),
+      key_(identity.pair.key),
+      cluster_(identity.cluster),
       machine_(std::make_unique<LinkMachine>(transport, clock, random, events, std::move(identity),
-                                             std::move(options))) {}
+                                             std::move(options))),
+      certificate_(machine_->certificate()) {}
 
 Links::~Links() = default;
 
@@ -46,6 +49,21 @@ void Links::learn(NodeId node, std::vector<std::string> endpoints, CurveKey key)
 }
 
 void Links::forget(NodeId node) { push(Forget{node}); }
+
+void Links::revoke(CurveKey key, std::int64_t until_s) {
+  push(Revoke{key, until_s});
+  wake();
+}
+
+void Links::use_certificate(v1::Certificate certificate) {
+  push(UseCertificate{std::move(certificate)});
+  wake();
+}
+
+std::optional<v1::Certificate> Links::certificate() const {
+  const std::scoped_lock lock(front_mutex_);
+  return certificate_;
+}
 
 void Links::submit(NodeId node, std::string envelopes, std::uint64_t downs_known) {
   const std::scoped_lock lock(front_mutex_);
@@ -79,6 +97,8 @@ void Links::take_commands() {
         Overloaded{[this](Submit& c) { submit_now(c); },
                    [this](Learn& c) { machine_->learn(c.node, std::move(c.endpoints), c.key); },
                    [this](const Forget& c) { machine_->forget(c.node); },
+                   [this](const Revoke& c) { machine_->revoke(c.key, c.until_s); },
+                   [this](UseCertificate& c) { machine_->use_certificate(std::move(c.certificate)); },
                    [this](AddTarget& c) { machine_->add_target(c.target, std::move(c.endpoints), c.key); }},
         command);
   }
@@ -100,7 +120,9 @@ void Links::publish() {
   std::vector<PeerInfo> peers;
   if (changed) peers = machine_->peers();
   const TimePoint due = machine_->next_due();
+  const bool certified = machine_->certificate_changed();
   const std::scoped_lock lock(front_mutex_);
+  if (certified) certificate_ = machine_->certificate();
   if (changed) peers_ = std::move(peers);
   counters_ = machine_->counters();
   waiting_bytes_ = machine_->waiting_bytes();

@@ -10,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -33,8 +34,10 @@ struct PeerInfo {
   v1::Role role = v1::ROLE_UNSPECIFIED;
   CurveKey key;
   std::string build;
-  std::uint32_t protocol = 0;  // the version spoken with it: the highest that both know
-  std::uint64_t features = 0;  // bits of what both can do besides
+  std::uint32_t protocol = 0;     // the version spoken with it: the highest that both know
+  std::uint64_t features = 0;     // bits of what both can do besides
+  std::int64_t expires_s = 0;     // Unix seconds: the end of its certificate
+  std::int64_t show_again_s = 0;  // when it should have shown a later one; see LinkMachine::ask_for_later
 };
 
 // Names one address somebody asked to be connected to, whoever answers there (a broker).
@@ -62,7 +65,7 @@ class LinkEvents {
   // A target could not be reached or did not let us in (UNAVAILABLE: will be tried again;
   // PERMISSION_DENIED, UNAUTHENTICATED, ALREADY_EXISTS: it told us why it refuses; tried again too).
   virtual void on_target_failed(TargetId target, const Status& reason) = 0;
-  // The broker issued us a certificate; it is used from now on.
+  // We got a certificate, from a broker or by use_certificate(); it is used from now on.
   virtual void on_enrolled(const v1::Certificate& certificate) = 0;
 };
 
@@ -106,6 +109,18 @@ class Links {
   // The directory says that it is gone: no more redials; a session that is up stays until it ends by
   // itself. Any thread.
   void forget(NodeId node);
+
+  // From now on, until `until_s` (Unix seconds), nobody with `key` is let in or stayed with: sessions with it
+  // end, whoever dialled. Any thread.
+  void revoke(CurveKey key, std::int64_t until_s);
+  // Shows `certificate` from now on: to those who can be dialled at once, over another connection of the
+  // same session. Any thread.
+  void use_certificate(v1::Certificate certificate);
+  // Our own, and whose certificates count. Any thread.
+  [[nodiscard]] const CurveKey& key() const noexcept { return key_; }
+  [[nodiscard]] const ClusterKey& cluster() const noexcept { return cluster_; }
+  // The one that is shown; as of the end of the last poll(). Any thread.
+  [[nodiscard]] std::optional<v1::Certificate> certificate() const;
 
   // Takes envelopes (bytes as append_envelope writes them, whole ones, at most one frame's worth) for
   // `node`. They leave with the next poll(). A node that is neither known nor connected, a full window
@@ -158,7 +173,14 @@ class Links {
     std::uint64_t downs_known;
     std::shared_ptr<Backlog> backlog;  // may be null: nobody has asked
   };
-  using Command = std::variant<Submit, Learn, Forget, AddTarget>;
+  struct Revoke {
+    CurveKey key;
+    std::int64_t until_s;
+  };
+  struct UseCertificate {
+    v1::Certificate certificate;
+  };
+  using Command = std::variant<Submit, Learn, Forget, AddTarget, Revoke, UseCertificate>;
 
   void push(Command command);
   // Hands the machine what was asked since the last time. With mutex_ held.
@@ -168,6 +190,8 @@ class Links {
 
   Transport& transport_;
   const Clock& clock_;
+  const CurveKey key_;
+  const ClusterKey cluster_;
   std::mutex mutex_;  // held by whoever is inside poll() or shut(), also while it sleeps
   std::unique_ptr<LinkMachine> machine_;
   std::vector<Command> taken_;
@@ -181,6 +205,7 @@ class Links {
   Counters counters_;
   std::size_t waiting_bytes_ = 0;  // in outboxes
   TimePoint due_ = never;
+  std::optional<v1::Certificate> certificate_;
 };
 
 }  // namespace cobus::link

@@ -45,9 +45,10 @@ class Outbox {
   // The peer has received everything up to `sequence`, which is forgotten. False, and nothing happens, when
   // that was never sent.
   [[nodiscard]] bool acknowledge(std::uint64_t sequence);
-  // Whether acknowledge(sequence) makes sense as the first word on a new connection.
+  // Whether acknowledge(sequence) makes sense as the first word on a new connection. One that says less than
+  // the peer has acknowledged was overtaken, on the connection that goes, by what it said later.
   [[nodiscard]] bool may_resume_at(std::uint64_t sequence) const noexcept {
-    return sequence >= acknowledged_ && sequence - acknowledged_ <= frames_.size();
+    return sequence <= acknowledged_ || sequence - acknowledged_ <= frames_.size();
   }
   // The connection was lost: what is not acknowledged goes again.
   void rewind() noexcept;

@@ -29,6 +29,7 @@ enum class SendOutcome : std::uint8_t {
 enum class CloseReason : std::uint8_t {
   refused,           // nobody listens there: the process is gone, its host alive
   handshake_failed,  // somebody listens, but is not who we expect, or does not speak CURVE
+  denied,            // who listens lets our key in no more
   disconnected,      // it was up and ended
   timed_out,         // no answer to the dial or the handshake
 };
@@ -64,6 +65,11 @@ class Transport {
   // Ends a connection without an on_closed. Unknown ids are ignored. What was sent just before may
   // or may not arrive.
   virtual void close(ConnectionId connection) = 0;
+
+  // Keeps `key` out until `until_s` (Unix seconds) and ends the connections that it made to us, which are
+  // reported as disconnected. Those that we made to it are for the caller to close. Nothing where there is no
+  // door, or none that looks: then the first frame decides.
+  virtual void revoke(const CurveKey& /*key*/, std::int64_t /*until_s*/) {}
 
   // Waits up to `longest` (0 = only looks, negative = for ever) for something to happen, then
   // reports everything that is there, bounded by a byte budget. Returns early after wake().

@@ -8,7 +8,9 @@
 namespace cobus::link {
 namespace {
 
-constexpr int watched_events = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+constexpr int watched_events = ZMQ_EVENT_CLOSED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+constexpr std::uint32_t zap_no = 400;
 // One poll reads at most this much, so nobody else waits for long.
 constexpr std::size_t poll_frames_max = 512;
 constexpr std::size_t poll_bytes_max = 2 * limits::frame_bytes_max;
@@ -88,7 +90,7 @@ Result<ConnectionId> ZmqDialler::dial(const std::string& endpoint, const CurveKe
   }
   const TimePoint deadline = clock_.now() + limits::handshake_timeout;
   deadlines_.emplace_back(deadline, connection);
-  dials_.emplace(connection, Dial{std::move(text), server_key, deadline, false, std::nullopt});
+  dials_.emplace(connection, Dial{std::move(text), server_key, deadline, false, false, std::nullopt});
   return connection;
 }
 
@@ -133,6 +135,9 @@ void ZmqDialler::take_event(const MonitorEvent& event, TransportEvents& events) 
     case ZMQ_EVENT_CLOSED:  // TCP failed, before anything was connected
       found->second.probe.emplace(found->second.endpoint.substr(0, found->second.endpoint.rfind('_')));
       probing_.push_back(connection);
+      break;
+    case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:  // DISCONNECTED follows
+      found->second.denied = event.value == zap_no;
       break;
     case ZMQ_EVENT_DISCONNECTED:  // ended, be it in the handshake or later
       disconnected_.emplace_back(clock_.now(), connection);
@@ -184,8 +189,9 @@ void ZmqDialler::finish(TransportEvents& events) {
     disconnected_.pop_front();
     const auto found = dials_.find(connection);
     if (found == dials_.end()) continue;
-    end_dial(connection, found->second.open ? CloseReason::disconnected : CloseReason::handshake_failed,
-             events);
+    const CloseReason before_open =
+        found->second.denied ? CloseReason::denied : CloseReason::handshake_failed;
+    end_dial(connection, found->second.open ? CloseReason::disconnected : before_open, events);
   }
   while (next_deadline() <= clock_.now()) end_dial(deadlines_.front().second, CloseReason::timed_out, events);
 }

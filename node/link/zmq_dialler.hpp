@@ -61,6 +61,7 @@ class ZmqDialler {
     CurveKey server_key;
     TimePoint deadline;
     bool open = false;
+    bool denied = false;
     std::optional<ReachProbe> probe;  // since TCP failed
   };
 

@@ -26,6 +26,9 @@ std::string_view close_reason_text(CloseReason reason) noexcept {
       return "nobody listens there";
     case CloseReason::handshake_failed:
       return "the peer is not who was expected, or does not speak CURVE";
+    case CloseReason::denied:
+      return "it does not let our key in: it was revoked; to join again, with a new token, remove the folder "
+             "that the key is kept in";
     case CloseReason::disconnected:
       return "the connection ended";
     case CloseReason::timed_out:
@@ -80,8 +83,8 @@ void ZmqTransport::close(ConnectionId connection) {
   if (door_) door_->close(connection);
 }
 
-void ZmqTransport::revoke(const CurveKey& key) {
-  access_.revoke(key);
+void ZmqTransport::revoke(const CurveKey& key, std::int64_t until_s) {
+  access_.revoke(key, until_s);
   if (door_) door_->cut(key);
 }
 

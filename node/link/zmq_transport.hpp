@@ -44,13 +44,10 @@ class ZmqTransport final : public Transport {
   Result<ConnectionId> dial(const std::string& endpoint, const CurveKey& server_key) override;
   SendOutcome send(ConnectionId connection, std::string_view frame) override;
   void close(ConnectionId connection) override;
+  void revoke(const CurveKey& key, std::int64_t until_s) override;
   void poll(TransportEvents& events, Duration longest) override;
   void wake() noexcept override;
   [[nodiscard]] std::string listening() const override;
-
-  // Keeps a key out from now on and ends the connections it made to us (reported as disconnected). Those
-  // that we made to it are for the caller to close.
-  void revoke(const CurveKey& key);
 
   [[nodiscard]] const AccessCounts& access_counts() const noexcept { return access_.counts(); }
   [[nodiscard]] DoorCounts door_counts() const noexcept { return door_ ? door_->counts() : DoorCounts{}; }

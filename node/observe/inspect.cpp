@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "node/observe/every_shard.hpp"
+#include "node/observe/health.hpp"
 #include "node/observe/services.hpp"
 #include "node/observe/top.hpp"
 #include "node/observe/worker_details.hpp"
@@ -45,7 +46,8 @@ Task<Result<v1::ShowReply>> show_here(Self self, WorkerId id, const Known* known
 
 class InspectService final : public v1::InspectService {
  public:
-  InspectService(Node& node, NameOf name_of) : node_(node), known_{known_types(node), std::move(name_of)} {}
+  InspectService(Node& node, NameOf name_of, std::function<void(v1::HealthReply&)> add_health)
+      : node_(node), known_{known_types(node), std::move(name_of)}, add_health_(std::move(add_health)) {}
 
   Task<Result<v1::TopReply>> Top(Call call, v1::TopRequest request) override {
     TopQuery query;
@@ -110,15 +112,27 @@ class InspectService final : public v1::InspectService {
     co_return reply;
   }
 
+  Task<Result<v1::HealthReply>> Health(Call /*call*/, v1::HealthRequest /*request*/) override {
+    v1::HealthReply reply = health_of(node_);
+    if (add_health_) add_health_(reply);
+    co_return reply;
+  }
+
+  Task<Result<v1::ReachReply>> Reach(Call call, v1::ReachRequest request) override {
+    co_return co_await reach(call.self(), std::move(request));
+  }
+
  private:
   Node& node_;
   const Known known_;
+  const std::function<void(v1::HealthReply&)> add_health_;
 };
 
 }  // namespace
 
-std::unique_ptr<Service> make_inspect_service(Node& node, NameOf name_of) {
-  return std::make_unique<InspectService>(node, std::move(name_of));
+std::unique_ptr<Service> make_inspect_service(Node& node, NameOf name_of,
+                                              std::function<void(v1::HealthReply&)> add_health) {
+  return std::make_unique<InspectService>(node, std::move(name_of), std::move(add_health));
 }
 
 }  // namespace cobus

@@ -185,6 +185,7 @@ void Home::receive_signal(EnvelopePtr envelope) noexcept {
         untie(from.node, worker->id);
       return;
     case v1::DOWN:
+      // Of a node as a whole: only our own knows that, and says so in its name; see may_send.
       if (!from.worker && call == 0) return node_down_arrived(*worker, from.node, envelope->extra().status);
       if (worker->bonds == nullptr) return;
       // Only the target, or its node in its name, may say that it is down.

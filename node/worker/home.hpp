@@ -17,7 +17,6 @@
 #include <unordered_set>
 #include <vector>
 
-#include "node/link/backlog.hpp"
 #include "node/runtime/shard.hpp"
 #include "node/worker/envelope.hpp"
 #include "node/worker/parts.hpp"
@@ -27,6 +26,9 @@
 
 namespace cobus {
 
+namespace link {
+class Backlog;
+}
 class Node;
 class TrafficObserver;
 enum class DeadLetter : std::uint8_t;

@@ -146,9 +146,10 @@ void Home::begin_call(EnvelopePtr request) noexcept {
     return node_.dead_letter(DeadLetter::not_allowed, *request);
   const Caller& caller = request->extra().caller;
   if (!method->admits(caller.role)) {
-    return refuse(*request,
-                  Status(Code::permission_denied, "the role '" + std::string(link::role_name(caller.role)) +
-                                                      "' may not call " + name));
+    const Status why(Code::permission_denied,
+                     "the role '" + std::string(link::role_name(caller.role)) + "' may not call " + name);
+    node_.denied(request->from.node, why);
+    return refuse(*request, why);
   }
   if (handled_.size() >= handled_calls_max) {
     return refuse(*request,

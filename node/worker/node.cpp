@@ -83,7 +83,9 @@ Node::Node(NodeOptions options, link::Transport& transport, link::Identity ident
       links_(transport, *options_.clock, *options_.random, *this, std::move(identity),
              link_options(options_)),
       pool_(options_.pool_threads),
+      denials_(*options_.clock),
       rest_(options_.shards) {
+  link::wipe(options_.token);  // the links have it
   for (unsigned i = 0; i < options_.shards; ++i) places_.push_back(std::make_unique<Place>(*this, i));
 }
 

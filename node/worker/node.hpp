@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "node/link/links.hpp"
+#include "node/link/refusal_log.hpp"
 #include "node/runtime/loop.hpp"
 #include "node/runtime/offload.hpp"
 #include "node/runtime/shard.hpp"
@@ -170,6 +171,9 @@ class Node final : public link::LinkEvents {
   void dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept;
   void dead_letter(DeadLetter why, const Envelope& envelope, NodeId at = NodeId::none) noexcept;
 
+  // Somebody at `node` was refused; the log names the key, at a limited rate. Any thread.
+  void denied(NodeId node, const Status& why);
+
   // Names of workers of this node. Any thread. ALREADY_EXISTS; INVALID_ARGUMENT when it is empty or longer
   // than limits::name_bytes_max.
   [[nodiscard]] Status register_name(const std::string& name, Address worker);
@@ -247,6 +251,9 @@ class Node final : public link::LinkEvents {
   DeadLetters dead_letters_;
   PeerAccounts accounts_;
   PeerAccounts large_accounts_;  // of messages that came in parts
+
+  std::mutex denials_mutex_;
+  link::RefusalLog denials_;  // guarded by denials_mutex_
 
   mutable std::mutex names_mutex_;
   std::map<std::string, Address, std::less<>> names_;  // guarded by names_mutex_

@@ -26,6 +26,8 @@ bool may_send(v1::Role role, const Envelope& envelope) noexcept {
     case v1::MONITOR:
     case v1::DEMONITOR:
       return role == v1::NODE || role == v1::ADMIN || role == v1::SUBMIT;
+    case v1::DOWN:  // of a node as a whole: nobody but we can say that it is
+      return static_cast<bool>(envelope.from.worker);
     default:
       return true;
   }
@@ -51,6 +53,13 @@ void Node::show(const Envelope& envelope, NodeId to_node) {
   const EnvelopeExtra& extra = envelope.extra();
   watching->saw({envelope.kind, envelope.from, Address{to_node, envelope.to}, extra.to_name, envelope.type,
                  envelope.call, envelope.payload_size(), extra.trace, &extra.status, elsewhere, body});
+}
+
+void Node::denied(NodeId node, const Status& why) {
+  const std::optional<link::PeerInfo> from = peer(node);
+  const std::scoped_lock lock(denials_mutex_);
+  denials_.say(from ? "a call of " + from->name : "a call of this node",
+               from ? std::optional(from->key) : std::nullopt, why.message());
 }
 
 void Node::on_peer_up(const link::PeerInfo& peer, link::TargetId target) {

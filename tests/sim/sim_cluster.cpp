@@ -2,15 +2,21 @@
 #include "tests/sim/sim_cluster.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
+#include "broker/admin_service.hpp"
 #include "node/cluster/workers_service.hpp"
+#include "node/link/identity.hpp"
 #include "node/observe/services.hpp"
 #include "node/services/shipped.hpp"
 
 namespace cobus::sim {
 namespace {
 
-const std::string broker_endpoint = "tcp://10.0.0.1:7700";
+// Brokers are called "broker", "broker2", "broker3"...
+std::string endpoint_of_broker(const std::string& name) {
+  return "tcp://10.0." + std::to_string(name.back() == 'r' ? 0 : name.back() - '0') + ".1:7700";
+}
 
 link::SecretKey seed_bytes(Random& random) {
   std::array<std::uint8_t, 32> bytes{};
@@ -38,7 +44,6 @@ SimCluster::SimCluster(std::uint64_t seed)
 
 SimCluster::~SimCluster() {
   // Nodes before the network they are attached to.
-  departures_.reset();
   processes_.clear();
 }
 
@@ -57,20 +62,14 @@ std::unique_ptr<Process> SimCluster::make(const std::string& name, v1::Role role
   process->host = name;
   link::Identity identity;
   identity.cluster = cluster_.key();
-  std::string endpoint = broker_endpoint;
+  std::string endpoint = endpoint_of_broker(name);
   if (role == v1::BROKER) {
     identity.pair = cluster_.broker_pair();
   } else {
     identity.pair.key = seat_of(name).key;
     endpoint = seat_of(name).endpoint;
   }
-  v1::CertificateBody body;
-  body.set_name(name);
-  body.set_role(role);
-  body.set_curve_key(identity.pair.key.bytes.data(), identity.pair.key.bytes.size());
-  body.set_not_after(INT64_MAX);
-  identity.certificate = cluster_.sign(body);
-  process->certificate = *identity.certificate;
+  identity.certificate = certify(name, role, identity.pair.key);
   process->transport = network_.attach(name, endpoint, identity.pair.key);
   NodeOptions options;
   options.name = name;
@@ -85,15 +84,65 @@ std::unique_ptr<Process> SimCluster::make(const std::string& name, v1::Role role
   return process;
 }
 
-void SimCluster::start_broker() {
-  auto process = make("broker", v1::BROKER);
-  auto service = std::make_unique<broker::DirectoryService>(*process->node);
-  departures_ = std::make_unique<Departures>(*process->node, *service);
-  process->node->add_peer_listener(departures_.get());
-  broker::DirectoryService* const directory = service.get();
+v1::Certificate SimCluster::certify(const std::string& name, v1::Role role, const link::CurveKey& key) {
+  v1::CertificateBody body;
+  body.set_name(name);
+  body.set_role(role);
+  body.set_curve_key(key.bytes.data(), key.bytes.size());
+  body.set_not_after(INT64_MAX);
+  if (certificate_life_ && role != v1::BROKER) {
+    const std::int64_t now_s = network_.clock().unix_us() / 1'000'000;
+    body.set_not_before(now_s);
+    body.set_not_after(now_s + certificate_life_->count());
+  }
+  return cluster_.sign(body);
+}
+
+broker::Trust& SimCluster::disk_of(const std::string& broker) {
+  std::unique_ptr<broker::Trust>& trust = disks_[broker];
+  if (trust != nullptr) return *trust;
+  const std::filesystem::path folder = folder_.path() / broker;
+  static_cast<void>(link::make_private_folder(folder));
+  auto opened = broker::Trust::open(folder, link::ClusterSecret::from_seed(cluster_.seed().clone()),
+                                    certificate_life_.value_or(std::chrono::hours(24 * 365)), random_,
+                                    network_.clock().unix_us() / 1'000'000);
+  if (!opened) throw std::runtime_error(opened.error().to_string());
+  trust = std::move(*opened);
+  return *trust;
+}
+
+void SimCluster::lose_disk(const std::string& name) {
+  disks_.erase(name);
+  std::filesystem::remove_all(folder_.path() / name);
+  if (const auto seat = seats_.find(name); seat != seats_.end()) seat->second.revocations.reset();
+}
+
+link::Revocations& SimCluster::revocations_of(const std::string& name) {
+  if (name.starts_with("broker")) return disk_of(name).revocations();
+  std::unique_ptr<link::Revocations>& kept = seat_of(name).revocations;
+  if (kept == nullptr) kept = std::make_unique<link::Revocations>(cluster_.key());
+  return *kept;
+}
+
+void SimCluster::revoke(const std::string& broker, const std::string& name) {
+  Process& process = *processes_.at(broker);
+  process.node->run_on(0, [this, broker, name, directory = process.directory](Home&) {
+    broker::Issued issued{.name = name, .role = v1::NODE, .key = seat_of(name).key};
+    const std::int64_t now_s = network_.clock().unix_us() / 1'000'000;
+    directory->revoke(disk_of(broker).revoke({{issued}}, "for the test", now_s).value());
+  });
+}
+
+void SimCluster::start_broker(const std::string& name) {
+  auto process = make(name, v1::BROKER);
+  auto service = std::make_unique<broker::DirectoryService>(*process->node, revocations_of(name));
+  process->departures = std::make_unique<Departures>(*process->node, *service);
+  process->node->add_peer_listener(process->departures.get());
+  process->directory = service.get();
   process->node->add_service(std::move(service));
-  process->node->spawn("cobus.directory", &broker::DirectoryService::keep_time, directory);
-  processes_.insert_or_assign("broker", std::move(process));
+  process->node->add_service(std::make_unique<broker::CertificatesService>(*process->node, disk_of(name)));
+  process->node->spawn("cobus.directory", &broker::DirectoryService::keep_time, process->directory);
+  processes_.insert_or_assign(name, std::move(process));
 }
 
 Process& SimCluster::start_node(const std::string& name, std::size_t label_bytes) {
@@ -106,20 +155,23 @@ Process& SimCluster::start_node(const std::string& name, std::size_t label_bytes
   node.add_service(make_workers_service(node));
   for (const Kind& kind : kinds_) node.add_kind(kind);
   process->view = std::make_unique<View>(network_.clock());
-  const auto describe = [&node, name, endpoint, label_bytes, certificate = process->certificate] {
+  const auto describe = [&node, name, endpoint, label_bytes] {
     v1::NodeRecord record;
     record.set_node(static_cast<std::uint64_t>(node.id()));
     record.set_incarnation(node.incarnation());
     record.set_name(name);
-    *record.mutable_certificate() = certificate;
+    *record.mutable_certificate() = node.links().certificate().value_or(v1::Certificate());
     record.add_endpoints(endpoint);
     record.set_state(v1::UP);
     if (label_bytes > 0) (*record.mutable_labels())["note"] = std::string(label_bytes, 'x');
     for (v1::ServiceRecord& offer : describe_offers(node)) *record.add_services() = std::move(offer);
     return record;
   };
-  process->membership = std::make_unique<Membership>(node, *process->view, Membership::Hooks{describe, {}});
-  node.links().add_target({broker_endpoint}, link::broker_curve_key(cluster_.key()));
+  process->membership = std::make_unique<Membership>(node, *process->view, Membership::Hooks{describe, {}},
+                                                     &revocations_of(name));
+  process->sessions.membership = process->membership.get();
+  for (const std::string& broker : broker_names_)
+    node.links().add_target({endpoint_of_broker(broker)}, link::broker_curve_key(cluster_.key()));
   return *processes_.insert_or_assign(name, std::move(process)).first->second;
 }
 
@@ -136,7 +188,6 @@ void SimCluster::pause(const std::string& name, Duration time) {
 
 void SimCluster::kill(const std::string& name) {
   network_.kill(processes_.at(name)->host);
-  if (name == "broker") departures_.reset();
   processes_.erase(name);
 }
 

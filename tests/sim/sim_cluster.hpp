@@ -7,13 +7,16 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/directory_service.hpp"
+#include "broker/trust.hpp"
 #include "node/cluster/membership.hpp"
 #include "node/link/sim_transport.hpp"
 #include "node/worker/node.hpp"
+#include "tests/unit/broker/private_folder.hpp"
 
 namespace cobus::sim {
 
@@ -22,6 +25,10 @@ class Sessions final : public PeerListener {
  public:
   void on_peer_up(const link::PeerInfo& peer, link::TargetId /*target*/) override { ++changes_[peer.node]; }
   void on_peer_down(const link::PeerInfo& peer, const Status& /*reason*/) override { ++changes_[peer.node]; }
+  void on_enrolled(const v1::Certificate& /*certificate*/) override {
+    if (membership != nullptr) membership->refresh();
+  }
+  Membership* membership = nullptr;
   [[nodiscard]] std::uint64_t with(NodeId node) const {
     const auto found = changes_.find(node);
     return found == changes_.end() ? 0 : found->second;
@@ -36,11 +43,12 @@ struct Process {
   std::string host;
   Sessions sessions;  // outlives the node, which tells it
   TimePoint paused_until{};
-  v1::Certificate certificate;
+  std::unique_ptr<PeerListener> departures;  // of a broker; the same
   std::unique_ptr<link::Transport> transport;
   std::unique_ptr<Node> node;
   std::unique_ptr<View> view;
   std::unique_ptr<Membership> membership;
+  broker::DirectoryService* directory = nullptr;  // of a broker
 };
 
 class SimCluster {
@@ -48,7 +56,18 @@ class SimCluster {
   explicit SimCluster(std::uint64_t seed);
   ~SimCluster();
 
-  void start_broker();
+  // What is on the disk of a broker stays for its next life.
+  void start_broker(const std::string& name = "broker");
+  // Loses what is on the disk of a broker, or of a node.
+  void lose_disk(const std::string& name);
+  // Nodes that are started from now on dial these, instead of "broker" alone.
+  void use_brokers(std::vector<std::string> names) { broker_names_ = std::move(names); }
+  // How long the certificates are valid that processes get from now on; for ever if not said.
+  void use_certificate_life(std::chrono::seconds life) { certificate_life_ = life; }
+  // An administrator at `broker` revokes the keys of `name`.
+  void revoke(const std::string& broker, const std::string& name);
+  [[nodiscard]] const link::CurveKey& key_of(const std::string& name) { return seat_of(name).key; }
+  [[nodiscard]] link::Revocations& revocations_of(const std::string& name);
   // What every node that is started from now on makes.
   void offer(Kind kind) { kinds_.push_back(std::move(kind)); }
   // A node with the shipped services, and with a label of so many bytes in its record. One that is started
@@ -88,15 +107,21 @@ class SimCluster {
   struct Seat {
     std::string endpoint;
     link::CurveKey key;
+    std::unique_ptr<link::Revocations> revocations;  // on its disk
   };
   std::unique_ptr<Process> make(const std::string& name, v1::Role role);
+  [[nodiscard]] v1::Certificate certify(const std::string& name, v1::Role role, const link::CurveKey& key);
+  broker::Trust& disk_of(const std::string& broker);
   Seat& seat_of(const std::string& name);
 
   link::SimNetwork network_;
   SeededRandom random_;
   link::ClusterSecret cluster_;
   std::map<std::string, std::unique_ptr<Process>> processes_;
-  std::unique_ptr<PeerListener> departures_;
+  broker::PrivateFolder folder_;
+  std::map<std::string, std::unique_ptr<broker::Trust>> disks_;  // of brokers
+  std::vector<std::string> broker_names_ = {"broker"};
+  std::optional<std::chrono::seconds> certificate_life_;
   std::map<std::string, Seat> seats_;
   std::vector<Kind> kinds_;
   std::function<void()> after_round_;

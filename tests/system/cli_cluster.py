@@ -74,8 +74,8 @@ def start(test, command, stdin=subprocess.DEVNULL, **options):
     return process
 
 
-def in_terminal(command, columns=100, env=None, seconds=60, on_output=None):
-    """Runs a command with stdout and stderr on a terminal; gives (exit code, all that was shown)."""
+def in_terminal(command, columns=100, env=None, seconds=60, on_output=None, typed=""):
+    """Runs a command on a terminal, where somebody types that; gives (exit code, all that was shown)."""
     process, terminal = pty.fork()
     if process == 0:
         fcntl.ioctl(1, termios.TIOCSWINSZ, struct.pack("HHHH", 25, columns, 0, 0))
@@ -85,6 +85,7 @@ def in_terminal(command, columns=100, env=None, seconds=60, on_output=None):
                 os.environ.pop(name, None)
         os.execv(command[0], command)
     shown = b""
+    os.write(terminal, typed.encode())
     end = time.monotonic() + seconds
     try:
         while time.monotonic() < end:

@@ -162,8 +162,7 @@ class Calls(SharedCluster):
         self.fails(1, "call", "echo.Echo/Echo", "@" + request, says=["OUT_OF_RANGE", f"above the limit of {limit}"])
         request = self.file(json.dumps({"text": largest}))  # the answer says besides which node gave it
         self.fails(1, "call", "echo.Echo/Echo", "@" + request, says=["OUT_OF_RANGE", f"above the limit of {limit}"])
-        # So does each item of a stream.
-        self.fails(1, "call", "echo.Echo/Chat", "@" + request, says=["OUT_OF_RANGE", f"above the limit of {limit}"])
+        self.fails(2, "call", "echo.Echo/Chat", "@" + request, says="its line has more than")
         self.assertEqual(self.json("call", "echo.Echo/Echo", '{"text":"fine"}')["text"], "fine")
 
     def test_a_failure_of_the_handler_is_no_wrong_usage(self):

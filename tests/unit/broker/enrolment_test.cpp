@@ -29,11 +29,12 @@ class EnrolmentTest : public testing::Test {
   }
   PrivateFolder folder_;
   TokenStore tokens_ = TokenStore::open(folder_.path() / "tokens").value();
+  IssuedStore issued_ = IssuedStore::open(folder_.path() / "certificates").value();
   link::ClusterSecret secret_ = link::ClusterSecret::make();
   link::CurvePair pair_ = link::make_curve_pair();
   SeededRandom random_{1};
   std::map<std::string, link::CurveKey, std::less<>> held_;
-  Enrolment enrolment_{secret_, tokens_, random_,
+  Enrolment enrolment_{secret_, tokens_, issued_, random_,
                        [this](std::string_view name) -> std::optional<link::CurveKey> {
                          const auto found = held_.find(name);
                          if (found == held_.end()) return std::nullopt;

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "broker/trust.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <charconv>
+#include <map>
+#include <utility>
+
+#include "node/link/identity.hpp"
+#include "node/link/links.hpp"
+#include "proto/utf8.hpp"
+
+namespace cobus::broker {
+namespace {
+
+v1::Token to_proto(const TokenInfo& info) {
+  v1::Token token;
+  token.set_id(info.id);
+  token.set_role(info.role);
+  token.set_created(info.created_s);
+  token.set_expires(info.expires_s);
+  token.set_uses(info.uses);
+  token.set_used(info.used);
+  token.set_note(info.note);
+  token.set_usable(info.usable);
+  return token;
+}
+
+// One line that drives no terminal.
+std::string one_line(std::string text) {
+  std::ranges::replace_if(text, [](unsigned char c) { return c < ' ' || c == 0x7f; }, ' ');
+  return utf8_repaired(text);
+}
+
+Status check_bounds(const v1::CreateTokenRequest& request) {
+  if (request.ttl_s() < 1 || request.ttl_s() > token_ttl_s_max) {
+    return {Code::invalid_argument,
+            fmt::format("a token lives from one second to {} days; {} s is none of that",
+                        token_ttl_s_max / 86'400, request.ttl_s())};
+  }
+  if (request.uses() < 1 || request.uses() > token_uses_max) {
+    return {Code::invalid_argument, fmt::format("a token is for 1 to {} enrolments; {} is none of that",
+                                                token_uses_max, request.uses())};
+  }
+  if (request.note().size() > note_bytes_max)
+    return {Code::invalid_argument, fmt::format("the note is longer than {} bytes", note_bytes_max)};
+  return {};
+}
+
+bool means_broker(const std::string& who, const link::ClusterSecret& secret) {
+  if (who == "broker") return true;
+  return who.size() >= fingerprint_length_min &&
+         (link::fingerprint(secret.broker_pair().key).starts_with(who) ||
+          link::fingerprint(secret.key()).starts_with(who));
+}
+
+void count(std::map<link::CurveKey, Issued>& found, const Issued& issued) {
+  const auto [known, is_new] = found.try_emplace(issued.key, issued);
+  if (!is_new && known->second.not_after_s < issued.not_after_s) known->second = issued;
+}
+
+}  // namespace
+
+v1::IssuedCertificate to_proto(const Issued& issued) {
+  v1::IssuedCertificate certificate;
+  certificate.set_name(issued.name);
+  certificate.set_role(issued.role);
+  certificate.set_curve_key(issued.key.bytes.data(), issued.key.bytes.size());
+  certificate.set_serial(issued.serial);
+  certificate.set_not_before(issued.not_before_s);
+  certificate.set_not_after(issued.not_after_s);
+  return certificate;
+}
+
+Result<std::unique_ptr<Trust>> Trust::open(const std::filesystem::path& folder, std::chrono::seconds life,
+                                           Random& random, std::int64_t now_s) {
+  Result<link::ClusterSecret> secret = link::load_cluster_secret(folder);
+  if (!secret) return fail(std::move(secret).error());
+  return open(folder, std::move(*secret), life, random, now_s);
+}
+
+Result<std::unique_ptr<Trust>> Trust::open(const std::filesystem::path& folder, link::ClusterSecret secret,
+                                           std::chrono::seconds life, Random& random, std::int64_t now_s) {
+  Result<TokenStore> tokens = TokenStore::open(folder / "tokens");
+  if (!tokens) return fail(std::move(tokens).error());
+  Result<IssuedStore> issued = IssuedStore::open(folder / "certificates");
+  if (!issued) return fail(std::move(issued).error());
+  std::unique_ptr<Trust> trust(
+      new Trust(std::move(secret), std::move(*tokens), std::move(*issued), folder, life, random));
+  if (Status loaded = trust->revocations_.load(now_s); !loaded.ok()) return fail(std::move(loaded));
+  return trust;
+}
+
+Trust::Trust(link::ClusterSecret secret, TokenStore tokens, IssuedStore issued,
+             const std::filesystem::path& folder, std::chrono::seconds life, Random& random)
+    : secret_(std::move(secret)),
+      random_(random),
+      revocations_(secret_.key(), folder / "revoked"),
+      tokens_(std::move(tokens)),
+      issued_(std::move(issued)),
+      enrolment_(
+          secret_, tokens_, issued_, random,
+          [this](std::string_view name) {
+            return holder_of_ ? holder_of_(name) : std::optional<link::CurveKey>();
+          },
+          life) {}
+
+v1::Certificate Trust::own_certificate(const std::string& name, std::int64_t now_s) {
+  const link::CurveKey key = secret_.broker_pair().key;
+  v1::CertificateBody body;
+  body.set_name(name);
+  body.set_role(v1::BROKER);
+  body.set_curve_key(key.bytes.data(), key.bytes.size());
+  body.set_serial(random_.next());
+  body.set_not_before(now_s - certificate_backdate.count());
+  body.set_not_after(now_s + enrolment_.life().count());
+  return secret_.sign(body);
+}
+
+Result<v1::Certificate> Trust::enrol(const v1::Hello& hello, const link::CurveKey& key, std::int64_t now_s) {
+  const std::scoped_lock lock(mutex_);
+  return enrolment_.issue(hello, key, now_s);
+}
+
+Result<v1::Certificate> Trust::renew(const link::PeerInfo& peer, std::int64_t now_s) {
+  if (const auto revoked = revocations_.find(peer.key, now_s)) {
+    return fail(
+        Code::permission_denied,
+        fmt::format("key {} was revoked: {}", link::short_fingerprint(peer.key), revoked->body.reason()));
+  }
+  const std::scoped_lock lock(mutex_);
+  return enrolment_.renew(peer.name, peer.role, peer.key, now_s);
+}
+
+Result<std::string> Trust::join_token(v1::Role role, const std::string& before, std::int64_t now_s) {
+  const std::scoped_lock lock(mutex_);
+  if (!before.empty() && tokens_.check(before, now_s) == role) return before;
+  return tokens_.create(role, ttl_unlimited, uses_unlimited, now_s,
+                        "STATE/join/" + std::string(link::role_name(role)));
+}
+
+Result<v1::CreateTokenReply> Trust::create_token(const v1::CreateTokenRequest& request, std::int64_t now_s) {
+  if (Status checked = check_bounds(request); !checked.ok()) return fail(std::move(checked));
+  const std::scoped_lock lock(mutex_);
+  auto secret = tokens_.create(request.role(), std::chrono::seconds(request.ttl_s()), request.uses(), now_s,
+                               one_line(request.note()));
+  if (!secret) return fail(std::move(secret).error());
+  v1::CreateTokenReply reply;
+  const std::string id = TokenStore::id_of(*secret);
+  for (const TokenInfo& info : tokens_.list(now_s)) {
+    if (info.id == id) *reply.mutable_token() = to_proto(info);
+  }
+  reply.set_secret(*secret);
+  link::wipe(*secret);
+  return reply;
+}
+
+std::vector<v1::Token> Trust::tokens(std::int64_t now_s) {
+  std::vector<v1::Token> all;
+  const std::scoped_lock lock(mutex_);
+  for (const TokenInfo& info : tokens_.list(now_s)) all.push_back(to_proto(info));
+  return all;
+}
+
+Result<v1::Token> Trust::delete_token(const std::string& id, std::int64_t now_s) {
+  const std::scoped_lock lock(mutex_);
+  const auto removed = tokens_.remove(id, now_s);
+  if (!removed) return fail(removed.error());
+  return to_proto(*removed);
+}
+
+std::vector<v1::IssuedCertificate> Trust::certificates(std::int64_t now_s) {
+  std::vector<v1::IssuedCertificate> all;
+  std::map<link::CurveKey, link::Revoked> revoked;
+  for (link::Revoked& each : revocations_.all(now_s)) revoked.emplace(each.key, std::move(each));
+  std::map<link::CurveKey, bool> listed;
+  const std::scoped_lock lock(mutex_);
+  for (const Issued& issued : issued_.all()) {
+    if (issued.not_after_s <= now_s) continue;
+    v1::IssuedCertificate& certificate = all.emplace_back(to_proto(issued));
+    const auto found = revoked.find(issued.key);
+    if (found == revoked.end()) continue;
+    listed[issued.key] = true;
+    certificate.set_revoked_at(found->second.body.revoked_at());
+    certificate.set_reason(found->second.body.reason());
+  }
+  for (const auto& [key, each] : revoked) {
+    if (listed.contains(key)) continue;
+    v1::IssuedCertificate& certificate = all.emplace_back();
+    certificate.set_name(each.body.name());
+    certificate.set_role(each.body.role());
+    certificate.set_curve_key(each.body.curve_key());
+    certificate.set_not_after(each.body.until());
+    certificate.set_revoked_at(each.body.revoked_at());
+    certificate.set_reason(each.body.reason());
+  }
+  return all;
+}
+
+Result<std::vector<Issued>> Trust::find(const std::string& who, std::span<const Issued> seen,
+                                        std::int64_t now_s) {
+  if (means_broker(who, secret_)) {
+    return fail(Code::failed_precondition,
+                "a broker cannot be revoked: all brokers of a cluster hold its key, and whoever has that can "
+                "make itself anybody. If it was stolen, begin a new cluster: start the brokers with a new "
+                "--state, and let everybody join again");
+  }
+  std::uint64_t serial = 0;
+  const auto [end, error] = std::from_chars(who.data(), who.data() + who.size(), serial);
+  if (error != std::errc() || end != who.data() + who.size()) serial = 0;
+  std::map<link::CurveKey, Issued> named;
+  std::map<link::CurveKey, Issued> others;
+  std::map<link::CurveKey, Issued> latest;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (const Issued& issued : issued_.all()) {
+      if (issued.not_after_s > now_s) count(latest, issued);
+      if (issued.not_after_s > now_s && serial != 0 && issued.serial == serial) count(others, issued);
+    }
+  }
+  for (const Issued& issued : seen) count(latest, issued);
+  for (const auto& [key, issued] : latest) {
+    if (issued.name == who) count(named, issued);
+    if (who.size() >= fingerprint_length_min && link::fingerprint(key).starts_with(who))
+      count(others, issued);
+  }
+  std::map<link::CurveKey, Issued>& found = named.empty() ? others : named;
+  if (found.empty()) {
+    const auto raw = link::parse_base32(who);
+    if (!raw || raw->size() != link::CurveKey().bytes.size()) {
+      return fail(
+          Code::not_found,
+          fmt::format("this broker knows no certificate with the name, serial or fingerprint '{}'; see: "
+                      "cobus keys",
+                      one_line(who.substr(0, 80))));
+    }
+    const link::CurveKey key = link::curve_key_of(*raw);
+    found.emplace(key, Issued{.name = {}, .key = key});
+  }
+  if (named.empty() && found.size() > 1) {
+    return fail(Code::invalid_argument,
+                fmt::format("{} keys begin with '{}'; write more of it", found.size(), who));
+  }
+  std::vector<Issued> keys;
+  for (const auto& [key, issued] : found) keys.push_back(latest.contains(key) ? latest.at(key) : issued);
+  return keys;
+}
+
+Result<std::vector<link::Revoked>> Trust::revoke(std::span<const Issued> keys, const std::string& reason,
+                                                 std::int64_t now_s) {
+  if (reason.size() > note_bytes_max)
+    return fail(Code::invalid_argument, fmt::format("the reason is longer than {} bytes", note_bytes_max));
+  if (revocations_.all(now_s).size() + keys.size() > link::revocations_max) {
+    return fail(Code::resource_exhausted,
+                fmt::format("{} keys are revoked already, and no more can be: begin a new cluster",
+                            link::revocations_max));
+  }
+  google::protobuf::RepeatedPtrField<v1::Revocation> signed_ones;
+  for (const Issued& issued : keys) {
+    v1::RevocationBody body;
+    body.set_curve_key(issued.key.bytes.data(), issued.key.bytes.size());
+    // Another broker may have renewed it a moment ago.
+    body.set_until(std::max(issued.not_after_s, now_s + enrolment_.life().count()) + 1);
+    body.set_name(issued.name);
+    body.set_role(issued.role);
+    body.set_serial(issued.serial);
+    body.set_revoked_at(now_s);
+    body.set_reason(one_line(reason));
+    *signed_ones.Add() = secret_.sign(body);
+  }
+  static_cast<void>(revocations_.merge(signed_ones, now_s));
+  // It holds all the same; and after a restart the nodes tell it.
+  if (Status saved = revocations_.save(); !saved.ok())
+    spdlog::error("what was revoked could not be written down: {}", saved.message());
+  std::vector<link::Revoked> revoked;
+  for (const Issued& issued : keys) {
+    if (auto found = revocations_.find(issued.key, now_s)) revoked.push_back(std::move(*found));
+  }
+  return revoked;
+}
+
+}  // namespace cobus::broker
