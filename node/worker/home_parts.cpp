@@ -132,7 +132,17 @@ void Home::part_undeliverable(NodeId node, std::uint64_t id, const Status& reaso
     return;
   const std::string bytes = found->second.waiting.front().bytes;
   finish_first(node, found->second);
-  node_.on_undeliverable(node, bytes, reason);
+  bool is_request = false;
+  static_cast<void>(read_frame(bytes, [&](const EnvelopeView& view) {
+    is_request = view.header.kind == v1::REQUEST;
+    if (!is_request) return;
+    // Its caller is of this shard, and hears of it before it hears that the node is lost.
+    Status status = reason;
+    status.with("started", "no");
+    if (status.code() == Code::unavailable) status.with("cause", "connection");
+    refuse(*from_wire(view, node_id_, shard_.clock().now()), std::move(status), node);
+  }));
+  if (!is_request) node_.on_undeliverable(node, bytes, reason);
 }
 
 // Calls that wait for an answer from there have heard of it.

@@ -94,7 +94,7 @@ class SimParts {
 };
 
 TEST(SimLarge, M1_MessagesOfAnySizeArriveWholeAndInOrder) {
-  for (const std::uint64_t seed : seeds(20)) {
+  for (const std::uint64_t seed : seeds(10)) {
     SCOPED_TRACE(replay(seed));
     SimParts sim(seed);
     const std::vector<std::size_t> sizes{10, 3 * megabyte, 20, 1'100'000, 30, 40, 7 * megabyte, 50};
@@ -118,7 +118,7 @@ TEST(SimLarge, TheLargestThatMayBeArrivesAndALargerOneIsRefused) {
 }
 
 TEST(SimLarge, M2_TheyArriveThoughConnectionsBreak) {
-  for (const std::uint64_t seed : seeds(20)) {
+  for (const std::uint64_t seed : seeds(10)) {
     SCOPED_TRACE(replay(seed));
     SimParts sim(seed);
     const std::vector<std::size_t> sizes{5 * megabyte, 10, 5 * megabyte, 20};
@@ -138,10 +138,10 @@ TEST(SimLarge, M2_TheyArriveThoughConnectionsBreak) {
 
 // What others send to the same node passes between the parts.
 TEST(SimLarge, M6_OthersDoNotWaitBehindThem) {
-  for (const std::uint64_t seed : seeds(20)) {
+  for (const std::uint64_t seed : seeds(5)) {
     SCOPED_TRACE(replay(seed));
     SimParts sim(seed);
-    sim.talk({32 * megabyte});
+    sim.talk({16 * megabyte});
     sim.cluster.run_for(milliseconds(20));
     std::vector<Status> others;
     sim.node("alpha").spawn("test.talker", &talker, sim.heard.here, std::vector<std::size_t>{10}, &others);
@@ -152,7 +152,7 @@ TEST(SimLarge, M6_OthersDoNotWaitBehindThem) {
 }
 
 TEST(SimLarge, M4_CallsWithThemAreAnsweredOrEndWithTheirNode) {
-  for (const std::uint64_t seed : seeds(20)) {
+  for (const std::uint64_t seed : seeds(5)) {
     SCOPED_TRACE(replay(seed));
     SimParts sim(seed);
     std::optional<Status> answered;
@@ -160,8 +160,8 @@ TEST(SimLarge, M4_CallsWithThemAreAnsweredOrEndWithTheirNode) {
     ASSERT_TRUE(sim.cluster.run_until([&] { return answered.has_value(); }, seconds(10)));
     EXPECT_TRUE(answered->ok()) << answered->to_string();
     std::optional<Status> lost;
-    sim.node("alpha").spawn("test.caller", &caller, sim.node("beta").id(), 40 * megabyte, &lost);
-    sim.talk({40 * megabyte});
+    sim.node("alpha").spawn("test.caller", &caller, sim.node("beta").id(), 12 * megabyte, &lost);
+    sim.talk({12 * megabyte});
     sim.cluster.run_for(milliseconds(30));
     sim.cluster.kill("beta");
     ASSERT_TRUE(sim.cluster.run_until([&] { return lost.has_value(); }, seconds(7)));
