@@ -70,7 +70,10 @@ class SimParts {
           return std::ranges::all_of(names, [&](const auto& name) { return cluster.sees(name, names); });
         },
         seconds(10)));
-    cluster.network().options().in_flight_bytes_max = megabyte;
+    // Some 100 MB a second.
+    cluster.network().options().in_flight_bytes_max = megabyte / 4;
+    cluster.network().options().latency_min = milliseconds(2);
+    cluster.network().options().latency_max = milliseconds(3);
     node("beta").spawn("test.listener", &listener, &heard);
     EXPECT_TRUE(cluster.run_until([this] { return static_cast<bool>(heard.here); }, seconds(1)));
   }
