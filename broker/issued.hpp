@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/record_file.hpp"
 #include "node/link/keys.hpp"
 
 namespace cobus::broker {
@@ -41,10 +42,9 @@ class IssuedStore {
   [[nodiscard]] const std::vector<Issued>& all() const noexcept { return all_; }
 
  private:
-  explicit IssuedStore(std::filesystem::path file) : file_(std::move(file)) {}
-  [[nodiscard]] Status parse(std::string_view text);
+  explicit IssuedStore(std::filesystem::path file);
 
-  std::filesystem::path file_;
+  RecordFile file_;
   std::vector<Issued> all_;
 };
 

@@ -8,7 +8,6 @@
 #include <array>
 #include <sstream>
 
-#include "node/link/identity.hpp"
 #include "node/link/keys.hpp"
 
 namespace cobus::broker {
@@ -19,6 +18,7 @@ constexpr std::size_t tokens_max = 10'000;
 // An expired token is remembered this long, so that whoever comes late is told why.
 constexpr std::int64_t remembered_s = std::int64_t{30} * 24 * 3600;
 constexpr std::string_view header = "cobus tokens v1";
+constexpr std::string_view mend = ", which makes new join strings";
 constexpr std::size_t id_length = 12;
 
 // Secrets are found by their hash, so how long a look-up takes says nothing about any secret.
@@ -43,50 +43,40 @@ bool may_be_granted(v1::Role role) {
 
 }  // namespace
 
+TokenStore::TokenStore(std::filesystem::path file) : file_(std::move(file), header, mend) {}
+
 Result<TokenStore> TokenStore::open(std::filesystem::path file) {
   TokenStore store(std::move(file));
-  const auto text = link::read_private_file(store.file_);
-  if (!text) {
-    if (text.error().code() == Code::not_found) return store;
-    return fail(text.error());
+  const auto records = store.file_.read();
+  if (!records) return fail(records.error());
+  for (const std::string& record : *records) {
+    if (!store.take(record)) return fail(store.file_.damaged());
   }
-  if (Status status = store.parse(*text); !status.ok()) return fail(std::move(status));
   return store;
 }
 
-// The header, then one line a token: HASH ROLE EXPIRES USES USED CREATED NOTE; the last two may be missing.
-Status TokenStore::parse(std::string_view text) {
-  std::istringstream lines{std::string(text)};
-  std::string line;
-  std::getline(lines, line);
-  bool good = line == header;
-  while (good && std::getline(lines, line)) {
-    std::istringstream fields(line);
-    std::string hash;
-    std::string role;
-    Token token;
-    fields >> hash >> role >> token.expires_s >> token.uses >> token.used;
-    const auto parsed = link::parse_role(role);
-    good = !fields.fail();
-    if (fields >> token.created_s) std::getline(fields >> std::ws, token.note);
-    good = good && parsed && may_be_granted(*parsed);
-    if (good) token.role = *parsed;
-    if (good) tokens_.insert_or_assign(hash, token);
-  }
-  if (good) return {};
-  return {Code::failed_precondition,
-          fmt::format("{} is damaged: move it away and start the broker again, which makes new join strings",
-                      file_.string())};
+// HASH ROLE EXPIRES USES USED CREATED NOTE; the last two may be missing.
+bool TokenStore::take(const std::string& record) {
+  std::istringstream fields(record);
+  std::string hash;
+  std::string role;
+  Token token;
+  fields >> hash >> role >> token.expires_s >> token.uses >> token.used;
+  const auto parsed = link::parse_role(role);
+  if (fields.fail() || !parsed || !may_be_granted(*parsed)) return false;
+  token.role = *parsed;
+  if (fields >> token.created_s) std::getline(fields >> std::ws, token.note);
+  tokens_.insert_or_assign(hash, std::move(token));
+  return true;
 }
 
 Status TokenStore::keep(Tokens tokens) {
-  std::string text(header);
-  text.push_back('\n');
+  std::vector<std::string> records;
   for (const auto& [hash, token] : tokens) {
-    text += fmt::format("{} {} {} {} {} {} {}\n", hash, link::role_name(token.role), token.expires_s,
-                        token.uses, token.used, token.created_s, token.note);
+    records.push_back(fmt::format("{} {} {} {} {} {} {}", hash, link::role_name(token.role), token.expires_s,
+                                  token.uses, token.used, token.created_s, token.note));
   }
-  Status status = link::write_private_file(file_, text);
+  Status status = file_.write(records);
   if (status.ok()) tokens_ = std::move(tokens);
   return status;
 }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <cobus/v1/session.pb.h>
+#include "broker/record_file.hpp"
 #include "proto/status.hpp"
 
 namespace cobus::broker {
@@ -77,14 +78,15 @@ class TokenStore {
   };
   using Tokens = std::map<std::string, Token, std::less<>>;  // by hash, in base32
 
-  explicit TokenStore(std::filesystem::path file) : file_(std::move(file)) {}
+  explicit TokenStore(std::filesystem::path file);
   [[nodiscard]] static bool is_usable(const Token& token, std::int64_t now_s);
   [[nodiscard]] static TokenInfo info_of(const std::string& hash, const Token& token, std::int64_t now_s);
-  [[nodiscard]] Status parse(std::string_view text);
+  // False for a damaged one.
+  [[nodiscard]] bool take(const std::string& record);
   // Writes `tokens`, and takes them over only when that worked.
   [[nodiscard]] Status keep(Tokens tokens);
 
-  std::filesystem::path file_;
+  RecordFile file_;
   Tokens tokens_;
 };
 
