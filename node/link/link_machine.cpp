@@ -62,8 +62,13 @@ void LinkMachine::forget(NodeId node) {
   }
 }
 
-void LinkMachine::submit(NodeId node, std::string chunk, const std::shared_ptr<Backlog>& backlog) {
+void LinkMachine::submit(NodeId node, std::string chunk, const std::shared_ptr<Backlog>& backlog,
+                         std::uint64_t downs_known) {
   if (chunk.empty()) return;
+  if (is_stale(node, downs_known)) {
+    return undeliverable(
+        node, chunk, {Code::unavailable, "node " + to_string(node) + " was lost when this was sent to it"});
+  }
   Peer* known = in_session(node);
   if (shut_ || (known == nullptr && !dialler_.knows(goal_of(node)))) {
     return undeliverable(

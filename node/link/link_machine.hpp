@@ -51,15 +51,8 @@ class LinkMachine final : public TransportEvents {
   // Whether certificate() has changed since the last call.
   [[nodiscard]] bool certificate_changed() noexcept { return std::exchange(certificate_changed_, false); }
   // `backlog` may be null.
-  void submit(NodeId node, std::string chunk, const std::shared_ptr<Backlog>& backlog);
-
-  // Whether a session with `node` has ended that its sender, who knows of so many, did not know of.
-  [[nodiscard]] bool is_stale(NodeId node, std::uint64_t downs_known) const {
-    if (downs_known >= downs_) return false;
-    const auto found = down_.find(node);
-    return found != down_.end() && found->second.number > downs_known;
-  }
-  void return_stale(NodeId node, std::string_view chunk);
+  void submit(NodeId node, std::string chunk, const std::shared_ptr<Backlog>& backlog,
+              std::uint64_t downs_known);
 
   // Runs timers, dials, sends what waits. True when the owner was told something, so that it should not
   // be kept waiting.
@@ -153,11 +146,14 @@ class LinkMachine final : public TransportEvents {
   void end_session(Peer& peer, const Status& reason);
   void say_end(Peer& peer, const Status& reason);
   void count_down(NodeId node);
+  // Whether a session with `node` has ended that a sender who knows of so many ends did not know of.
+  [[nodiscard]] bool is_stale(NodeId node, std::uint64_t downs_known) const;
   void serve(Peer& peer, TargetId target);
   [[nodiscard]] bool may_be_dialled(const Peer& peer) const;
   void redial(Peer& peer);
   void suspect(Peer& peer);
-  void trust(Peer& peer);
+  void unsuspect(Peer& peer);
+  void settle(const Peer& peer, Goal goal);
   void beat(Peer& peer);
   // The session that a dial of `goal` would go on with; null when there is none.
   [[nodiscard]] Peer* session_of(Goal goal);

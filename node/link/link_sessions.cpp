@@ -62,12 +62,7 @@ void LinkMachine::attach(Connection& connection, Peer& peer) {
   const NodeId node = peer.info.node;
   const TimePoint now = clock_.now();
   if (Connection* before = find(peer.up)) drop(*before);
-  if (connection.goal != goal_of(node)) abandon_attempt(goal_of(node));
-  for (const TargetId target : peer.targets) {
-    if (connection.goal != goal_of(target)) abandon_attempt(goal_of(target));
-    dialler_.connected(goal_of(target), now);
-  }
-  dialler_.connected(goal_of(node), now);
+  settle(peer, connection.goal);
   enter(connection, Stage::up);
   peer.up = connection.id;
   peer.received = peer.sent = now;
@@ -105,15 +100,19 @@ void LinkMachine::suspect(Peer& peer) {
   redial(peer);
 }
 
-void LinkMachine::trust(Peer& peer) {
+void LinkMachine::unsuspect(Peer& peer) {
   peer.suspected = false;
-  const TimePoint now = clock_.now();
-  for (const TargetId target : peer.targets) {
-    abandon_attempt(goal_of(target));
-    dialler_.connected(goal_of(target), now);
-  }
-  abandon_attempt(goal_of(peer.info.node));
-  dialler_.connected(goal_of(peer.info.node), now);
+  settle(peer, {});
+}
+
+// It is connected: every other dial for it, but the one for `goal`, is given up.
+void LinkMachine::settle(const Peer& peer, Goal goal) {
+  const auto is_connected = [&](Goal each) {
+    if (each != goal) abandon_attempt(each);
+    dialler_.connected(each, clock_.now());
+  };
+  for (const TargetId target : peer.targets) is_connected(goal_of(target));
+  is_connected(goal_of(peer.info.node));
 }
 
 bool LinkMachine::choose(Connection& by) {
@@ -165,7 +164,7 @@ Result<Session::Verdict> LinkMachine::judge(const Connection& connection, Peer& 
 void LinkMachine::receive(Connection& connection, const CurveKey& key, std::string_view frame) {
   Peer& peer = peers_.at(connection.peer.node);
   peer.received = clock_.now();
-  if (peer.suspected) trust(peer);
+  if (peer.suspected) unsuspect(peer);
   Result<FrameHeader> header = read_frame_header(frame);
   if (!header) header = fail(Code::internal, header.error().message());
   Result<Session::Verdict> verdict =
@@ -250,9 +249,10 @@ void LinkMachine::count_down(NodeId node) {
   down_swept_at_ = 2 * down_.size() + 1024;
 }
 
-void LinkMachine::return_stale(NodeId node, std::string_view chunk) {
-  undeliverable(node, chunk,
-                {Code::unavailable, "node " + to_string(node) + " was lost when this was sent to it"});
+bool LinkMachine::is_stale(NodeId node, std::uint64_t downs_known) const {
+  if (downs_known >= downs_) return false;
+  const auto found = down_.find(node);
+  return found != down_.end() && found->second.number > downs_known;
 }
 
 void LinkMachine::beat(Peer& peer) {

@@ -107,11 +107,8 @@ void Links::take_commands() {
 
 void Links::submit_now(Submit& submission) {
   const std::size_t bytes = submission.envelopes.size();
-  if (!machine_->is_stale(submission.node, submission.downs_known)) {
-    machine_->submit(submission.node, std::move(submission.envelopes), submission.backlog);
-  } else {
-    machine_->return_stale(submission.node, submission.envelopes);
-  }
+  machine_->submit(submission.node, std::move(submission.envelopes), submission.backlog,
+                   submission.downs_known);
   if (submission.backlog != nullptr) submission.backlog->taken_in(bytes);
 }
 
