@@ -22,13 +22,14 @@ std::uint64_t part_id(std::uint64_t number, unsigned shard) noexcept {
 }
 unsigned shard_of_part(std::uint64_t id) noexcept { return static_cast<unsigned>(id & 0xff); }
 
-void PartsIn::drop(std::map<Key, Unfinished>::iterator which) {
-  const std::size_t bytes = which->second.bytes.size();
-  held_ -= bytes;
+std::string PartsIn::take(std::map<Key, Unfinished>::iterator which) {
+  std::string bytes = std::move(which->second.bytes);
+  held_ -= bytes.size();
   const auto of_peer = held_of_.find(which->first.first);
-  of_peer->second.bytes -= bytes;
+  of_peer->second.bytes -= bytes.size();
   if (--of_peer->second.messages == 0) held_of_.erase(of_peer);
   unfinished_.erase(which);
+  return bytes;
 }
 
 std::optional<std::string> PartsIn::add(NodeId peer, const EnvelopeView& part) {
@@ -45,7 +46,7 @@ std::optional<std::string> PartsIn::add(NodeId peer, const EnvelopeView& part) {
   if (part.header.credit != message.next || size == 0 || held.bytes + size > held_bytes_max ||
       held.messages > unfinished_max) {
     ++dropped_;
-    drop(found);
+    static_cast<void>(take(found));
     return std::nullopt;
   }
   message.bytes += part.payload;
@@ -53,17 +54,12 @@ std::optional<std::string> PartsIn::add(NodeId peer, const EnvelopeView& part) {
   held.bytes += size;
   held_ += size;
   if ((part.header.flags & v1::LAST_PART) == 0) return std::nullopt;
-  std::string whole;
-  whole.swap(message.bytes);
-  held.bytes -= whole.size();
-  held_ -= whole.size();
-  drop(found);
-  return whole;
+  return take(found);
 }
 
 void PartsIn::lost(NodeId peer) {
   for (auto at = unfinished_.lower_bound(Key{peer, 0}); at != unfinished_.end() && at->first.first == peer;)
-    drop(at++);
+    static_cast<void>(take(at++));
 }
 
 }  // namespace cobus

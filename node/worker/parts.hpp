@@ -64,7 +64,8 @@ class PartsIn {
     std::size_t bytes = 0;
     std::size_t messages = 0;
   };
-  void drop(std::map<Key, Unfinished>::iterator which);
+  // Removes it; gives what there was of it.
+  std::string take(std::map<Key, Unfinished>::iterator which);
 
   std::map<Key, Unfinished> unfinished_;
   std::map<NodeId, OfPeer> held_of_;
