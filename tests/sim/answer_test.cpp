@@ -64,16 +64,7 @@ Task<> ask(Self self, Address to, int number, Duration timeout, Asked* asked) {
 
 class SimAnswers {
  public:
-  explicit SimAnswers(std::uint64_t seed) : cluster(seed) {
-    cluster.start_broker();
-    const std::vector<std::string> names{"alpha", "beta"};
-    for (const std::string& name : names) cluster.start_node(name);
-    EXPECT_TRUE(cluster.run_until(
-        [&] {
-          return std::ranges::all_of(names, [&](const auto& name) { return cluster.sees(name, names); });
-        },
-        seconds(10)));
-  }
+  explicit SimAnswers(std::uint64_t seed) : cluster(seed) { EXPECT_TRUE(cluster.start({"alpha", "beta"})); }
   Node& node(const std::string& name) { return *cluster.process(name).node; }
   void clerk_at_beta(std::size_t bytes, Duration after) {
     node("beta").spawn("test.clerk", &clerk, &to, bytes, after);

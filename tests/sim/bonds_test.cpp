@@ -82,14 +82,7 @@ Task<> watch(Self self, Watched* seen, Address* address, std::vector<NodeId> nod
 
 struct Scene {
   explicit Scene(std::uint64_t seed) : cluster(seed) {
-    cluster.start_broker();
-    for (const char* name : {"alpha", "beta", "gamma"}) cluster.start_node(name);
-    const auto all_seen = [this] {
-      return cluster.sees("alpha", {"alpha", "beta", "gamma"}) &&
-             cluster.sees("beta", {"alpha", "beta", "gamma"}) &&
-             cluster.sees("gamma", {"alpha", "beta", "gamma"});
-    };
-    EXPECT_TRUE(cluster.run_until(all_seen, seconds(10)));
+    EXPECT_TRUE(cluster.start({"alpha", "beta", "gamma"}));
     node("alpha").spawn("test.watch", &watch, &seen, &watcher, std::vector{node("beta").id()});
     EXPECT_TRUE(cluster.run_until([this] { return static_cast<bool>(watcher); }, seconds(1)));
   }

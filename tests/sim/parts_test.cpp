@@ -62,14 +62,7 @@ Task<> caller(Self self, NodeId to, std::size_t size, std::optional<Status>* how
 class SimParts {
  public:
   explicit SimParts(std::uint64_t seed) : cluster(seed) {
-    cluster.start_broker();
-    const std::vector<std::string> names{"alpha", "beta"};
-    for (const std::string& name : names) cluster.start_node(name);
-    EXPECT_TRUE(cluster.run_until(
-        [&] {
-          return std::ranges::all_of(names, [&](const auto& name) { return cluster.sees(name, names); });
-        },
-        seconds(10)));
+    EXPECT_TRUE(cluster.start({"alpha", "beta"}));
     // Some 100 MB a second.
     cluster.network().options().in_flight_bytes_max = megabyte / 4;
     cluster.network().options().latency_min = milliseconds(2);

@@ -73,14 +73,7 @@ Task<> sender(Self self, Address to, int count, std::size_t bytes, Sending* send
 class SimRooms {
  public:
   explicit SimRooms(std::uint64_t seed) : cluster(seed) {
-    cluster.start_broker();
-    const std::vector<std::string> names{"alpha", "beta", "gamma"};
-    for (const std::string& name : names) cluster.start_node(name);
-    EXPECT_TRUE(cluster.run_until(
-        [&] {
-          return std::ranges::all_of(names, [&](const auto& name) { return cluster.sees(name, names); });
-        },
-        seconds(10)));
+    EXPECT_TRUE(cluster.start({"alpha", "beta", "gamma"}));
     cluster.after_each_round([this] { look(); });
   }
   Node& node(const std::string& name) { return *cluster.process(name).node; }

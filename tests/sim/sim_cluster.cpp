@@ -218,6 +218,16 @@ bool SimCluster::run_until(const std::function<bool()>& done, Duration longest) 
   return true;
 }
 
+bool SimCluster::start(const std::vector<std::string>& nodes) {
+  start_broker();
+  for (const std::string& name : nodes) start_node(name);
+  return run_until([&] { return all_see(nodes); }, std::chrono::seconds(10));
+}
+
+bool SimCluster::all_see(const std::vector<std::string>& nodes) {
+  return std::ranges::all_of(nodes, [&](const std::string& name) { return sees(name, nodes); });
+}
+
 bool SimCluster::sees(const std::string& name, const std::vector<std::string>& nodes) {
   std::vector<std::string> seen;
   for (const v1::NodeRecord& record : process(name).view->nodes()) seen.push_back(record.name());

@@ -56,6 +56,8 @@ class SimCluster {
   explicit SimCluster(std::uint64_t seed);
   ~SimCluster();
 
+  // A broker and these nodes. True when every one of them knows all.
+  [[nodiscard]] bool start(const std::vector<std::string>& nodes);
   // What is on the disk of a broker stays for its next life.
   void start_broker(const std::string& name = "broker");
   // Loses what is on the disk of a broker, or of a node.
@@ -97,6 +99,8 @@ class SimCluster {
   void after_each_round(std::function<void()> function) { after_round_ = std::move(function); }
   // Whether `name`'s view holds exactly these nodes.
   [[nodiscard]] bool sees(const std::string& name, const std::vector<std::string>& nodes);
+  // Whether the views of all of these do.
+  [[nodiscard]] bool all_see(const std::vector<std::string>& nodes);
   // Grows with everything that happens; equal for equal runs.
   [[nodiscard]] std::uint64_t history() const noexcept { return history_; }
   // Makes something that a test saw a part of the history.

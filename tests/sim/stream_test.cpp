@@ -73,14 +73,7 @@ Task<> chat(Self self, NodeId to, int count, Duration pace, Ended* ended) {
 
 class SimStreams {
  public:
-  explicit SimStreams(std::uint64_t seed) : cluster(seed) {
-    cluster.start_broker();
-    for (const char* name : {"alpha", "beta"}) cluster.start_node(name);
-    const auto seen = [this] {
-      return cluster.sees("alpha", {"alpha", "beta"}) && cluster.sees("beta", {"alpha", "beta"});
-    };
-    EXPECT_TRUE(cluster.run_until(seen, seconds(10)));
-  }
+  explicit SimStreams(std::uint64_t seed) : cluster(seed) { EXPECT_TRUE(cluster.start({"alpha", "beta"})); }
   Node& node(const std::string& name) { return *cluster.process(name).node; }
   template <class Function, class... Arguments>
   void spawn(Function function, Arguments... arguments) {

@@ -18,13 +18,6 @@ using std::chrono::seconds;
 
 const std::vector<std::string> all = {"alpha", "beta", "gamma"};
 
-bool all_see(SimCluster& cluster, const std::vector<std::string>& nodes) {
-  for (const std::string& name : nodes) {
-    if (!cluster.sees(name, nodes)) return false;
-  }
-  return true;
-}
-
 bool knows(SimCluster& cluster, const std::string& who, const std::string& revoked) {
   return cluster.revocations_of(who)
       .find(cluster.key_of(revoked), cluster.network().clock().unix_us() / 1'000'000)
@@ -66,7 +59,7 @@ TEST(SimTrust, A5_ARevokedKeyIsRefusedByEveryNodeAndBrokerWithinASecond) {
     cluster.start_broker();
     cluster.start_broker("broker2");
     for (const std::string& name : all) cluster.start_node(name);
-    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+    ASSERT_TRUE(cluster.run_until([&] { return cluster.all_see(all); }, seconds(10)));
     const NodeId beta = cluster.process("beta").node->id();
     Calls there;
     Calls back;
@@ -84,11 +77,11 @@ TEST(SimTrust, A5_ARevokedKeyIsRefusedByEveryNodeAndBrokerWithinASecond) {
     }
     EXPECT_EQ(there.failed.size(), 1U) << "what was under way ended, whoever had dialled";
     EXPECT_EQ(back.failed.size(), 1U);
-    EXPECT_TRUE(cluster.run_until([&] { return all_see(cluster, {"alpha", "gamma"}); }, seconds(1)));
+    EXPECT_TRUE(cluster.run_until([&] { return cluster.all_see({"alpha", "gamma"}); }, seconds(1)));
     cluster.run_for(seconds(30));
     for (const std::string name : {"alpha", "gamma", "broker", "broker2"})
       EXPECT_FALSE(in_session(cluster, name, beta)) << name << ", however often it knocks";
-    EXPECT_TRUE(all_see(cluster, {"alpha", "gamma"})) << "the others go on";
+    EXPECT_TRUE(cluster.all_see({"alpha", "gamma"})) << "the others go on";
   }
 }
 
@@ -97,9 +90,7 @@ TEST(SimTrust, A5_WhoWasAwayHearsOfWhatWasRevokedMeanwhile) {
     SCOPED_TRACE(replay(seed));
     SimCluster cluster(seed);
     cluster.use_brokers({"broker", "broker2"});
-    cluster.start_broker();
-    for (const std::string& name : all) cluster.start_node(name);
-    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+    ASSERT_TRUE(cluster.start(all));
     cluster.kill("gamma");  // as is broker2
     cluster.revoke("broker", "beta");
     cluster.run_for(seconds(1));
@@ -112,7 +103,7 @@ TEST(SimTrust, A5_WhoWasAwayHearsOfWhatWasRevokedMeanwhile) {
         << "from a broker";
     cluster.run_for(seconds(5));
     EXPECT_FALSE(in_session(cluster, "broker2", cluster.process("beta").node->id()));
-    EXPECT_TRUE(all_see(cluster, {"alpha", "gamma"}));
+    EXPECT_TRUE(cluster.all_see({"alpha", "gamma"}));
   }
 }
 
@@ -120,9 +111,7 @@ TEST(SimTrust, A5_ARestartRefusesAtOnceAndABrokerThatLostItsDiskLearnsAgain) {
   for (const std::uint64_t seed : seeds()) {
     SCOPED_TRACE(replay(seed));
     SimCluster cluster(seed);
-    cluster.start_broker();
-    for (const std::string& name : all) cluster.start_node(name);
-    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+    ASSERT_TRUE(cluster.start(all));
     cluster.revoke("broker", "beta");
     cluster.run_for(seconds(1));
 
@@ -147,27 +136,19 @@ TEST(SimTrust, A5_ARestartRefusesAtOnceAndABrokerThatLostItsDiskLearnsAgain) {
 }
 
 // Hours in each run, so only some of the seeds.
-std::vector<std::uint64_t> few_seeds() {
-  std::vector<std::uint64_t> few = seeds();
-  few.resize(std::max<std::size_t>(1, few.size() / 10));
-  return few;
-}
-
 TEST(SimTrust, A6_CertificatesAreRenewedAndNothingIsLostByIt) {
-  for (const std::uint64_t seed : few_seeds()) {
+  for (const std::uint64_t seed : seeds(10)) {
     SCOPED_TRACE(replay(seed));
     SimCluster cluster(seed);
     cluster.use_certificate_life(hours(1));
-    cluster.start_broker();
-    for (const std::string& name : all) cluster.start_node(name);
-    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+    ASSERT_TRUE(cluster.start(all));
     Calls calls;
     const NodeId beta = cluster.process("beta").node->id();
     cluster.process("alpha").node->spawn("test.call", &call, beta, 50'000, &calls);
     cluster.run_for(seconds(4 * 1200));
     EXPECT_TRUE(calls.failed.empty()) << calls.failed.front().to_string();
     EXPECT_GT(calls.good, 40'000) << "certificates of an hour, a session of more than that";
-    EXPECT_TRUE(all_see(cluster, all));
+    EXPECT_TRUE(cluster.all_see(all));
     EXPECT_EQ(cluster.process("alpha").sessions.with(beta), 1U) << "one session";
     const auto record_has_it = [&] {
       const auto record = cluster.process("alpha").view->find(beta);
@@ -181,9 +162,7 @@ TEST(SimTrust, A6_CertificatesAreRenewedAndNothingIsLostByIt) {
 TEST(SimTrust, A6_WhoseCertificateHasExpiredIsOut) {
   SimCluster cluster(1);
   cluster.use_certificate_life(hours(1));
-  cluster.start_broker();
-  for (const std::string& name : all) cluster.start_node(name);
-  ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+  ASSERT_TRUE(cluster.start(all));
   Calls calls;
   const NodeId beta = cluster.process("beta").node->id();
   cluster.process("alpha").node->spawn("test.call", &call, beta, 50'000, &calls);

@@ -36,6 +36,13 @@ class TestNode : public ::testing::Test {
     network_.clock().advance(time);
     step();
   }
+  // The session with another node ends, as the link tells it.
+  void lose(NodeId node) {
+    link::PeerInfo peer;
+    peer.node = node;
+    node_->on_peer_down(peer, Status(Code::unavailable, "it is gone"));
+    step();
+  }
   template <class Function, class... Arguments>
   void spawn(Function function, Arguments... arguments) {
     node_->spawn("test", function, std::move(arguments)...);

@@ -330,13 +330,18 @@ class Session(DoorTest):
         """What came, but for the answers of request()."""
         return [each for frame in self.own.frames for each in frame.envelopes if each.kind != REPLY]
 
+    async def another_connection(self, endpoint, key):
+        """A session, and a second connection of the same node behind it, which the door has answered."""
+        other = Raw(self.join_string(), self.folder())
+        other.identity, other.maker = self.own.identity, self.own.maker
+        await self.begin(endpoint, key)
+        await other.dial(endpoint, key, other.maker.hello(10, 9))
+        self.assertEqual((await other.answer()).session, 9)
+        return other
+
     def test_another_connection_counts_from_its_first_frame_on(self):
         async def test(endpoint, key):
-            other = Raw(self.join_string(), self.folder())
-            other.identity, other.maker = self.own.identity, self.own.maker
-            await self.begin(endpoint, key)
-            await other.dial(endpoint, key, other.maker.hello(10, 9))
-            self.assertEqual((await other.answer()).session, 9)
+            other = await self.another_connection(endpoint, key)
             self.say(Frame(session=9, sequence=1, envelopes=[request(1)]))  # the first one still goes on
             await self.answered(1)
             other.connection.send(Frame(session=9, acknowledged=1).SerializeToString())
@@ -348,11 +353,7 @@ class Session(DoorTest):
 
     def test_another_connection_on_which_nothing_comes_is_dropped(self):
         async def test(endpoint, key):
-            other = Raw(self.join_string(), self.folder())
-            other.identity, other.maker = self.own.identity, self.own.maker
-            await self.begin(endpoint, key)
-            await other.dial(endpoint, key, other.maker.hello(10, 9))
-            self.assertEqual((await other.answer()).session, 9)
+            other = await self.another_connection(endpoint, key)
             while not other.closed:
                 self.say(Frame(session=9))
                 await asyncio.sleep(0.5)

@@ -108,6 +108,23 @@ struct LinkNodeOptions {
   const ClusterSecret* member_of = nullptr;  // what it takes for the cluster; null: the cluster of the world
 };
 
+// Where participants may live.
+inline constexpr char endpoint_a[] = "tcp://10.0.0.1:7000";
+inline constexpr char endpoint_b[] = "tcp://10.0.0.2:7000";
+inline constexpr char endpoint_c[] = "tcp://10.0.0.3:7000";
+
+// The numbers of the envelopes that came, and what they should be when all of so many did, in order.
+inline std::vector<std::uint64_t> numbers(const LinkNode& node) {
+  std::vector<std::uint64_t> all;
+  for (const LinkNode::Got& got : node.got) all.push_back(got.number);
+  return all;
+}
+inline std::vector<std::uint64_t> up_to(std::uint64_t count) {
+  std::vector<std::uint64_t> all(count);
+  for (std::uint64_t i = 0; i < count; ++i) all[i] = i;
+  return all;
+}
+
 class LinkWorld {
  public:
   explicit LinkWorld(std::uint64_t seed = 1, SimOptions options = {}) : network(seed, options) {}

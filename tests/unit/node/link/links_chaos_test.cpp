@@ -15,8 +15,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr char endpoint_a[] = "tcp://10.0.0.1:7000";
-
 // Within a session everything comes in the order sent, and nothing ever comes twice. Gaps lie only between
 // sessions, since a session that ends takes what was on its way with it.
 testing::AssertionResult arrived_in_order(const LinkNode& node) {

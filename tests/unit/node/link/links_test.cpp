@@ -17,22 +17,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-constexpr char endpoint_a[] = "tcp://10.0.0.1:7000";
-constexpr char endpoint_b[] = "tcp://10.0.0.2:7000";
-constexpr char endpoint_c[] = "tcp://10.0.0.3:7000";
-
-std::vector<std::uint64_t> numbers(const LinkNode& node) {
-  std::vector<std::uint64_t> all;
-  for (const LinkNode::Got& got : node.got) all.push_back(got.number);
-  return all;
-}
-
-std::vector<std::uint64_t> up_to(std::uint64_t count) {
-  std::vector<std::uint64_t> all(count);
-  for (std::uint64_t i = 0; i < count; ++i) all[i] = i;
-  return all;
-}
-
 struct LinksTest : testing::Test {
   LinkWorld world;
   LinkNode& a = world.add({.name = "alpha", .endpoint = endpoint_a, .id = 1});

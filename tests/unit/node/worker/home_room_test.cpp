@@ -101,12 +101,6 @@ class RoomElsewhere : public TestNode {
     node_->deliver(std::move(news));
     step();
   }
-  void lose(NodeId node) {
-    link::PeerInfo peer;
-    peer.node = node;
-    node_->on_peer_down(peer, Status(Code::unavailable, "it is gone"));
-    step();
-  }
   void expect_nothing_kept() {
     for (unsigned shard = 0; shard < node_->shards(); ++shard) {
       const Home::Held held = node_->home(shard).held();

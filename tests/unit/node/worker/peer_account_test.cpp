@@ -83,12 +83,6 @@ class HeldOfPeer : public TestNode {
     come(header, bytes);
     step();
   }
-  void lose(NodeId node) {
-    link::PeerInfo peer;
-    peer.node = node;
-    node_->on_peer_down(peer, Status(Code::unavailable, "it is gone"));
-    step();
-  }
   std::vector<Address> readers(int count) {
     std::vector<Address> all;
     for (int i = 0; i < count; ++i) spawn(&late_reader, &all, &read);
