@@ -202,13 +202,16 @@ class OnATerminal(SharedCluster):
     BUSY = '{"from":0,"to":2000000000}'
 
     def test_lists_are_tables_and_colours_can_be_refused(self):
-        code, shown = in_terminal(self.command("nodes"))
-        self.assertEqual(code, 0)
-        self.assertRegex(shown, r"^\x1b\[1mNAME +STATE")
-        self.assertNotIn("\x1b", in_terminal(self.command("nodes"), env={"NO_COLOR": "1"})[1])
+        def settled(*options, **terminal):
+            code, shown = in_terminal(self.command("nodes", *options), **terminal)
+            self.assertEqual(code, 0)
+            return shown.split("\x1b[K")[-1]  # what is left when it had to be waited for
+
+        self.assertRegex(settled(), r"^\x1b\[1mNAME +STATE")
+        self.assertNotIn("\x1b", settled(env={"NO_COLOR": "1"}))
         self.assertNotIn("\x1b", in_terminal(self.command("nodes"), env={"TERM": "dumb"})[1])
-        self.assertNotIn("\x1b", in_terminal(self.command("nodes", "--color", "never"))[1])
-        narrow = in_terminal(self.command("nodes"), columns=90, env={"NO_COLOR": "1"})[1]
+        self.assertNotIn("\x1b", settled("--color", "never"))
+        narrow = settled(columns=90, env={"NO_COLOR": "1"})
         self.assertEqual(max(len(line) for line in narrow.splitlines()), 90)
 
     def test_a_spinner_becomes_a_bar_and_leaves_a_clean_line(self):
