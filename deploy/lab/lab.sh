@@ -8,15 +8,20 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: deploy/lab/lab.sh [--name LAB] up N | exec HOST CMD... | cut HOST | heal HOST | down
-  up N            make hosts h1 to hN with the addresses 10.77.0.1 to 10.77.0.N; prints one "HOST ADDRESS" a line
-  exec HOST CMD   run CMD on HOST, in the place of this process: its exit code and its signals are CMD's
-  cut HOST        pull HOST's cable: what is sent to and from it is lost, and nobody is told
-  heal HOST       put the cable back
-  down            remove all of it; does nothing where there is nothing; stops no process
-  --name LAB      several labs at the same time, each with its own network (default: lab)
+Usage: deploy/lab/lab.sh [--name LAB] up N | exec HOST CMD... | cut HOST [--in|--out] | cut FROM TO |
+                         loss HOST PERCENT | heal [HOST] | down
+  up N               make hosts h1 to hN with the addresses 10.77.0.1 to 10.77.0.N; prints one "HOST ADDRESS" a line
+  exec HOST CMD      run CMD on HOST, in the place of this process: its exit code and its signals are CMD's
+  cut HOST           pull HOST's cable: what is sent to and from it is lost, and nobody is told
+  cut HOST --in      only what is sent to HOST is lost; --out: only what HOST sends
+  cut FROM TO        only what FROM sends to TO is lost
+  loss HOST PERCENT  so much of what is sent to HOST, and of what it sends, is lost at random
+  heal [HOST]        undo every cut and loss that HOST has part in; without HOST, all there are
+  down               remove all of it; does nothing where there is nothing; stops no process
+  --name LAB         several labs at the same time, each with its own network (default: lab)
 Example: deploy/lab/lab.sh up 2 && deploy/lab/lab.sh exec h2 ip address; deploy/lab/lab.sh down
-Exit codes: 77 where this machine allows no network namespaces, 2 for wrong usage, 1 for anything else that failed.
+One-way cuts and loss need nft (nftables). Exit codes: 77 where this machine allows no network namespaces, or nothing
+to drop packets with; 2 for wrong usage, 1 for anything else that failed.
 TEXT
 }
 
@@ -48,11 +53,12 @@ as_root() { "${as_root[@]}" "$@"; }
 
 namespace_of() { printf 'cobus-%s-%s' "$lab" "$1"; }
 namespaces() { ip netns list | awk '{print $1}' | grep -xE "cobus-$lab-(net|h[0-9]+)" || true; }
+hosts() { namespaces | sed -n "s/^cobus-$lab-\(h[0-9]*\)$/\1/p" | sort -V; }
 need_host() {
   [ -n "${1:-}" ] || misused "which host?"
   namespaces | grep -qxF "$(namespace_of "$1")" && return
   local hosts
-  hosts=$(namespaces | sed -n "s/^cobus-$lab-\(h[0-9]*\)$/\1/p" | sort -V | paste -sd' ')
+  hosts=$(hosts | paste -sd' ')
   [ -n "$hosts" ] || fail "no lab named '$lab' is up; start one with: deploy/lab/lab.sh --name $lab up 3"
   fail "no host '$1' in the lab '$lab'; its hosts: $hosts"
 }
@@ -125,13 +131,72 @@ run_on() {
     setpriv --reuid "$(id -u)" --regid "$(id -g)" --init-groups env "PATH=$PATH" "$@"
 }
 
+# Packets are dropped where the bridge hands them on. Each fault is a table of its own, which names its hosts.
+on_switch() { as_root ip netns exec "$switch" nft "$@"; }
+need_nft() {
+  command -v nft >/dev/null ||
+    fail "nft is not installed, which one-way cuts and loss need: deploy/install-packages.sh test installs it (nftables)" 77
+}
+drop_packets() { # TABLE RULE...
+  local table=$1 said
+  shift
+  need_nft
+  if ! said=$({
+    printf 'table bridge %s\ndelete table bridge %s\n' "$table" "$table"
+    printf 'table bridge %s {\n  chain forward {\n    type filter hook forward priority 0\n' "$table"
+    printf '    %s drop\n' "$@"
+    printf '  }\n}\n'
+  } | on_switch -f - 2>&1); then
+    fail "the kernel of this machine drops no packets on a bridge (nftables): $said" 77
+  fi
+}
+
+cut_host() {
+  need_host "${1:-}"
+  case ${2:-} in
+    '') as_root ip -n "$switch" link set "$1" down ;;
+    --in) drop_packets "in_$1" "oifname $1" ;;
+    --out) drop_packets "out_$1" "iifname $1" ;;
+    -*) misused "cut takes --in or --out, not '$2'" ;;
+    *)
+      need_host "$2"
+      [ "$1" != "$2" ] || misused "a host is not cut off from itself"
+      drop_packets "cut_$1_$2" "iifname $1 oifname $2"
+      ;;
+  esac
+}
+
+lose() {
+  need_host "${1:-}"
+  if ! [[ ${2:-} =~ ^[1-9][0-9]?$ ]]; then
+    misused "loss takes a percentage, 1 to 99, not '${2:-}'"
+  fi
+  local some="numgen random mod 100 < $2"
+  drop_packets "loss_$1" "iifname $1 $some" "oifname $1 $some"
+}
+
+heal() {
+  local host=${1:-} table
+  if [ -z "$host" ]; then
+    for host in $(hosts); do heal "$host"; done
+    return
+  fi
+  need_host "$host"
+  as_root ip -n "$switch" link set "$host" up
+  command -v nft >/dev/null || return 0 # then there is nothing to undo
+  for table in $(on_switch list tables bridge | awk '{print $3}' | grep -E "_$host(_|\$)" || true); do
+    on_switch delete table bridge "$table"
+  done
+}
+
 verb=${1:-}
 [ $# -eq 0 ] || shift
 case $verb in
   up) up "$@" ;;
   exec) run_on "$@" ;;
-  cut) need_host "${1:-}" && as_root ip -n "$switch" link set "$1" down ;;
-  heal) need_host "${1:-}" && as_root ip -n "$switch" link set "$1" up ;;
+  cut) cut_host "$@" ;;
+  loss) lose "$@" ;;
+  heal) heal "$@" ;;
   down) tear_down ;;
   -h | --help | help) usage ;;
   *) misused "unknown verb '$verb'" ;;
