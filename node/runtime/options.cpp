@@ -22,6 +22,22 @@ std::string variable_of(const OptionSpec& spec) {
   return variable;
 }
 
+namespace {
+
+void overwrite(std::vector<std::string>& values) noexcept {
+  for (std::string& value : values) {
+    // Volatile, so that it is not left out as a write that nobody reads.
+    volatile char* const bytes = value.data();
+    std::fill_n(bytes, value.size(), '\0');
+  }
+}
+
+}  // namespace
+
+OptionValues::~OptionValues() {
+  for (auto& [name, values] : values_) overwrite(values);
+}
+
 const std::vector<std::string>& OptionValues::list(std::string_view name) const {
   const auto found = values_.find(name);
   COBUS_CHECK(found != values_.end());
@@ -73,13 +89,14 @@ class OptionParser {
  public:
   explicit OptionParser(const std::vector<OptionSpec>& table) : table_(table) {}
 
-  // `where` names the source in errors.
-  Status set(const OptionSpec& spec, std::vector<std::string> given, const std::string& where) {
+  // `where` names the option in errors, and where it comes from unless `source` does.
+  Status set(const OptionSpec& spec, std::vector<std::string> given, const std::string& where,
+             const std::string& source = {}) {
     for (const std::string& value : given) {
       if (Status status = check(spec, value, where); !status.ok()) return status;
     }
     values_.values_[spec.name] = std::move(given);
-    values_.sources_[spec.name] = where;
+    values_.sources_[spec.name] = source.empty() ? where : source;
     return {};
   }
 
@@ -98,8 +115,8 @@ class OptionParser {
       const char* value =
           std::getenv(variable.c_str());  // NOLINT(concurrency-mt-unsafe): at start, one thread
       if (value == nullptr || (*value == '\0' && !empty_counts)) continue;
-      if (Status status = set(spec, {value}, "the environment variable " + variable); !status.ok())
-        return status;
+      const std::string where = "the environment variable " + variable;
+      if (Status status = set(spec, {value}, where); !status.ok()) return status;
     }
     return {};
   }
@@ -124,18 +141,10 @@ class OptionParser {
         return {Code::invalid_argument,
                 path + ": there is no option '" + name + "'; --print-config lists them"};
       }
-      std::vector<std::string> given;
-      const auto add = [&given](const toml::node& value) {
-        if (value.is_string()) given.push_back(value.as_string()->get());
-        if (value.is_integer()) given.push_back(std::to_string(value.as_integer()->get()));
-        if (value.is_boolean()) given.emplace_back(value.as_boolean()->get() ? "true" : "false");
-      };
-      if (const toml::array* items = node.as_array()) {
-        for (const toml::node& item : *items) add(item);
-      } else {
-        add(node);
-      }
-      if (Status status = set(*spec, std::move(given), path); !status.ok()) return status;
+      const std::string where = path + ", line " + std::to_string(node.source().begin.line) + ": " + name;
+      auto given = values_of(*spec, node);
+      if (!given) return {Code::invalid_argument, where + " " + given.error().message()};
+      if (Status status = set(*spec, std::move(*given), where, path); !status.ok()) return status;
     }
     return {};
   }
@@ -143,6 +152,28 @@ class OptionParser {
   OptionValues take() { return std::move(values_); }
 
  private:
+  // What stands in a file, as the texts that a command line would have.
+  static Result<std::vector<std::string>> values_of(const OptionSpec& spec, const toml::node& node) {
+    std::vector<std::string> values;
+    const auto add = [&values](const toml::node& value) {
+      if (value.is_string()) values.push_back(value.as_string()->get());
+      if (value.is_integer()) values.push_back(std::to_string(value.as_integer()->get()));
+      if (value.is_boolean()) values.emplace_back(value.as_boolean()->get() ? "true" : "false");
+      return value.is_string() || value.is_integer() || value.is_boolean();
+    };
+    constexpr const char* wrong = "wants a text, a whole number, true or false";
+    if (const toml::array* items = node.as_array()) {
+      if (spec.kind != OptionSpec::Kind::list)
+        return fail(Code::invalid_argument, "wants one value, not a list");
+      for (const toml::node& item : *items) {
+        if (!add(item)) return fail(Code::invalid_argument, wrong);
+      }
+    } else if (!add(node)) {
+      return fail(Code::invalid_argument, wrong);
+    }
+    return values;
+  }
+
   static Status check(const OptionSpec& spec, const std::string& value, const std::string& where) {
     if (spec.kind == OptionSpec::Kind::number) {
       std::int64_t number = 0;
@@ -230,6 +261,7 @@ Result<ParsedOptions> parse_options(const std::string& program, const std::strin
       status = parser.set(spec, given[spec.name], "--" + spec.name);
     }
   }
+  for (auto& [name, values] : given) overwrite(values);
   if (!status.ok()) return fail(std::move(status));
   parsed.values = parser.take();
   parsed.finished = print_config || check_config;

@@ -31,6 +31,14 @@ struct OptionSpec {
 // The values of a table after parsing; every option has one.
 class OptionValues {
  public:
+  OptionValues() = default;
+  OptionValues(const OptionValues&) = default;
+  OptionValues& operator=(const OptionValues&) = default;
+  OptionValues(OptionValues&&) = default;
+  OptionValues& operator=(OptionValues&&) = default;
+  // Overwrites them: some are secrets.
+  ~OptionValues();
+
   [[nodiscard]] const std::string& text(std::string_view name) const;
   [[nodiscard]] std::int64_t number(std::string_view name) const;
   [[nodiscard]] bool flag(std::string_view name) const;

@@ -62,6 +62,22 @@ TEST_F(OptionsTest, NamesTheFileAndTheUnknownKey) {
   EXPECT_NE(parsed.error().message().find("no option 'colour'"), std::string::npos);
 }
 
+TEST_F(OptionsTest, NamesFileLineAndKeyOfAValueThatDoesNotFit) {
+  const auto complaint = [this](const char* text) {
+    const auto parsed = parse({"--config", write(text)});
+    EXPECT_FALSE(parsed) << text;
+    return parsed ? std::string() : parsed.error().message().substr(file_.size());
+  };
+  EXPECT_EQ(complaint("\nshards = 9\n"), ", line 2: shards: '9' is not a number from 1 to 8");
+  EXPECT_EQ(complaint("log-level = []\n"), ", line 1: log-level wants one value, not a list");
+  EXPECT_EQ(complaint("name = [\"a\", \"b\"]\n"), ", line 1: name wants one value, not a list");
+  EXPECT_EQ(complaint("shards = 2.5\n"), ", line 1: shards wants a text, a whole number, true or false");
+  EXPECT_EQ(complaint("label = [\"a\", {b = 1}]\n"),
+            ", line 1: label wants a text, a whole number, true or false");
+  EXPECT_EQ(complaint("[name]\nfirst = 1\n"), ", line 1: name wants a text, a whole number, true or false");
+  EXPECT_EQ(parse({"--config", write("label = []\n")})->values.list("label"), std::vector<std::string>());
+}
+
 TEST_F(OptionsTest, AFolderIsNoFileOfOptions) {
   const auto parsed = parse({"--config", "/tmp"});
   ASSERT_FALSE(parsed);
