@@ -45,12 +45,14 @@ inline void print_versions(std::initializer_list<std::pair<std::string_view, std
   std::printf("%s}\n", line.c_str());
 }
 
-// Of at least one value.
-inline double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+// The value below which so large a share of them lies. Of at least one value; `share` below 1.
+inline double percentile(std::vector<double> values, double share) {
+  const auto at = values.begin() + static_cast<std::ptrdiff_t>(static_cast<double>(values.size()) * share);
+  std::nth_element(values.begin(), at, values.end());
+  return *at;
 }
+
+inline double median(std::vector<double> values) { return percentile(std::move(values), 0.5); }
 
 // What this process has in memory, from the kernel.
 inline std::uint64_t resident_bytes() {

@@ -6,121 +6,81 @@
 #include <string>
 #include <vector>
 
-#include "bench.cobus.h"
-#include "node/worker/self.hpp"
-#include "tests/bench/bench_node.hpp"
-#include "tests/bench/server_process.hpp"
+#include "tests/bench/link_figures.hpp"
+#include "tests/bench/link_nodes.hpp"
+#include "tests/bench/open_loop.hpp"
 
 namespace cobus::bench {
 namespace {
 
-constexpr std::uint64_t messages_default = 3'000'000;
-constexpr std::uint64_t round_trips_default = 20'000;
-constexpr std::uint64_t warm_up_calls = 1'000;
-constexpr std::uint64_t window = 8'000;
-constexpr std::uint64_t receipt_every = 1'000;
-constexpr std::size_t size = 100;
-constexpr unsigned shards = 1;  // each process has one thread for its work, as the peer has
-constexpr Duration patience = std::chrono::seconds(10);
-
-Parcel parcel() {
-  Parcel made;
-  made.set_data(std::string(size, 'x'));
-  return made;
+// Seconds from the first send until the sink has told of the last.
+Task<double> one_way(Self self, Address to, Flow flow, std::uint64_t count) {
+  co_await greet(self, to.node);
+  const auto begin = Steady::now();
+  if (co_await stream(self, to, flow, count) != count) give_up("messages were lost");
+  co_return seconds_since(begin);
 }
 
-class Answerer final : public PeerService {
- public:
-  Task<Result<Parcel>> Echo(Call /*call*/, Parcel request) override { co_return request; }
-};
-
-// Takes parcels for ever and tells the sender how many.
-Task<> sink(Self self, Address* address, std::promise<void>* ready) {
-  *address = self.address();
-  ready->set_value();
-  for (std::uint64_t count = 1;; ++count) {
-    auto received = co_await self.receive<Parcel>();
-    if (!received) co_return;
-    if ((*received)->data().size() != size) give_up("a parcel of another size");
-    if (count % receipt_every != 0) continue;
-    Receipt receipt;
-    receipt.set_count(count);
-    static_cast<void>(co_await self.send(received->from(), std::move(receipt)));
-  }
-}
-
-// The server: tells where it listens and where its sink is.
-void serve(Wire& wire, link::Identity identity) {
-  BenchNode bench("server", std::move(identity), "tcp://127.0.0.1:0", shards);
-  bench.node().add_service(std::make_unique<Answerer>());
-  bench.node().start();
-  Address address;
-  std::promise<void> ready;
-  bench.node().spawn("sink", &sink, &address, &ready);
-  ready.get_future().wait();
-  wire.say(bench.listening());
-  wire.say(to_string(address));
-  static_cast<void>(wire.hear());
-}
-
+// The median time of a call, one at a time.
 Task<double> calls(Self self, NodeId server, std::uint64_t count) {
   const PeerStub stub(self, server);
   std::vector<double> times_us;
   times_us.reserve(count);
   for (std::uint64_t i = 0; i < count + warm_up_calls; ++i) {
     const auto begin = Steady::now();
-    Result<Parcel> reply = co_await stub.Echo(parcel());
-    if (!reply || reply->data().size() != size) give_up("no reply");
+    Result<Parcel> reply = co_await stub.Echo(parcel(call_size));
+    if (!reply || reply->data().size() != call_size) give_up("no reply");
     if (i >= warm_up_calls) times_us.push_back(seconds_since(begin) * 1e6);
   }
   co_return median(std::move(times_us));
 }
 
-// Messages a second from the first send until the sink has told of the last.
-Task<double> stream(Self self, Address to, std::uint64_t count) {
-  const PeerStub stub(self, to.node);
-  const Result<Parcel> connected = co_await stub.Echo(parcel());
-  if (!connected) give_up("no connection: " + connected.error().to_string());
-  const Parcel model = parcel();
-  std::uint64_t received = 0;
-  const auto begin = Steady::now();
-  for (std::uint64_t sent = 0; received < count;) {
-    for (; sent < count && sent - received < window; ++sent) {
-      const Status status = co_await self.send(to, model);
-      if (!status.ok()) give_up(status.to_string());
-    }
-    auto receipt = co_await self.receive<Receipt>(patience);
-    if (!receipt) give_up("messages were lost: " + receipt.error().to_string());
-    received = (*receipt)->count();
+// One call of those at a fixed rate: a worker of its own.
+Task<> timed_call(Self self, NodeId server, OpenLoop* loop, std::uint64_t which) {
+  Result<Parcel> reply = co_await PeerStub(self, server).Echo(parcel(call_size));
+  if (!reply || reply->data().size() != call_size) give_up("no reply");
+  loop->answered(which);
+}
+
+double calls_at_fixed_rate(BenchNode& bench, NodeId server, std::uint64_t count) {
+  bench.run(&greet, server);
+  OpenLoop loop(calls_per_second, warm_up_calls, count);
+  for (std::uint64_t begun = 0; begun < loop.total();) {
+    for (const std::uint64_t due = loop.wait(); begun < due; ++begun)
+      bench.node().spawn("call", &timed_call, server, &loop, begun);
   }
-  co_return static_cast<double>(count) / seconds_since(begin);
+  loop.wait_for_answers();
+  return loop.percentile_us(0.99);
 }
 
 int main_of(const Arguments& arguments) {
-  // The links are never in the clear; the second name stands beside the peer's figure with encryption.
-  const bool one_way = arguments.name == "link_100" || arguments.name == "link_100_curve";
-  if (!one_way && arguments.name != "round_trip_p50")
-    give_up("link_bench knows: link_100 link_100_curve round_trip_p50");
+  // The links are never in the clear; link_100_curve stands beside the peer's figure with encryption.
+  const OneWay* const messages = find_one_way(arguments.name);
+  const bool at_fixed_rate = arguments.name == "round_trip_p99";
+  if (messages == nullptr && !at_fixed_rate && arguments.name != "round_trip_p50")
+    give_up(
+        "link_bench knows: link_100 link_100_curve link_1k link_64k link_1m link_64m round_trip_p50 "
+        "round_trip_p99");
   const link::ClusterSecret cluster = link::ClusterSecret::make();
-  link::Identity server_identity = link::identity_now(cluster, "server");
-  const link::CurveKey server_key = server_identity.pair.key;
-  ServerProcess server([&](Wire& wire) { serve(wire, std::move(server_identity)); });
-  const std::string endpoint = server.wire().hear();
-  const Result<Address> to = parse_address(server.wire().hear());
-  if (!to) give_up(to.error().to_string());
-
-  BenchNode bench("client", link::identity_now(cluster, "client"), "", shards);
-  bench.node().links().learn(to->node, {endpoint}, server_key);
+  RemoteNode server(cluster, "server", messages != nullptr ? messages->size : call_size);
+  const Address to = server.place().sink;
+  BenchNode bench("client", link::identity_now(cluster, "client"), "", link_shards);
+  server.place().make_known_to(bench);
   bench.node().start();
   const std::string conditions = ", another process, CURVE, a shard each, loopback TCP";
-  if (one_way) {
-    std::uint64_t count = arguments.count != 0 ? arguments.count : messages_default;
-    count = (count + receipt_every - 1) / receipt_every * receipt_every;
-    print_figure("msg/s", bench.run(&stream, *to, count),
-                 "worker to worker, window of " + std::to_string(window) + conditions);
+  if (messages != nullptr) {
+    const Flow flow = messages->flow();
+    const std::uint64_t count = messages->total(arguments.count);
+    print_one_way(*messages, count, bench.run(&one_way, to, flow, count),
+                  "worker to worker, window of " + std::to_string(flow.window) + conditions);
+  } else if (at_fixed_rate) {
+    const std::uint64_t count = arguments.count != 0 ? arguments.count : calls_default;
+    print_figure("us", calls_at_fixed_rate(bench, to.node, count),
+                 "unary call of a service by a new worker, " + std::to_string(calls_per_second) +
+                     " a second whatever is answered, counted from when each was due" + conditions);
   } else {
     const std::uint64_t count = arguments.count != 0 ? arguments.count : round_trips_default;
-    print_figure("us", bench.run(&calls, to->node, count),
+    print_figure("us", bench.run(&calls, to.node, count),
                  "unary call of a service, one at a time" + conditions);
   }
   return 0;

@@ -24,9 +24,11 @@ class Measurement(NamedTuple):
     systems: dict     # system -> program
 
 
-LOWER_IS_BETTER = {"B", "us", "ns", "%"}
+LOWER_IS_BETTER = {"B", "us", "ns", "%", "x"}
 MAY_BE_ZERO = {"%"}
 LOCAL = {"cobus": "local_bench", "erlang": "erlang_bench.sh", "caf": "caf_bench"}
+LINK = {"cobus": "link_bench", "libzmq": "libzmq_bench"}
+LINK_OR_SERVER = LINK | {"nats": "nats_bench"}
 MEASUREMENTS = {
     "spawn": Measurement("1/s", 10_000, LOCAL),
     "bytes_per_worker": Measurement("B", 10_000, LOCAL),
@@ -38,13 +40,21 @@ MEASUREMENTS = {
     "timer": Measurement("ns", 1_000, LOCAL),
     "generator": Measurement("ns", 1_000, {"cobus": "local_bench"}),
     "idle_cpu": Measurement("%", 200, LOCAL),
-    "link_100": Measurement("msg/s", 20_000, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),
-    "link_100_curve": Measurement("msg/s", 20_000, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),
-    "round_trip_p50": Measurement("us", 200, {"cobus": "link_bench", "libzmq": "libzmq_bench"}),
+    "link_100": Measurement("msg/s", 20_000, LINK_OR_SERVER),
+    "link_100_curve": Measurement("msg/s", 20_000, LINK),
+    "link_1k": Measurement("msg/s", 5_000, LINK_OR_SERVER),
+    "link_64k": Measurement("MB/s", 200, LINK_OR_SERVER),
+    "link_1m": Measurement("MB/s", 20, LINK_OR_SERVER),
+    "link_64m": Measurement("MB/s", 1, LINK),
+    "round_trip_p50": Measurement("us", 200, LINK_OR_SERVER),
+    "round_trip_p99": Measurement("us", 1_000, LINK),
+    "fan_in_50": Measurement("msg/s", 25_000, {"cobus": "many_bench", "libzmq": "libzmq_bench"}),
+    "slow_reader": Measurement("x", 500, {"cobus": "many_bench"}),
     "jobs_sqlite": Measurement("1/s", 500, {"cobus": "jobs_bench"}),
 }
-WITH_VERSIONS = ("local_bench", "libzmq_bench", "jobs_bench", "erlang_bench.sh", "caf_bench")
-PACKAGES = {"erlang_bench.sh": "erlang-base", "caf_bench": "libcaf-dev"}  # peers that need not be there
+WITH_VERSIONS = ("local_bench", "libzmq_bench", "jobs_bench", "erlang_bench.sh", "caf_bench", "nats_bench")
+# peers that need not be there
+PACKAGES = {"erlang_bench.sh": "erlang-base", "caf_bench": "libcaf-dev", "nats_bench": "nats-server libnats-dev"}
 INSTALL = ROOT / "deploy/install-packages.sh"
 
 
@@ -56,8 +66,7 @@ class Programs:
         self.missing = set()
         if not (shutil.which("erl") and shutil.which("erlc")):
             self.missing.add("erlang_bench.sh")
-        if not (folder / "caf_bench").exists():
-            self.missing.add("caf_bench")
+        self.missing |= {program for program in ("caf_bench", "nats_bench") if not (folder / program).exists()}
 
     def path(self, program):
         return (ROOT / "tests/bench/peers" if program.endswith(".sh") else self.folder) / program

@@ -53,9 +53,12 @@ class ServerProcess {
   // Lets it go and waits for its end.
   ~ServerProcess() {
     wire_.close_ours();
+    ::kill(process_, SIGCONT);  // one that stands still does not end
     ::waitpid(process_, nullptr, 0);
   }
   [[nodiscard]] Wire& wire() noexcept { return wire_; }
+  // It stands still until it is let go.
+  void pause() const noexcept { ::kill(process_, SIGSTOP); }
 
  private:
   static std::array<int, 2> pair() {
