@@ -63,6 +63,12 @@ class Broker::Departures final : public PeerListener {
     if (peer.role != v1::NODE) return;
     node_.run_on(0, [this, lost = peer.node](Home&) { directory_.connection_lost(lost); });
   }
+  void on_peer_suspected(const link::PeerInfo& peer, bool suspected) override {
+    if (peer.role != v1::NODE) return;
+    spdlog::info("node {} {}", peer.name,
+                 suspected ? "is suspected: nothing comes from it" : "is heard again");
+    node_.run_on(0, [this, node = peer.node, suspected](Home&) { directory_.suspect(node, suspected); });
+  }
 
  private:
   Node& node_;

@@ -87,6 +87,7 @@ Status Directory::check_earlier(const v1::NodeRecord& record, const Proof& proof
 Result<void> Directory::register_node(v1::NodeRecord record, const Proof& proof, TimePoint now) {
   expire(now);  // an ended lease holds no name
   record.clear_age_ms();
+  record.clear_suspected();
   if (Status status = check(record, proof); !status.ok()) return fail(std::move(status));
   const NodeId node = id_of(record);
   const auto named = by_name_.find(record.name());
@@ -96,6 +97,7 @@ Result<void> Directory::register_node(v1::NodeRecord record, const Proof& proof,
   if (known) {
     Entry& entry = entries_.at(node);
     entry.renewed = now;
+    record.set_suspected(entry.record.suspected());
     const bool newer = std::pair(record.incarnation(), record.revision()) >=
                        std::pair(entry.record.incarnation(), entry.record.revision());
     if (!newer || MessageDifferencer::Equals(record, entry.record)) return {};
@@ -124,6 +126,13 @@ bool Directory::renew(NodeId node, Incarnation incarnation, const v1::Load& load
   if (loads_changed_.empty()) loads_due_ = now + load_interval;
   loads_changed_.insert(node);
   return true;
+}
+
+void Directory::suspect(NodeId node, bool suspected) {
+  const auto found = entries_.find(node);
+  if (found == entries_.end() || found->second.record.suspected() == suspected) return;
+  found->second.record.set_suspected(suspected);
+  *add_delta().add_changed() = found->second.record;
 }
 
 void Directory::hold(const std::string& name, NodeId node, const link::CurveKey& key) {
@@ -158,6 +167,7 @@ void Directory::remember(NodeId node, TimePoint now) {
   const Entry& entry = entries_.at(node);
   Departed departed{entry.record, entry.renewed, now};
   departed.record.set_state(v1::DEPARTED);
+  departed.record.clear_suspected();
   departed.record.clear_services();
   departed.record.clear_certificate();
   departed.record.clear_load();

@@ -53,6 +53,10 @@ class Directory {
   void leave(NodeId node, TimePoint now) { depart(node, "left", now); }
   void connection_lost(NodeId node, TimePoint now) { depart(node, "connection lost", now); }
 
+  // This broker hears nothing from the node, or hears it again: told as its own verdict. Nothing happens for
+  // one that is not known.
+  void suspect(NodeId node, bool suspected);
+
   // These keys count no more: watchers are told, and nodes that have them leave.
   void revoke(const std::vector<link::Revoked>& revoked, TimePoint now);
 

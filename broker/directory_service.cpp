@@ -124,6 +124,11 @@ void DirectoryService::connection_lost(NodeId node) {
   publish();
 }
 
+void DirectoryService::suspect(NodeId node, bool suspected) {
+  directory_.suspect(node, suspected);
+  publish();
+}
+
 Task<> DirectoryService::keep_time(Self self, DirectoryService* service) {
   while (!self.stop_requested()) {
     const TimePoint due = service->directory_.next_expiry();

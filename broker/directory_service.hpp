@@ -35,6 +35,8 @@ class DirectoryService final : public v1::DirectoryService {
   static Task<> keep_time(Self self, DirectoryService* service);
   // The session of a node ended. The broker's shard.
   void connection_lost(NodeId node);
+  // It is silent, or heard again. The broker's shard.
+  void suspect(NodeId node, bool suspected);
   // The key that holds a name, if one does. Any thread.
   [[nodiscard]] std::optional<link::CurveKey> holder(std::string_view name) const {
     return directory_.holder(name);

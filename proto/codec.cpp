@@ -195,6 +195,20 @@ const char* read_field(const char* field, const char* at, const char* end, std::
   }
 }
 
+// Null, or where it is malformed.
+const char* read_fields(std::string_view bytes, EnvelopeView& envelope) noexcept {
+  envelope = EnvelopeView{};
+  const char* const end = bytes.data() + bytes.size();
+  for (const char* field = bytes.data(); field != end;) {
+    std::uint32_t tag = 0;
+    const char* const at = wire::read_tag(field, end, tag);
+    const char* const after = at == nullptr ? nullptr : read_field(field, at, end, tag, envelope);
+    if (after == nullptr) return field;
+    field = after;
+  }
+  return nullptr;
+}
+
 }  // namespace
 
 std::size_t envelope_size(const EnvelopeHeader& header, std::size_t payload_size) noexcept {
@@ -279,17 +293,8 @@ bool FrameReader::next_bytes() noexcept {
 }
 
 bool FrameReader::read(EnvelopeView& envelope) noexcept {
-  envelope = EnvelopeView{};
-  const char* const end = envelope_.data() + envelope_.size();
-  for (const char* field = envelope_.data(); field != end;) {
-    std::uint32_t tag = 0;
-    const char* const at = wire::read_tag(field, end, tag);
-    if (at == nullptr) return malformed(field, "no field of an envelope starts");
-    const char* const after = read_field(field, at, end, tag, envelope);
-    if (after == nullptr) return malformed(field, "the field of an envelope is cut short or malformed");
-    field = after;
-  }
-  return true;
+  const char* const at = read_fields(envelope_, envelope);
+  return at == nullptr || malformed(at, "a field of an envelope is cut short or malformed");
 }
 
 Result<FrameHeader> FrameReader::finish() const {
@@ -299,11 +304,16 @@ Result<FrameHeader> FrameReader::finish() const {
                                           std::to_string(end_ - begin_));
 }
 
-Result<FrameHeader> read_frame_header(std::string_view frame) {
+Result<FrameHeader> read_frame_header(std::string_view frame, std::vector<std::string_view>* envelopes) {
   FrameReader reader(frame);
-  while (reader.skip()) {
+  for (std::string_view envelope; reader.skip(envelope);) {
+    if (envelopes != nullptr) envelopes->push_back(envelope);
   }
   return reader.finish();
+}
+
+bool read_envelope(std::string_view bytes, EnvelopeView& envelope) noexcept {
+  return read_fields(bytes, envelope) == nullptr;
 }
 
 void to_proto(const Status& status, v1::Status& out) {

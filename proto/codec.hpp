@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <cobus/v1/envelope.pb.h>
 #include "proto/status.hpp"
@@ -76,8 +77,12 @@ void append_frame_header(std::string& frame, const FrameHeader& header);
 template <class Each>
 [[nodiscard]] Result<FrameHeader> read_frame(std::string_view frame, Each&& each);
 
-// Only the header, without looking into the envelopes.
-[[nodiscard]] Result<FrameHeader> read_frame_header(std::string_view frame);
+// Only the header, without looking into the envelopes. Their bytes are appended to `envelopes`, for
+// read_envelope(), also those before a malformed place.
+[[nodiscard]] Result<FrameHeader> read_frame_header(std::string_view frame,
+                                                    std::vector<std::string_view>* envelopes = nullptr);
+// One of them. False when it is malformed; `envelope` is then half read.
+[[nodiscard]] bool read_envelope(std::string_view bytes, EnvelopeView& envelope) noexcept;
 
 // Status to and from the wire. Text that is not UTF-8 is repaired on the way out; a code that this
 // release does not know becomes UNKNOWN.
@@ -94,8 +99,12 @@ class FrameReader {
 
   // True with `envelope` set to the next one; false at the end and at malformed bytes.
   [[nodiscard]] bool next(EnvelopeView& envelope) noexcept { return next_bytes() && read(envelope); }
-  // The same without looking into the envelope.
-  [[nodiscard]] bool skip() noexcept { return next_bytes(); }
+  // The same without looking into the envelope, whose bytes `envelope` becomes.
+  [[nodiscard]] bool skip(std::string_view& envelope) noexcept {
+    const bool there = next_bytes();
+    envelope = envelope_;
+    return there;
+  }
   // After next() or skip() said false: the header, or what is malformed.
   [[nodiscard]] Result<FrameHeader> finish() const;
 

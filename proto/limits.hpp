@@ -54,8 +54,8 @@ inline constexpr milliseconds acknowledge_after{100};
 // Bounds of a mailbox: many small messages or a few large ones.
 inline constexpr std::size_t mailbox_messages_max = 10'000;
 inline constexpr std::size_t mailbox_bytes_max = 16 * 1024 * 1024;
-// What a mailbox takes beyond them of what was on its way when it told other shards and nodes that it is
-// full, so that whoever waits for room when told so loses nothing; beyond that it is a flood.
+// What a mailbox takes beyond them of what was on its way when it told other shards that it is full, so that
+// whoever waits for room when told so loses nothing. Of other nodes it takes what each of them may have here.
 inline constexpr std::size_t mailbox_overshoot_bytes_max = 64 * 1024 * 1024;
 // What one other node may have here at once, all its messages, calls and streams together, until they are
 // read. From half of it on its messages are answered with "full", so that those who wait when told so lose
@@ -63,7 +63,8 @@ inline constexpr std::size_t mailbox_overshoot_bytes_max = 64 * 1024 * 1024;
 inline constexpr std::size_t peer_held_bytes_max = 64 * 1024 * 1024;
 // Workers of one other node whose mailboxes a shard knows to be full. Of more it takes no note.
 inline constexpr std::size_t full_mailboxes_of_peer_max = 10'000;
-// What may wait for one shard of a node before senders from other shards wait and other nodes are refused.
+// What may wait for one shard of a node before senders from other shards wait and requests of other nodes are
+// refused.
 inline constexpr std::size_t shard_inbox_bytes_max = 64 * 1024 * 1024;
 // Monitors and links that one node may have with the workers of one shard of another.
 inline constexpr std::size_t bonds_of_peer_max = 250'000;
@@ -75,6 +76,10 @@ inline constexpr std::size_t name_bytes_max = 255;
 inline constexpr milliseconds beat_interval{1000};
 inline constexpr milliseconds suspect_after{3000};
 inline constexpr milliseconds down_after{5000};
+// A link loop that came back late by one beat or more gives others as much time again for each, so many times
+// at most, and takes one off after so long in time: its own lateness is likelier than their death.
+inline constexpr int doubt_max = 3;
+inline constexpr milliseconds doubt_eases_after{3000};
 // A peer that nobody here can dial has so long to come back when its connection has ended: most often its
 // process has. See guarantee W4.
 inline constexpr milliseconds return_within{900};
@@ -114,8 +119,6 @@ static_assert(hello_bytes_max < frame_bytes_target);
 static_assert(peer_window_bytes_max < shard_inbox_bytes_max, "one peer alone never fills a shard");
 static_assert(mailbox_overshoot_bytes_max >= shard_inbox_bytes_max,
               "what waits for a shard may be for one worker");
-static_assert(mailbox_overshoot_bytes_max >= 4 * peer_window_bytes_max,
-              "so may what is on its way from some nodes");
 static_assert(peer_held_bytes_max >= 4 * peer_window_bytes_max,
               "a window is on its way when it is told to send less");
 static_assert(peer_held_bytes_max >= 16 * (stream_bytes_max + payload_bytes_max),
@@ -128,6 +131,7 @@ static_assert(4 * redial_session_max < return_within, "several dials before it i
 static_assert(stream_bytes_max + payload_bytes_max <= peer_window_bytes_max / 4,
               "a few streams of large items fit into one window");
 static_assert(beat_interval * 3 <= suspect_after, "two lost beats alone make nobody suspect");
+static_assert(doubt_eases_after < down_after, "one hiccup makes nobody notice later silence later");
 static_assert(suspect_after + session_handshake_timeout < down_after,
               "a peer that went quiet is dialled anew in time, though the dial may hang");
 static_assert(renew_interval * 3 <= lease_ttl, "a lease survives two lost renewals");

@@ -9,6 +9,7 @@
 
 #include "client/cli/units.hpp"
 #include "proto/address.hpp"
+#include "proto/limits.hpp"
 
 namespace cobus::client {
 namespace {
@@ -26,10 +27,23 @@ std::string state_name(v1::NodeState state) {
   }
 }
 
+// Scripts that look for nodes that are up read `state`, and find one until it is down.
+std::string state_text(const Json& node) {
+  const bool suspected = !field(node, "suspected_by").empty();
+  return plain(field(node, "state")) + (suspected ? ", suspected" : "");
+}
+
 std::string joined(const Json& list) {
   std::string text;
   for (const Json& item : list) text += (text.empty() ? "" : " ") + plain(item);
   return text;
+}
+
+std::string suspected_text(const Json& brokers) {
+  if (brokers.empty()) return "";
+  return fmt::format("{}: nothing came from it for {} s or more; after {} s it counts as down",
+                     joined(brokers), limits::suspect_after / std::chrono::seconds(1),
+                     limits::down_after / std::chrono::seconds(1));
 }
 
 std::string labels_text(const Json& labels) {
@@ -77,7 +91,7 @@ std::string method_tails(const Json& methods) {
 
 }  // namespace
 
-Json node_json(const v1::NodeRecord& record, bool all) {
+Json node_json(const v1::NodeRecord& record, bool all, const std::vector<std::string>& suspected_by) {
   Json node;
   node["name"] = record.name();
   node["id"] = to_string(NodeId{record.node()});
@@ -100,6 +114,7 @@ Json node_json(const v1::NodeRecord& record, bool all) {
   for (const auto& [why, count] : dead_letters) node["load"]["dead_letters"][why] = count;
   node["version"] = record.build();
   node["age_ms"] = record.age_ms();
+  node["suspected_by"] = suspected_by;
   return node;
 }
 
@@ -112,7 +127,7 @@ std::vector<OutputColumn> node_columns() {
   };
   return {
       {"NAME", text("name")},
-      {"STATE", text("state")},
+      {"STATE", state_text},
       {"ADDRESS", text("address")},
       {"SERVICES", [](const Json& node) { return joined(field(node, "services")); }, false, true},
       {"CALLS", load("calls_running"), true},
@@ -134,7 +149,8 @@ std::vector<std::pair<std::string, std::string>> node_fields(const Json& node) {
   return {
       {"name", plain(field(node, "name"))},
       {"id", plain(field(node, "id"))},
-      {"state", plain(field(node, "state"))},
+      {"state", state_text(node)},
+      {"suspected by", suspected_text(field(node, "suspected_by"))},
       {"address", plain(field(node, "address"))},
       {"services", joined(field(node, "services"))},
       {"labels", labels_text(field(node, "labels"))},

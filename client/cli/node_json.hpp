@@ -12,8 +12,9 @@
 
 namespace cobus::client {
 
-// With `all`, services of cobus itself too.
-[[nodiscard]] Json node_json(const v1::NodeRecord& record, bool all);
+// With `all`, services of cobus itself too. `suspected_by`: the brokers that hear nothing from it just now.
+[[nodiscard]] Json node_json(const v1::NodeRecord& record, bool all,
+                             const std::vector<std::string>& suspected_by = {});
 [[nodiscard]] std::vector<OutputColumn> node_columns();
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> node_fields(const Json& node);
 

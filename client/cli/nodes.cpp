@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cobus nodes, cobus node NAME, cobus services: who is there and what can be called. All of it is what the
-// brokers told at the start of the session; nodes that left within the last minute are listed as down.
+// brokers told at the start of the session; nodes that left within the last minute are listed as down, and
+// those that a broker hears nothing from as suspected.
+#include <algorithm>
+
 #include "client/cli/node_json.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
@@ -9,12 +12,24 @@
 namespace cobus::client {
 namespace {
 
+// The addresses of the brokers that suspect a node.
+std::vector<std::string> suspected_by(Session& session, NodeId node) {
+  std::vector<std::string> all;
+  const std::vector<NodeId> by = session.view().suspected_by(node);
+  if (by.empty()) return all;
+  for (const Session::Broker& broker : session.brokers(Duration(0))) {
+    if (std::ranges::find(by, broker.node) != by.end()) all.push_back(broker.address);
+  }
+  return all;
+}
+
 int run_nodes(Context& context) {
   auto session = connect(context);
   if (!session) return session.error();
   ListOutput output(context.console, format_of(context), node_columns(), "name");
   for (const v1::NodeRecord& record : all_nodes((*session)->view())) {
-    output.add(node_json(record, context.arguments.has("all")));
+    output.add(
+        node_json(record, context.arguments.has("all"), suspected_by(**session, NodeId{record.node()})));
   }
   output.finish();
   return 0;
@@ -27,7 +42,8 @@ int run_node(Context& context) {
   const std::string& name = context.arguments.text("NAME");
   const auto record = find_node(view, name);
   if (!record) return fail_name(context, record.error());
-  const Json node = node_json(*record, context.arguments.has("all"));
+  const Json node =
+      node_json(*record, context.arguments.has("all"), suspected_by(**session, NodeId{record->node()}));
   print_object(context.console, format_of(context), node, "name", node_fields(node));
   return 0;
 }

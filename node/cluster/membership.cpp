@@ -85,11 +85,22 @@ void Membership::on_peer_up(const link::PeerInfo& peer, link::TargetId) {
 }
 
 void Membership::on_peer_down(const link::PeerInfo& peer, const Status&) {
-  if (peer.role == v1::NODE) view_.lost(peer.node);
+  if (peer.role == v1::NODE) {
+    const Duration unsteady_for = view_.lost(peer.node);
+    if (unsteady_for > Duration(0)) {
+      spdlog::warn(
+          "node {} was lost again and again: others get new work instead for the next {} s, if they can",
+          peer.name, unsteady_for / std::chrono::seconds(1));
+    }
+  }
   if (peer.role != v1::BROKER) return;
   const std::scoped_lock lock(mutex_);
   view_.broker_lost(peer.node);
   brokers_.erase(peer.node);
+}
+
+void Membership::on_peer_suspected(const link::PeerInfo& peer, bool suspected) {
+  if (peer.role == v1::NODE) view_.suspect(peer.node, suspected);
 }
 
 bool Membership::connected(NodeId broker, std::uint64_t session) const {

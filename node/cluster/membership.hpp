@@ -34,6 +34,7 @@ class Membership final : public PeerListener {
 
   void on_peer_up(const link::PeerInfo& peer, link::TargetId target) override;
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override;
+  void on_peer_suspected(const link::PeerInfo& peer, bool suspected) override;
 
   // The record changed: registers again, soon. Any thread.
   void refresh();

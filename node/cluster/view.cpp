@@ -25,9 +25,17 @@ bool View::usable(const Entry& entry) const {
   return entry.avoided_until <= clock_.now() && entry.record.state() == v1::UP;
 }
 
-v1::NodeRecord View::aged(v1::NodeRecord record, TimePoint told) const {
-  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - told).count();
+bool View::is_unsteady(NodeId node) const {
+  if (suspected_.contains(node)) return true;
+  const auto found = flapping_.find(node);
+  return found != flapping_.end() && found->second.unsteady(clock_.now());
+}
+
+v1::NodeRecord View::shown(const Entry& entry) const {
+  v1::NodeRecord record = entry.record;
+  const auto since = std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - entry.told).count();
   record.set_age_ms(record.age_ms() + static_cast<std::uint32_t>(std::max<std::int64_t>(0, since)));
+  record.set_suspected(!entry.suspecting.empty());
   return record;
 }
 
@@ -35,6 +43,11 @@ void View::put(NodeId broker, const v1::NodeRecord& record, Effects& effects) {
   Entry& entry = entries_[NodeId{record.node()}];
   entry.brokers.insert(broker);
   for (const NodeId lost : lost_brokers_) entry.brokers.erase(lost);
+  if (record.suspected()) {
+    entry.suspecting.insert(broker);
+  } else {
+    entry.suspecting.erase(broker);
+  }
   const auto age = [](const v1::NodeRecord& of) { return std::pair(of.incarnation(), of.revision()); };
   if (age(record) < age(entry.record)) return;
   const bool changed = age(record) != age(entry.record);
@@ -49,6 +62,7 @@ void View::drop(NodeId broker, NodeId node, Effects& effects) {
   const auto found = entries_.find(node);
   if (found == entries_.end()) return;
   found->second.brokers.erase(broker);
+  found->second.suspecting.erase(broker);
   for (const NodeId lost : lost_brokers_) found->second.brokers.erase(lost);
   if (!found->second.brokers.empty()) return;
   entries_.erase(found);
@@ -61,7 +75,7 @@ void View::take_part(NodeId broker, const v1::DirectoryEvent& part, Effects& eff
     named.clear();
     lost_brokers_.erase(broker);
   }
-  for (const v1::NodeRecord& record : part.down()) down_[record.name()] = Entry{record, {}, {}, updated_};
+  for (const v1::NodeRecord& record : part.down()) down_[record.name()] = Entry{record, {}, {}, {}, updated_};
   for (const v1::NodeRecord& record : part.changed()) named.insert(NodeId{record.node()});
   if (part.more()) return;
   complete_ = true;
@@ -88,12 +102,27 @@ void View::broker_lost(NodeId broker) {
   const std::scoped_lock lock(mutex_);
   lost_brokers_.insert(broker);
   named_.erase(broker);
+  for (auto& [node, entry] : entries_) entry.suspecting.erase(broker);
 }
 
-void View::lost(NodeId node) {
+Duration View::lost(NodeId node) {
+  const TimePoint now = clock_.now();
   const std::scoped_lock lock(mutex_);
+  suspected_.erase(node);
   if (const auto found = entries_.find(node); found != entries_.end())
-    found->second.avoided_until = clock_.now() + avoided_for;
+    found->second.avoided_until = now + avoided_for;
+  std::erase_if(flapping_, [now](const auto& each) { return each.second.forgotten(now); });
+  link::Flapping& flapping = flapping_[node];
+  return flapping.lost(now) ? flapping.steady_after(now) : Duration(0);
+}
+
+void View::suspect(NodeId node, bool suspected) {
+  const std::scoped_lock lock(mutex_);
+  if (suspected) {
+    suspected_.insert(node);
+  } else {
+    suspected_.erase(node);
+  }
 }
 
 void View::found(NodeId node) {
@@ -106,7 +135,7 @@ std::vector<v1::NodeRecord> View::nodes() const {
   std::vector<v1::NodeRecord> all;
   {
     const std::scoped_lock lock(mutex_);
-    for (const auto& [node, entry] : entries_) all.push_back(aged(entry.record, entry.told));
+    for (const auto& [node, entry] : entries_) all.push_back(shown(entry));
   }
   std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.name() < b.name(); });
   return all;
@@ -115,7 +144,7 @@ std::vector<v1::NodeRecord> View::nodes() const {
 std::vector<v1::NodeRecord> View::down() const {
   std::vector<v1::NodeRecord> all;
   const std::scoped_lock lock(mutex_);
-  for (const auto& [name, entry] : down_) all.push_back(aged(entry.record, entry.told));
+  for (const auto& [name, entry] : down_) all.push_back(shown(entry));
   return all;
 }
 
@@ -123,13 +152,13 @@ std::optional<v1::NodeRecord> View::find(NodeId node) const {
   const std::scoped_lock lock(mutex_);
   const auto found = entries_.find(node);
   if (found == entries_.end()) return std::nullopt;
-  return aged(found->second.record, found->second.told);
+  return shown(found->second);
 }
 
 std::optional<v1::NodeRecord> View::find_name(std::string_view name) const {
   const std::scoped_lock lock(mutex_);
   for (const auto& [node, entry] : entries_) {
-    if (entry.record.name() == name) return aged(entry.record, entry.told);
+    if (entry.record.name() == name) return shown(entry);
   }
   return std::nullopt;
 }
@@ -152,6 +181,22 @@ std::vector<v1::NodeRecord> View::available() const {
   return all;
 }
 
+std::vector<NodeId> View::suspected_by(NodeId node) const {
+  const std::scoped_lock lock(mutex_);
+  const auto found = entries_.find(node);
+  if (found == entries_.end()) return {};
+  return {found->second.suspecting.begin(), found->second.suspecting.end()};
+}
+
+std::set<NodeId> View::unsteady() const {
+  std::set<NodeId> all;
+  const std::scoped_lock lock(mutex_);
+  for (const auto& [node, entry] : entries_) {
+    if (is_unsteady(node)) all.insert(node);
+  }
+  return all;
+}
+
 std::string View::name_of(NodeId node) const {
   const std::scoped_lock lock(mutex_);
   const auto found = entries_.find(node);
@@ -170,10 +215,12 @@ TimePoint View::updated() const {
 
 Result<NodeId> View::choose(std::string_view name) {
   const std::scoped_lock lock(mutex_);
-  std::vector<NodeId> choice;
+  std::vector<NodeId> steady;
+  std::vector<NodeId> unsteady;
   for (const auto& [node, entry] : entries_) {
-    if (usable(entry) && offers(entry.record, name)) choice.push_back(node);
+    if (usable(entry) && offers(entry.record, name)) (is_unsteady(node) ? unsteady : steady).push_back(node);
   }
+  const std::vector<NodeId>& choice = steady.empty() ? unsteady : steady;
   if (!choice.empty()) return choice[turn_++ % choice.size()];
   if (!complete_) {
     return fail(Code::unavailable, "cannot look for " + std::string(name) + ": no broker has answered yet");

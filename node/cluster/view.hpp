@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "node/link/flapping.hpp"
 #include "node/worker/node.hpp"
 
 namespace cobus {
@@ -35,11 +36,15 @@ class View final : public Resolver {
   // The session with a broker ended: what it said is kept, but no longer holds a node here once another
   // broker, or its next life, says otherwise.
   void broker_lost(NodeId broker);
-  // A node could not be reached: it is not chosen for two seconds, or until found().
-  void lost(NodeId node);
+  // A node could not be reached: it is not chosen for two seconds, or until found(). Who is lost again and
+  // again becomes unsteady: how long that will last when it has by this loss, else 0.
+  Duration lost(NodeId node);
   void found(NodeId node);
+  // Our own link hears nothing from it, or hears it again, or has lost it.
+  void suspect(NodeId node, bool suspected);
 
-  // All records, by name; here and below their age_ms counts up to now.
+  // All records, by name; here and below their age_ms counts up to now, and `suspected` says whether any
+  // broker does.
   [[nodiscard]] std::vector<v1::NodeRecord> nodes() const;
   // Those that left a short while before the last snapshot and are not back, by name.
   [[nodiscard]] std::vector<v1::NodeRecord> down() const;
@@ -50,24 +55,32 @@ class View final : public Resolver {
   [[nodiscard]] std::vector<v1::NodeRecord> providers(std::string_view name) const;
   // Nodes that are up and were not lost just now.
   [[nodiscard]] std::vector<v1::NodeRecord> available() const;
+  // The brokers that hear nothing from `node`.
+  [[nodiscard]] std::vector<NodeId> suspected_by(NodeId node) const;
+  // Those that new work is better not given to as long as others can do it: our own link hears nothing from
+  // them, or has lost them again and again.
+  [[nodiscard]] std::set<NodeId> unsteady() const;
   // The name of a node, or its id in hexadecimal.
   [[nodiscard]] std::string name_of(NodeId node) const;
   // Whether any broker has told us everything it knows, and when one last said something.
   [[nodiscard]] bool complete() const;
   [[nodiscard]] TimePoint updated() const;
 
-  // Providers in turn. NOT_FOUND naming what was asked for, UNAVAILABLE before any broker answered.
+  // Providers in turn, unsteady ones only when there are no others. NOT_FOUND naming what was asked for,
+  // UNAVAILABLE before any broker answered.
   [[nodiscard]] Result<NodeId> choose(std::string_view name) override;
 
  private:
   struct Entry {
     v1::NodeRecord record;
     std::set<NodeId> brokers;
+    std::set<NodeId> suspecting;  // of the brokers
     TimePoint avoided_until{};
     TimePoint told{};
   };
-  [[nodiscard]] v1::NodeRecord aged(v1::NodeRecord record, TimePoint told) const;
+  [[nodiscard]] v1::NodeRecord shown(const Entry& entry) const;
   [[nodiscard]] bool usable(const Entry& entry) const;
+  [[nodiscard]] bool is_unsteady(NodeId node) const;
   void take_part(NodeId broker, const v1::DirectoryEvent& part, Effects& effects);
   void put(NodeId broker, const v1::NodeRecord& record, Effects& effects);
   void drop(NodeId broker, NodeId node, Effects& effects);
@@ -77,8 +90,10 @@ class View final : public Resolver {
   // guarded by mutex_, all of them
   std::map<NodeId, Entry> entries_;
   std::set<NodeId> lost_brokers_;
-  std::map<NodeId, std::set<NodeId>> named_;  // by a broker, in a snapshot whose last part has not come
-  std::map<std::string, Entry> down_;         // by name
+  std::map<NodeId, std::set<NodeId>> named_;   // by a broker, in a snapshot whose last part has not come
+  std::map<std::string, Entry> down_;          // by name
+  std::set<NodeId> suspected_;                 // by our own link
+  std::map<NodeId, link::Flapping> flapping_;  // also of nodes that the directory lost too
   bool complete_ = false;
   TimePoint updated_{};
   std::uint64_t turn_ = 0;

@@ -94,6 +94,7 @@ Task<bool> Dispatcher::give_out(Self self, Scope* runs) {
     std::vector<ClaimedJob> jobs = co_await claim(room.methods, free);
     if (jobs.empty()) continue;
     const std::vector<v1::NodeRecord> nodes = view_.available();
+    placement_.prefer_others_to(view_.unsteady());
     for (ClaimedJob& job : jobs) {
       Result<Placement::Place> place = placement_.take(job, nodes, node_.clock().now(), node_.random());
       given = given || place;

@@ -74,7 +74,8 @@ Result<Placement::Place> Placement::take(const ClaimedJob& job, const Nodes& nod
   bool offered = false;
   bool admitted = false;
   Place best;
-  double least = 1.0;
+  constexpr double full = 1.0;
+  double least = 2 * full;
   const std::size_t first = nodes.empty() ? 0 : random.below(nodes.size());
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const v1::NodeRecord& record = nodes[(first + i) % nodes.size()];
@@ -84,8 +85,10 @@ Result<Placement::Place> Placement::take(const ClaimedJob& job, const Nodes& nod
     if (!admits(method->roles(), job.role)) continue;
     admitted = true;
     const Class at{NodeId{record.node()}, method->where()};
-    const double load = static_cast<double>(used(at)) / capacity(record, at.second);
-    if (load >= least || avoided(at, now)) continue;
+    double load = static_cast<double>(used(at)) / capacity(record, at.second);
+    if (load >= full || avoided(at, now)) continue;
+    if (unsteady_.contains(at.first)) load += full;  // worse than any other with a place
+    if (load >= least) continue;
     least = load;
     best = {at.first, record.name(), at.second, type_id(method->input())};
   }
@@ -95,7 +98,7 @@ Result<Placement::Place> Placement::take(const ClaimedJob& job, const Nodes& nod
                                              " admits the role of who submitted the job (" +
                                              std::string(link::role_name(job.role)) + ")");
   }
-  if (least >= 1.0) return fail(Code::unavailable, "no node that offers " + job.method + " has room");
+  if (least >= 2 * full) return fail(Code::unavailable, "no node that offers " + job.method + " has room");
   ++used_[{best.node, best.where}];
   return best;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -44,6 +45,8 @@ class Placement {
   // How many more jobs of its methods a room takes now.
   [[nodiscard]] std::uint32_t free(const Room& room) const;
 
+  // From now on gives these no job that another node has a place for.
+  void prefer_others_to(std::set<NodeId> unsteady) { unsteady_ = std::move(unsteady); }
   // Takes a place for `job` at the node that has the most of them left; equals take turns.
   // PERMISSION_DENIED when nodes offer the method, and none to whoever submitted the job; UNAVAILABLE when
   // nobody offers it or nobody has a place.
@@ -61,6 +64,7 @@ class Placement {
 
   std::map<Class, std::uint32_t> used_;  // without zeros
   std::map<Class, TimePoint> avoided_;   // until when
+  std::set<NodeId> unsteady_;
 };
 
 }  // namespace cobus::job

@@ -7,7 +7,7 @@
 namespace cobus::link {
 namespace {
 
-// A session that lived this long was a good one: the next dial may come at once.
+// A session that lived this long was a good one, unless it is one of many: the next dial may come at once.
 constexpr Duration good_session = std::chrono::seconds(5);
 
 }  // namespace
@@ -125,7 +125,9 @@ void Dialler::lost(Goal goal, TimePoint now) {
   entry.wanted = true;
   entry.is_connected = false;
   entry.lost_at = now;
-  if (now - entry.connected_at > good_session) entry.backoff = limits::redial_first;
+  entry.flapping.lost(now);
+  if (now - entry.connected_at > good_session && !entry.flapping.unsteady(now))
+    entry.backoff = limits::redial_first;
   back_off(entry, now);
   update(goal, entry);
 }

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "node/link/flapping.hpp"
 #include "node/link/links.hpp"
 #include "proto/limits.hpp"
 
@@ -59,8 +60,9 @@ class Dialler {
   // before.
   void give_up(Goal goal);
   void connected(Goal goal, TimePoint now);
-  // A connection ended; `goal` is dialled again soon, the later the shorter it had been up; for the down time
-  // at least every limits::redial_session_max, since a session may wait for it.
+  // A connection ended; `goal` is dialled again soon, the later the shorter it had been up and the more often
+  // that happened lately; for the down time at least every limits::redial_session_max, since a session may
+  // wait for it.
   void lost(Goal goal, TimePoint now);
 
   // The attempt for `goal` that is under way.
@@ -86,6 +88,7 @@ class Dialler {
     TimePoint not_before{};
     TimePoint connected_at{};
     std::optional<TimePoint> lost_at;
+    Flapping flapping;
   };
   void back_off(Entry& entry, TimePoint now);
   void update(Goal goal, const Entry& entry);

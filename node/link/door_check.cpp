@@ -20,7 +20,7 @@ constexpr int watched_events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHA
 class Nobody final : public TransportEvents {
  public:
   void on_open(ConnectionId /*connection*/) override {}
-  void on_frame(ConnectionId /*connection*/, const CurveKey& /*key*/, std::string_view /*frame*/) override {}
+  void on_frame(ConnectionId /*connection*/, const CurveKey& /*key*/, FrameIn /*frame*/) override {}
   void on_closed(ConnectionId /*connection*/, CloseReason /*reason*/) override {}
 };
 

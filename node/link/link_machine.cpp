@@ -13,6 +13,8 @@ namespace {
 
 // What would not go is tried again after this.
 constexpr Duration blocked_retry = std::chrono::milliseconds(2);
+// Who was away from the sockets for longer reads before it judges.
+constexpr Duration unread_max = std::chrono::milliseconds(10);
 
 }  // namespace
 
@@ -94,6 +96,7 @@ void LinkMachine::submit(NodeId node, std::string chunk, const std::shared_ptr<B
     flush_peer(node, peer);
     if (!peer.outbox.push(chunk)) return refuse(node, peer, chunk);
   }
+  spares_.add(std::move(chunk));  // when its bytes joined others
   if (peer.backlog != nullptr) peer.backlog->queued(peer.outbox.waiting_bytes());
 }
 
@@ -114,13 +117,23 @@ void LinkMachine::refuse(NodeId node, Peer& peer, std::string_view chunk) {
 }
 
 bool LinkMachine::turn() {
-  const TimePoint now = clock_.now();
-  if (now - last_turn_ > limits::beat_interval) excuse(now - last_turn_);
-  last_turn_ = now;
+  TimePoint now = clock_.now();
+  if (const Duration late = now - std::max(expected_, last_turn_); late >= limits::beat_interval)
+    came_late(late);
   if (shut_) return false;
-  if (now >= next_timer_) run_timers(now);
+  if (now >= next_timer_) {
+    // Nobody is judged before what came meanwhile has been read, as far as one poll reads it.
+    if (now - last_turn_ > unread_max) {
+      transport_.poll(*this, Duration(0));
+      transport_.wake();  // that may have taken one which was meant for the wait behind this
+      now = clock_.now();
+    }
+    run_timers(now);
+  }
+  last_turn_ = now;
   while (const auto attempt = dialler_.next(now)) start(*attempt);
   flush();
+  expected_ = next_due();
   return std::exchange(told_, false);
 }
 
@@ -141,7 +154,7 @@ void LinkMachine::wait(Duration longest) {
   last_turn_ = clock_.now();
   // The time that we meant to sleep is nobody's fault; more than that means that we were stopped.
   const Duration late = last_turn_ - before - std::max(allowed, Duration(0));
-  if (allowed >= Duration(0) && late > limits::beat_interval) excuse(late);
+  if (allowed >= Duration(0) && late >= limits::beat_interval) came_late(late);
 }
 
 template <class Left>
@@ -187,18 +200,18 @@ void LinkMachine::shut(TimePoint deadline) {
   while (!connections_.empty()) drop(connections_.begin()->second);
 }
 
-void LinkMachine::on_frame(ConnectionId id, const CurveKey& key, std::string_view frame) {
+void LinkMachine::on_frame(ConnectionId id, const CurveKey& key, FrameIn frame) {
   ++counters_.frames_received;
-  counters_.bytes_received += frame.size();
+  counters_.bytes_received += frame.bytes().size();
   Connection* connection = find(id);
   if (connection == nullptr) {
-    accept(id, key, frame);
+    accept(id, key, frame.bytes());
     return;
   }
   switch (connection->stage) {
     case Stage::opening:
     case Stage::greeted:
-      read_answer(*connection, key, frame);
+      read_answer(*connection, key, frame.bytes());
       return;
     case Stage::held:
       ++counters_.malformed;  // it has no business to speak before our answer
@@ -241,10 +254,17 @@ void LinkMachine::fill_frames(Peer& peer) {
   if (peer.up == ConnectionId::none || peer.leaving) return;
   Connection& connection = connections_.at(peer.up);
   while (peer.outbox.may_send()) {
-    buffer_.clear();
-    peer.session->begin_frame(buffer_, peer.outbox.next_sequence());
-    const std::size_t chunks = peer.outbox.fill(buffer_);
-    const SendOutcome outcome = transmit(connection, buffer_);
+    std::size_t chunks = 1;
+    SendOutcome outcome{};
+    if (std::shared_ptr<std::string> alone = peer.outbox.alone()) {
+      peer.session->write_header(*alone, peer.outbox.next_sequence());
+      outcome = transmit_shared(connection, std::move(alone));
+    } else {
+      buffer_.clear();
+      peer.session->write_header(buffer_, peer.outbox.next_sequence());
+      chunks = peer.outbox.fill(buffer_);
+      outcome = transmit(connection, buffer_);
+    }
     if (outcome != SendOutcome::sent) {
       blocked_ = blocked_ || outcome == SendOutcome::would_block;
       return;
@@ -256,10 +276,18 @@ void LinkMachine::fill_frames(Peer& peer) {
 }
 
 SendOutcome LinkMachine::transmit(Connection& connection, std::string_view frame) {
-  const SendOutcome outcome = transport_.send(connection.id, frame);
+  return count_sent(transport_.send(connection.id, frame), frame.size());
+}
+
+SendOutcome LinkMachine::transmit_shared(Connection& connection, std::shared_ptr<const std::string> frame) {
+  const std::size_t bytes = frame->size();
+  return count_sent(transport_.send_shared(connection.id, std::move(frame)), bytes);
+}
+
+SendOutcome LinkMachine::count_sent(SendOutcome outcome, std::size_t bytes) noexcept {
   if (outcome == SendOutcome::sent) {
     ++counters_.frames_sent;
-    counters_.bytes_sent += frame.size();
+    counters_.bytes_sent += bytes;
   }
   return outcome;
 }

@@ -26,7 +26,9 @@
 #include "node/link/greeter.hpp"
 #include "node/link/outbox.hpp"
 #include "node/link/refusal_log.hpp"
+#include "node/link/self_doubt.hpp"
 #include "node/link/session.hpp"
+#include "node/runtime/reminder.hpp"
 
 namespace cobus::link {
 
@@ -66,6 +68,8 @@ class LinkMachine final : public TransportEvents {
   [[nodiscard]] std::vector<PeerInfo> peers() const;
   // In the outboxes of all peers, and never sent.
   [[nodiscard]] std::size_t waiting_bytes() const;
+  // Buffers of chunks that were acknowledged, for the next ones.
+  [[nodiscard]] Spares& spares() noexcept { return spares_; }
   // Whether peers() has changed since the last call.
   [[nodiscard]] bool peers_changed() noexcept { return std::exchange(peers_changed_, false); }
   [[nodiscard]] const Links::Counters& counters() const noexcept { return counters_; }
@@ -108,12 +112,12 @@ class LinkMachine final : public TransportEvents {
     Status lost;                       // how that ended
     std::size_t owed = 0;              // bytes that came and were not acknowledged
     TimePoint owed_since{};
-    bool suspected = false;  // quiet, so it is being dialled anew while it has a connection
+    bool suspected = false;  // quiet, so it is being dialled anew even while it has a connection
     bool leaving = false;    // told that we stop
   };
 
   void on_open(ConnectionId id) override;
-  void on_frame(ConnectionId id, const CurveKey& key, std::string_view frame) override;
+  void on_frame(ConnectionId id, const CurveKey& key, FrameIn frame) override;
   void on_closed(ConnectionId id, CloseReason reason) override;
 
   // Handshake.
@@ -138,7 +142,8 @@ class LinkMachine final : public TransportEvents {
   void detach(Peer& peer, const Status& reason);
   // False when the new connection went instead of what was there.
   bool choose(Connection& by);
-  void receive(Connection& connection, const CurveKey& key, std::string_view frame);
+  void receive(Connection& connection, const CurveKey& key, FrameIn frame);
+  [[nodiscard]] bool tell_envelopes(const PeerInfo& peer, FrameIn frame);
   [[nodiscard]] Result<Session::Verdict> judge(const Connection& connection, Peer& peer, const CurveKey& key,
                                                const FrameHeader& header);
   void hear_end(Connection& connection, Peer& peer, std::string_view said);
@@ -153,6 +158,8 @@ class LinkMachine final : public TransportEvents {
   void redial(Peer& peer);
   void suspect(Peer& peer);
   void unsuspect(Peer& peer);
+  void tell_suspected(Peer& peer, bool suspected);
+  [[nodiscard]] bool is_lost(const Peer& peer, TimePoint now) const;
   void settle(const Peer& peer, Goal goal);
   void beat(Peer& peer);
   // The session that a dial of `goal` would go on with; null when there is none.
@@ -165,6 +172,8 @@ class LinkMachine final : public TransportEvents {
   // What waits for `node` has changed.
   void tell_drained(NodeId node, Backlog* backlog, std::size_t queued, const Status& how = {});
   SendOutcome transmit(Connection& connection, std::string_view frame);
+  SendOutcome transmit_shared(Connection& connection, std::shared_ptr<const std::string> frame);
+  SendOutcome count_sent(SendOutcome outcome, std::size_t bytes) noexcept;
   void refuse(NodeId node, Peer& peer, std::string_view chunk);
   void return_waiting(NodeId node, const Status& reason);
   void undeliverable(NodeId node, std::string_view chunk, const Status& reason);
@@ -181,7 +190,8 @@ class LinkMachine final : public TransportEvents {
   void expire_waiting(TimePoint now);
   void expire_certificates();
   void ask_for_later(Peer& peer, std::int64_t now_s);
-  void excuse(Duration lateness);
+  // We should have been here before, and were not.
+  void came_late(Duration by);
   void arm(TimePoint when) noexcept { next_timer_ = std::min(next_timer_, when); }
 
   void enter(Connection& connection, Stage stage);
@@ -200,8 +210,10 @@ class LinkMachine final : public TransportEvents {
   Dialler dialler_;
   std::map<ConnectionId, Connection> connections_;
   std::map<NodeId, Peer> peers_;
-  std::set<NodeId> waiting_;  // for whom something is to be sent, now or later
-  std::string buffer_;        // the frame being written
+  std::set<NodeId> waiting_;             // for whom something is to be sent, now or later
+  std::string buffer_;                   // the frame being written
+  Spares spares_;                        // of what was acknowledged
+  std::vector<std::string_view> found_;  // the envelopes of the frame being read
   // The last end of a session with each node, numbered; for some time.
   struct Down {
     std::uint64_t number;
@@ -212,8 +224,11 @@ class LinkMachine final : public TransportEvents {
   std::size_t down_swept_at_ = 1024;
   Links::Counters counters_;
   TimePoint next_timer_ = never;
+  SelfDoubt doubt_;
+  Reminder told_late_{std::chrono::seconds(30)};
   TimePoint last_turn_;
-  bool blocked_ = false;  // some connection takes no more for now
+  TimePoint expected_ = never;  // when turn() was to be called next, as of the last time
+  bool blocked_ = false;        // some connection takes no more for now
   bool told_ = false;
   bool shut_ = false;
   bool peers_changed_ = false;

@@ -14,6 +14,8 @@ namespace cobus::link {
 namespace {
 
 constexpr std::size_t said_bytes_max = 1024;
+// Envelopes of a frame that there is room for at all times.
+constexpr std::size_t found_kept_max = 8192;
 // Every shard has heard of the end of a session by then.
 constexpr Duration downs_kept = std::chrono::minutes(1);
 
@@ -66,7 +68,7 @@ void LinkMachine::attach(Connection& connection, Peer& peer) {
   enter(connection, Stage::up);
   peer.up = connection.id;
   peer.received = peer.sent = now;
-  peer.suspected = false;
+  if (peer.suspected) tell_suspected(peer, false);
   peer.owed = 0;
   arm(deadline_of(peer));
   if (!peer.outbox.all_sent()) waiting_.insert(node);
@@ -94,15 +96,22 @@ void LinkMachine::redial(Peer& peer) {
   dialler_.lost(goal_of(peer.info.node), now);
 }
 
-// It is quiet: either its end of the connection has been forgotten on the way, or nothing gets there.
+// It is quiet: either its end of the connection has been forgotten on the way, or nothing gets there. Without
+// a connection it is being dialled already.
 void LinkMachine::suspect(Peer& peer) {
-  peer.suspected = true;
-  redial(peer);
+  if (peer.up != ConnectionId::none) redial(peer);
+  tell_suspected(peer, true);
 }
 
 void LinkMachine::unsuspect(Peer& peer) {
-  peer.suspected = false;
   settle(peer, {});
+  tell_suspected(peer, false);
+}
+
+void LinkMachine::tell_suspected(Peer& peer, bool suspected) {
+  peer.suspected = suspected;
+  told_ = true;
+  events_.on_peer_suspected(peer.info, suspected);
 }
 
 // It is connected: every other dial for it, but the one for `goal`, is given up.
@@ -153,7 +162,7 @@ Result<Session::Verdict> LinkMachine::judge(const Connection& connection, Peer& 
   Session session = *peer.session;
   auto verdict = session.receive(header);
   if (!verdict) return verdict;
-  if (!peer.outbox.acknowledge(header.acknowledged)) {
+  if (!peer.outbox.acknowledge(header.acknowledged, &spares_)) {
     return fail(Code::internal,
                 fmt::format("frame {} was acknowledged, which was never sent", header.acknowledged));
   }
@@ -161,11 +170,27 @@ Result<Session::Verdict> LinkMachine::judge(const Connection& connection, Peer& 
   return verdict;
 }
 
-void LinkMachine::receive(Connection& connection, const CurveKey& key, std::string_view frame) {
+// Those of found_. False at one that is malformed; those before it have been told.
+bool LinkMachine::tell_envelopes(const PeerInfo& peer, FrameIn frame) {
+  bool good = true;
+  EnvelopeView envelope;
+  for (const std::string_view bytes : found_) {
+    good = read_envelope(bytes, envelope);
+    if (!good) break;
+    ++counters_.envelopes_received;
+    events_.on_envelope(peer, envelope, frame);
+  }
+  events_.on_frame_end();
+  if (found_.capacity() > found_kept_max) std::vector<std::string_view>().swap(found_);
+  return good;
+}
+
+void LinkMachine::receive(Connection& connection, const CurveKey& key, FrameIn frame) {
   Peer& peer = peers_.at(connection.peer.node);
   peer.received = clock_.now();
   if (peer.suspected) unsuspect(peer);
-  Result<FrameHeader> header = read_frame_header(frame);
+  found_.clear();
+  Result<FrameHeader> header = read_frame_header(frame.bytes(), &found_);
   if (!header) header = fail(Code::internal, header.error().message());
   Result<Session::Verdict> verdict =
       header ? judge(connection, peer, key, *header) : std::unexpected(header.error());
@@ -175,12 +200,8 @@ void LinkMachine::receive(Connection& connection, const CurveKey& key, std::stri
       peer.owed_since = peer.received;
       arm(peer.owed_since + limits::acknowledge_after);
     }
-    peer.owed += frame.size();
-    const auto read = read_frame(frame, [&](const EnvelopeView& envelope) {
-      ++counters_.envelopes_received;
-      events_.on_envelope(peer.info, envelope);
-    });
-    if (!read) verdict = fail(Code::internal, read.error().message());
+    peer.owed += frame.bytes().size();
+    if (!tell_envelopes(peer.info, frame)) verdict = fail(Code::internal, "an envelope is malformed");
     if (peer.owed >= limits::acknowledge_bytes) beat(peer);
   }
   if (verdict) {

@@ -2,6 +2,7 @@
 //
 // The part of LinkMachine that time drives: beats, silence, and whatever waited long enough.
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
 
@@ -41,17 +42,18 @@ TimePoint LinkMachine::deadline_of(const Connection& connection) noexcept {
 }
 
 TimePoint LinkMachine::deadline_of(const Peer& peer) const {
-  const TimePoint down = peer.received + limits::down_after;
+  TimePoint due =
+      peer.received + doubt_.patience(peer.suspected ? limits::down_after : limits::suspect_after);
   if (peer.up == ConnectionId::none)
-    return may_be_dialled(peer) ? down : std::min(down, peer.detached + limits::return_within);
-  TimePoint due = std::min(peer.suspected ? down : peer.received + limits::suspect_after,
-                           peer.sent + limits::beat_interval);
+    return may_be_dialled(peer) ? due : std::min(due, peer.detached + doubt_.patience(limits::return_within));
+  due = std::min(due, peer.sent + limits::beat_interval);
   if (peer.owed != 0) due = std::min(due, peer.owed_since + limits::acknowledge_after);
   return due;
 }
 
 void LinkMachine::run_timers(TimePoint now) {
   next_timer_ = never;
+  doubt_.pass(now);
   std::vector<ConnectionId> due;
   for (const auto& [id, connection] : connections_) {
     if (deadline_of(connection) <= now) due.push_back(id);
@@ -72,6 +74,7 @@ void LinkMachine::run_timers(TimePoint now) {
   for (const auto& [node, peer] : peers_) {
     if (peer.session) arm(deadline_of(peer));
   }
+  arm(doubt_.next_change());
   next_timer_ = std::max(next_timer_, now + timer_step);
 }
 
@@ -99,16 +102,22 @@ void LinkMachine::expire(Connection& connection, TimePoint now) {
   }
 }
 
+bool LinkMachine::is_lost(const Peer& peer, TimePoint now) const {
+  if (now - peer.received >= doubt_.patience(limits::down_after)) return true;
+  return peer.up == ConnectionId::none && !may_be_dialled(peer) &&
+         now - peer.detached >= doubt_.patience(limits::return_within);
+}
+
 void LinkMachine::expire(Peer& peer, TimePoint now) {
-  if (peer.up == ConnectionId::none) {
-    return end_session(peer,
-                       {Code::unavailable, std::string(peer.lost.message()) + ", and it did not come back"});
+  if (is_lost(peer, now)) {
+    const std::string why =
+        peer.up == ConnectionId::none
+            ? std::string(peer.lost.message()) + ", and it did not come back"
+            : fmt::format("no sign of life for {} s", (now - peer.received) / std::chrono::seconds(1));
+    return end_session(peer, {Code::unavailable, why});
   }
-  if (now - peer.received >= limits::down_after) {
-    return end_session(peer, {Code::unavailable, fmt::format("no sign of life for {} s",
-                                                             limits::down_after / std::chrono::seconds(1))});
-  }
-  if (now - peer.received >= limits::suspect_after && !peer.suspected) suspect(peer);
+  if (now - peer.received >= doubt_.patience(limits::suspect_after) && !peer.suspected) suspect(peer);
+  if (peer.up == ConnectionId::none) return;
   const bool owes = peer.owed != 0 && now - peer.owed_since >= limits::acknowledge_after;
   if (owes || now - peer.sent >= limits::beat_interval) beat(peer);
 }
@@ -132,12 +141,22 @@ void LinkMachine::expire_waiting(TimePoint now) {
   }
 }
 
-void LinkMachine::excuse(Duration lateness) {
+void LinkMachine::came_late(Duration by) {
   const TimePoint now = clock_.now();
-  for (auto& [id, connection] : connections_) connection.since = std::min(now, connection.since + lateness);
+  ++counters_.late;
+  doubt_.came_late(now, by);
+  if (told_late_.due("late", now)) {
+    spdlog::warn(
+        "the link of this node was attended to {:.1f} s late: until it is in time again it gives others "
+        "up to {} times as long before it takes them for down; the process was stopped, or is short of CPU",
+        std::chrono::duration<double>(by).count(), 1 + limits::doubt_max);
+  }
+  arm(doubt_.next_change());
+  for (auto& [id, connection] : connections_) connection.since = std::min(now, connection.since + by);
   for (auto& [node, peer] : peers_) {
-    peer.received = std::min(now, peer.received + lateness);
-    peer.detached = std::min(now, peer.detached + lateness);
+    peer.detached = std::min(now, peer.detached + by);
+    // Not after a shorter one: who is late all the time would never notice anything.
+    if (by >= limits::down_after) peer.received = std::min(now, peer.received + by);
   }
 }
 

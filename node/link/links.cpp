@@ -65,7 +65,7 @@ std::optional<v1::Certificate> Links::certificate() const {
   return certificate_;
 }
 
-void Links::submit(NodeId node, std::string envelopes, std::uint64_t downs_known) {
+std::string Links::submit(NodeId node, std::string envelopes, std::uint64_t downs_known) {
   const std::scoped_lock lock(front_mutex_);
   std::shared_ptr<Backlog> backlog;
   if (const auto found = backlogs_.find(node); found != backlogs_.end()) {
@@ -73,6 +73,7 @@ void Links::submit(NodeId node, std::string envelopes, std::uint64_t downs_known
     backlog->submitted(envelopes.size());
   }
   commands_.push_back(Submit{node, std::move(envelopes), downs_known, std::move(backlog)});
+  return spares_.take();
 }
 
 std::shared_ptr<Backlog> Links::backlog(NodeId node) {
@@ -91,6 +92,7 @@ void Links::take_commands() {
   {
     const std::scoped_lock lock(front_mutex_);
     taken_.swap(commands_);
+    machine_->spares().move_to(spares_);
   }
   for (Command& command : taken_) {
     std::visit(

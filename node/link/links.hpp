@@ -19,6 +19,7 @@
 
 #include "node/link/backlog.hpp"
 #include "node/link/identity.hpp"
+#include "node/link/spares.hpp"
 #include "node/link/transport.hpp"
 #include "node/runtime/random.hpp"
 #include "proto/address.hpp"
@@ -53,8 +54,14 @@ class LinkEvents {
   virtual void on_peer_up(const PeerInfo& peer, TargetId target) = 0;
   // Its session ended; exactly once after each on_peer_up.
   virtual void on_peer_down(const PeerInfo& peer, const Status& reason) = 0;
-  // One envelope from a peer whose session is up. The views live until the call returns.
-  virtual void on_envelope(const PeerInfo& peer, const EnvelopeView& envelope) = 0;
+  // It has been silent for a while, and counts as down if that goes on; or it is heard again. Our own
+  // verdict, of this pair only.
+  virtual void on_peer_suspected(const PeerInfo& /*peer*/, bool /*suspected*/) {}
+  // One envelope from a peer whose session is up. The views point into `frame`, and live until the call
+  // returns, or for as long as a share of it.
+  virtual void on_envelope(const PeerInfo& peer, const EnvelopeView& envelope, FrameIn frame) = 0;
+  // The envelopes of one frame have been told.
+  virtual void on_frame_end() = 0;
   // Envelopes given to submit() that were never sent to the peer, with the reason.
   virtual void on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) = 0;
   // Envelopes that were sent when their session ended before the peer had acknowledged them: they may or may
@@ -90,6 +97,8 @@ class Links {
     // Sessions that went on over a new connection; frames that came a second time because of it; chunks that
     // were sent and not acknowledged when their session ended; frames that were found missing.
     std::uint64_t resumed = 0, repeated = 0, unacknowledged = 0, missing = 0;
+    // Times that the loop came back late by a beat or more, and doubted itself.
+    std::uint64_t late = 0;
   };
 
   // All references must outlive *this. `identity` without a certificate enrols with options.token.
@@ -126,8 +135,9 @@ class Links {
   // `node`. They leave with the next poll(). A node that is neither known nor connected, a full window
   // or a failed dial is answered by on_undeliverable. `downs_known` is how many on_peer_down had been called
   // as far as the sender knew: what was said in a session that has ended since does not go into the next one.
-  // Any thread; does not wake a waiting poll.
-  void submit(NodeId node, std::string envelopes, std::uint64_t downs_known = UINT64_MAX);
+  // Gives an empty buffer for the next envelopes, which may have room already. Any thread; does not wake a
+  // waiting poll.
+  std::string submit(NodeId node, std::string envelopes, std::uint64_t downs_known = UINT64_MAX);
   // Whether there is room for more, for who would rather wait than be refused. Of `node` whether it is known
   // or not, in this session and in others. Any thread.
   [[nodiscard]] std::shared_ptr<Backlog> backlog(NodeId node);
@@ -204,6 +214,7 @@ class Links {
   std::vector<PeerInfo> peers_;
   Counters counters_;
   std::size_t waiting_bytes_ = 0;  // in outboxes
+  Spares spares_;
   TimePoint due_ = never;
   std::optional<v1::Certificate> certificate_;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/link/outbox.hpp"
 
+#include <atomic>
 #include <utility>
 
 #include "node/runtime/check.hpp"
@@ -12,16 +13,46 @@ namespace {
 
 // Session, sequence and acknowledgement with their tags, at their longest.
 constexpr std::size_t frame_header_bytes_max = 9 + 11 + 11;
+// To copy less than that is as cheap.
+constexpr std::size_t alone_bytes_min = 4096;
 
 }  // namespace
 
 std::size_t chunk_bytes_max() noexcept { return limits::frame_bytes_max - frame_header_bytes_max; }
 
+bool Outbox::Chunk::is_ours() const noexcept {
+  if (bytes_.use_count() != 1) return false;
+  std::atomic_thread_fence(std::memory_order_acquire);  // what it read it has read
+  return true;
+}
+
+std::string Outbox::Chunk::take() {
+  if (!is_ours()) return std::string(envelopes());
+  bytes_->resize(size_);
+  return std::move(*bytes_);
+}
+
+std::shared_ptr<std::string> Outbox::Chunk::to_write_behind() {
+  bytes_->resize(size_);
+  return bytes_;
+}
+
+bool Outbox::Chunk::append(std::string_view envelopes) {
+  const std::size_t together = size_ + envelopes.size();
+  if (together + frame_header_bytes_max > bytes_->capacity() || !is_ours()) return false;
+  bytes_->resize(size_);
+  *bytes_ += envelopes;
+  size_ = together;
+  return true;
+}
+
 bool Outbox::push(std::string& chunk) {
   if (waiting_ + chunk.size() > limits::peer_waiting_bytes_max) return false;
+  const bool joins = waiting_ != 0 && fits(chunks_.back(), chunk.size() + frame_header_bytes_max) &&
+                     chunks_.back().append(chunk);
   bytes_ += chunk.size();
   waiting_ += chunk.size();
-  chunks_.push_back(std::move(chunk));
+  if (!joins) chunks_.emplace_back(std::move(chunk));
   return true;
 }
 
@@ -36,7 +67,7 @@ std::string Outbox::push_essential(std::string_view chunk) {
   if (!essential.empty()) {
     bytes_ += essential.size();
     waiting_ += essential.size();
-    chunks_.push_back(std::move(essential));
+    chunks_.emplace_back(std::move(essential));
   }
   return rest;
 }
@@ -45,12 +76,21 @@ std::size_t Outbox::fill(std::string& frame) const {
   std::size_t count = 0;
   const bool again = next_ < frames_.size();
   for (std::size_t at = next_chunk_; at < chunks_.size(); ++at, ++count) {
-    const bool full = again ? count == frames_[next_]
-                            : count > 0 && frame.size() + chunks_[at].size() > limits::frame_bytes_target;
+    const bool full = again ? count == frames_[next_] : count > 0 && !fits(chunks_[at], frame.size());
     if (full) break;
-    frame += chunks_[at];
+    frame += chunks_[at].envelopes();
   }
   return count;
+}
+
+std::shared_ptr<std::string> Outbox::alone() {
+  Chunk& chunk = chunks_[next_chunk_];
+  const bool others = next_ < frames_.size()
+                          ? frames_[next_] != 1
+                          : next_chunk_ + 1 < chunks_.size() &&
+                                fits(chunks_[next_chunk_ + 1], chunk.size() + frame_header_bytes_max);
+  if (others || chunk.size() < alone_bytes_min || !chunk.is_ours()) return nullptr;
+  return chunk.to_write_behind();
 }
 
 void Outbox::sent(std::size_t chunks) {
@@ -63,14 +103,16 @@ void Outbox::sent(std::size_t chunks) {
   next_chunk_ += chunks;
 }
 
-bool Outbox::acknowledge(std::uint64_t sequence) {
+bool Outbox::acknowledge(std::uint64_t sequence, Spares* spares) {
   if (sequence <= acknowledged_) return true;
   if (sequence - acknowledged_ > frames_.size()) return false;
   for (; acknowledged_ < sequence; ++acknowledged_) {
     const std::size_t chunks = frames_.front();
     frames_.pop_front();
     for (std::size_t i = 0; i < chunks; ++i) {
-      bytes_ -= chunks_.front().size();
+      Chunk& chunk = chunks_.front();
+      bytes_ -= chunk.size();
+      if (spares != nullptr && chunk.is_ours()) spares->add(chunk.take());
       chunks_.pop_front();
     }
     // One that was to go again, and had arrived all the same, goes no more.
@@ -92,7 +134,7 @@ std::deque<std::string> Outbox::take_unacknowledged() {
   for (const std::size_t chunks : std::exchange(frames_, {})) {
     for (std::size_t i = 0; i < chunks; ++i) {
       bytes_ -= chunks_.front().size();
-      taken.push_back(std::move(chunks_.front()));
+      taken.push_back(chunks_.front().take());
       chunks_.pop_front();
     }
   }
@@ -106,7 +148,9 @@ std::deque<std::string> Outbox::take() {
   frames_.clear();
   acknowledged_ = 0;
   rewind();
-  return std::exchange(chunks_, {});
+  std::deque<std::string> taken;
+  for (; !chunks_.empty(); chunks_.pop_front()) taken.push_back(chunks_.front().take());
+  return taken;
 }
 
 }  // namespace cobus::link

@@ -9,9 +9,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "node/link/spares.hpp"
 #include "proto/limits.hpp"
 
 namespace cobus::link {
@@ -21,7 +23,8 @@ namespace cobus::link {
 
 class Outbox {
  public:
-  // False when as much waits as may; `chunk` is then unchanged.
+  // False when as much waits as may; `chunk` is then unchanged. Else its bytes are taken, and it may still
+  // have its memory.
   [[nodiscard]] bool push(std::string& chunk);
   // Of a chunk that found no room: takes beyond the bound what may not be lost while the session lasts:
   // answers, and what workers are to know of one another. Its senders cannot choose how much of it there is.
@@ -41,10 +44,15 @@ class Outbox {
   // size, at least one. It counts as sent once sent() is called with the result.
   [[nodiscard]] std::size_t fill(std::string& frame) const;
   void sent(std::size_t chunks);
+  // The chunk that makes the next frame by itself, so that its header can be written behind it (a frame's
+  // fields stand in any order) and the transport have it without a copy: it may read it for as long as it
+  // holds it. Null when several chunks make the frame, the transport still reads an earlier one that begins
+  // with the same bytes, or the chunk is too small to be worth it: then fill() it is.
+  [[nodiscard]] std::shared_ptr<std::string> alone();
 
-  // The peer has received everything up to `sequence`, which is forgotten. False, and nothing happens, when
-  // that was never sent.
-  [[nodiscard]] bool acknowledge(std::uint64_t sequence);
+  // The peer has received everything up to `sequence`, which is forgotten, its memory kept in `spares`.
+  // False, and nothing happens, when that was never sent.
+  [[nodiscard]] bool acknowledge(std::uint64_t sequence, Spares* spares = nullptr);
   // Whether acknowledge(sequence) makes sense as the first word on a new connection. One that says less than
   // the peer has acknowledged was overtaken, on the connection that goes, by what it said later.
   [[nodiscard]] bool may_resume_at(std::uint64_t sequence) const noexcept {
@@ -65,7 +73,29 @@ class Outbox {
   [[nodiscard]] std::size_t waiting_bytes() const noexcept { return waiting_; }
 
  private:
-  std::deque<std::string> chunks_;  // sent and not acknowledged, then waiting
+  class Chunk {
+   public:
+    explicit Chunk(std::string envelopes)
+        : size_(envelopes.size()), bytes_(std::make_shared<std::string>(std::move(envelopes))) {}
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::string_view envelopes() const noexcept { return {bytes_->data(), size_}; }
+    // Whether the transport reads it no more.
+    [[nodiscard]] bool is_ours() const noexcept;
+    // Those bytes, without what was written behind them.
+    [[nodiscard]] std::string take();
+    [[nodiscard]] std::shared_ptr<std::string> to_write_behind();
+    // False when there is no room in its memory. Of one that was never sent.
+    [[nodiscard]] bool append(std::string_view envelopes);
+
+   private:
+    std::size_t size_;
+    std::shared_ptr<std::string> bytes_;
+  };
+  [[nodiscard]] bool fits(const Chunk& chunk, std::size_t before) const noexcept {
+    return before + chunk.size() <= limits::frame_bytes_target;
+  }
+
+  std::deque<Chunk> chunks_;        // sent and not acknowledged, then waiting
   std::deque<std::size_t> frames_;  // how many of the chunks each sent and not acknowledged frame has
   std::uint64_t acknowledged_ = 0;  // the sequence before the first of frames_
   std::size_t next_ = 0;            // in frames_: the next to go; its size: a new one is next

@@ -5,7 +5,7 @@
 
 namespace cobus::link {
 
-void Session::begin_frame(std::string& frame, std::uint64_t sequence) const {
+void Session::write_header(std::string& frame, std::uint64_t sequence) const {
   append_frame_header(frame, {.session = number_, .sequence = sequence, .acknowledged = received_});
 }
 

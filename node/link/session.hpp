@@ -32,7 +32,7 @@ class Session {
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
 
   // Begins frame number `sequence` in `frame`.
-  void begin_frame(std::string& frame, std::uint64_t sequence) const;
+  void write_header(std::string& frame, std::uint64_t sequence) const;
   // A whole frame that only shows that we live and what we have received.
   void write_beat(std::string& frame) const;
   // The same, and says that we end the session. `reason` is not ok.

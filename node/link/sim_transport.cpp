@@ -33,12 +33,15 @@ class SimTransport final : public Transport {
     return network_.dial(*this, endpoint, server_key);
   }
   SendOutcome send(ConnectionId connection, std::string_view frame) override;
+  SendOutcome send_shared(ConnectionId connection, std::shared_ptr<const std::string> frame) override;
   void close(ConnectionId connection) override;
   void poll(TransportEvents& events, Duration longest) override;
   void wake() noexcept override {}  // a poll never sleeps here
   [[nodiscard]] std::string listening() const override { return endpoint_; }
 
  private:
+  SendOutcome send_out(ConnectionId connection, std::string_view frame,
+                       std::shared_ptr<const std::string> share);
   friend class SimNetwork;
   using Key = std::pair<TimePoint, std::uint64_t>;
   struct Side {
@@ -63,6 +66,16 @@ class SimTransport final : public Transport {
 };
 
 SendOutcome SimTransport::send(ConnectionId connection, std::string_view frame) {
+  return send_out(connection, frame, nullptr);
+}
+
+SendOutcome SimTransport::send_shared(ConnectionId connection, std::shared_ptr<const std::string> frame) {
+  const std::string_view bytes = *frame;
+  return send_out(connection, bytes, std::move(frame));
+}
+
+SendOutcome SimTransport::send_out(ConnectionId connection, std::string_view frame,
+                                   std::shared_ptr<const std::string> share) {
   COBUS_CHECK(frame.size() <= limits::frame_bytes_max);
   const auto found = sides_.find(connection);
   if (dead_ || found == sides_.end()) return SendOutcome::gone;
@@ -74,7 +87,8 @@ SendOutcome SimTransport::send(ConnectionId connection, std::string_view frame) 
   if (break_one_in != 0 && network_.random_.below(break_one_in) == 0) {
     network_.break_connection(side.connection);
   } else {
-    network_.schedule({SimNetwork::What::frame, side.connection, 1 - side.end, std::string(frame), {}});
+    network_.schedule(
+        {SimNetwork::What::frame, side.connection, 1 - side.end, std::string(frame), {}, std::move(share)});
   }
   return SendOutcome::sent;
 }
@@ -112,11 +126,14 @@ void SimTransport::deliver(TransportEvents& events, const SimNetwork::Delivery& 
     case SimNetwork::What::opened:
       events.on_open(id);
       return;
-    case SimNetwork::What::frame:
+    case SimNetwork::What::frame: {
+      COBUS_CHECK(delivery.share == nullptr || *delivery.share == delivery.bytes);
       end.in_flight_bytes -= delivery.bytes.size();
       end.known = true;
-      events.on_frame(id, end.peer_key, delivery.bytes);
+      const auto frame = std::make_shared<const std::string>(delivery.bytes);
+      events.on_frame(id, end.peer_key, FrameIn(frame));
       return;
+    }
     case SimNetwork::What::closed:
       end.owner = nullptr;
       sides_.erase(id);

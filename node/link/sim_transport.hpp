@@ -104,6 +104,9 @@ class SimNetwork {
     std::size_t end;  // who gets it
     std::string bytes;
     CloseReason reason = CloseReason::disconnected;
+    // Of a frame that was sent without a copy: it is read only when it arrives, as by a real transport's
+    // thread, and has to be what was sent.
+    std::shared_ptr<const std::string> share = nullptr;
   };
 
   [[nodiscard]] Result<ConnectionId> dial(SimTransport& from, const std::string& endpoint,

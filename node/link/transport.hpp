@@ -8,9 +8,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
+#include "node/link/frame_in.hpp"
 #include "node/link/keys.hpp"
 #include "node/runtime/clock.hpp"
 #include "proto/status.hpp"
@@ -43,8 +45,8 @@ class TransportEvents {
   // The handshake of a dialled connection is done and frames may be sent. (An accepted connection
   // announces itself by its first frame.) Frames sent before this are queued by the transport.
   virtual void on_open(ConnectionId connection) = 0;
-  // A frame arrived. `key` is what the peer proved. `frame` lives until the call returns.
-  virtual void on_frame(ConnectionId connection, const CurveKey& key, std::string_view frame) = 0;
+  // A frame arrived. `key` is what the peer proved.
+  virtual void on_frame(ConnectionId connection, const CurveKey& key, FrameIn frame) = 0;
   // The connection is over, exactly once for each dialled one and each that delivered a frame,
   // unless close() was called on it.
   virtual void on_closed(ConnectionId connection, CloseReason reason) = 0;
@@ -61,6 +63,11 @@ class Transport {
 
   // Copies `frame` (at most limits::frame_bytes_max).
   virtual SendOutcome send(ConnectionId connection, std::string_view frame) = 0;
+  // The same without a copy where it can be: holds the frame until it has been read, which nobody may change
+  // before.
+  virtual SendOutcome send_shared(ConnectionId connection, std::shared_ptr<const std::string> frame) {
+    return send(connection, *frame);
+  }
 
   // Ends a connection without an on_closed. Unknown ids are ignored. What was sent just before may
   // or may not arrive.

@@ -94,11 +94,11 @@ Result<ConnectionId> ZmqDialler::dial(const std::string& endpoint, const CurveKe
   return connection;
 }
 
-SendOutcome ZmqDialler::send(ConnectionId connection, std::string_view frame) {
+SendOutcome ZmqDialler::send(ConnectionId connection, FrameOut frame) {
   if (!dials_.contains(connection)) return SendOutcome::gone;
   const RoutingId id = routing_id_of(connection);
   pending_ = true;  // a send may swallow the wake-up of a frame that came
-  return send_frame(socket_.get(), {id.data(), id.size()}, frame);
+  return send_frame(socket_.get(), {id.data(), id.size()}, std::move(frame));
 }
 
 void ZmqDialler::close(ConnectionId connection) { forget(connection); }
@@ -166,7 +166,7 @@ void ZmqDialler::read_frames(TransportEvents& events) {
     }
     bytes += frame_.bytes().size();
     const CurveKey key = found->second.server_key;
-    events.on_frame(connection, key, frame_.bytes());
+    events.on_frame(connection, key, frame_.frame());
   }
   pending_ = true;
 }

@@ -38,7 +38,7 @@ class ZmqDialler {
 
   [[nodiscard]] Result<ConnectionId> dial(const std::string& endpoint, const CurveKey& server_key);
   [[nodiscard]] bool knows(ConnectionId connection) const { return dials_.contains(connection); }
-  [[nodiscard]] SendOutcome send(ConnectionId connection, std::string_view frame);
+  [[nodiscard]] SendOutcome send(ConnectionId connection, FrameOut frame);
   void close(ConnectionId connection);
 
   // Descriptors to wait for, and whether there is work that none of them announces.

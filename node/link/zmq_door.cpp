@@ -100,12 +100,12 @@ bool ZmqDoor::pending() {
   return pending_ || !ended_.empty() || !unwelcome_.empty();
 }
 
-SendOutcome ZmqDoor::send(ConnectionId connection, std::string_view frame) {
+SendOutcome ZmqDoor::send(ConnectionId connection, FrameOut frame) {
   const auto found = connections_.find(connection);
   if (found == connections_.end() || peers_.at(found->second).state != State::up) return SendOutcome::gone;
   const auto id = bytes_of(found->second);
   pending_ = true;  // a send may swallow the wake-up of a frame that came
-  return send_frame(socket_.get(), {id.data(), id.size()}, frame);
+  return send_frame(socket_.get(), {id.data(), id.size()}, std::move(frame));
 }
 
 void ZmqDoor::close(ConnectionId connection) {
@@ -202,7 +202,7 @@ void ZmqDoor::take_frame(TransportEvents& events) {
     return;
   }
   const CurveKey key = peer->key;
-  events.on_frame(peer->connection, key, frame_.bytes());
+  events.on_frame(peer->connection, key, frame_.frame());
 }
 
 // The first frame of a connection: finds out which acceptance it belongs to.

@@ -48,7 +48,7 @@ class ZmqDoor {
 
   ~ZmqDoor();
 
-  [[nodiscard]] SendOutcome send(ConnectionId connection, std::string_view frame);
+  [[nodiscard]] SendOutcome send(ConnectionId connection, FrameOut frame);
   // Refuses what still comes at once; the TCP connection is shut after socket_linger, so a last word can
   // leave.
   void close(ConnectionId connection);

@@ -8,6 +8,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,10 @@ class ZmqMessage {
 
   // Replaces the content with the next part. False when there is none now.
   [[nodiscard]] bool receive(void* socket) noexcept;
+  // It as a frame, whose bytes those who ask for a share keep beyond the next receive().
+  [[nodiscard]] FrameIn frame() noexcept {
+    return {bytes(), [](void* self) { return static_cast<ZmqMessage*>(self)->share(); }, this};
+  }
   // Whether more parts of the same message follow.
   [[nodiscard]] bool more() const noexcept { return zmq_msg_more(&message_) != 0; }
   [[nodiscard]] std::string_view bytes() noexcept {
@@ -36,7 +41,10 @@ class ZmqMessage {
   [[nodiscard]] int descriptor() const noexcept;
 
  private:
+  [[nodiscard]] std::shared_ptr<const void> share();
+
   mutable zmq_msg_t message_;
+  std::shared_ptr<ZmqMessage> shared_;  // the same content, once somebody asked
 };
 
 enum class Received : std::uint8_t {
@@ -46,9 +54,15 @@ enum class Received : std::uint8_t {
 };
 [[nodiscard]] Received receive_frame(void* router, ZmqMessage& routing_id, ZmqMessage& frame) noexcept;
 
+// A frame that is sent: copied, or, when somebody shares its bytes, read where they are until libzmq's thread
+// lets go of them.
+struct FrameOut {
+  std::string_view bytes;
+  std::shared_ptr<const std::string> share = nullptr;
+};
+
 // For a ROUTER with ZMQ_ROUTER_MANDATORY.
-[[nodiscard]] SendOutcome send_frame(void* router, std::string_view routing_id,
-                                     std::string_view frame) noexcept;
+[[nodiscard]] SendOutcome send_frame(void* router, std::string_view routing_id, FrameOut frame);
 
 // The end of a connection is told when its last frames are read, but not later than this: while others never
 // stop sending there may be no end of frames.

@@ -74,8 +74,17 @@ Result<ConnectionId> ZmqTransport::dial(const std::string& endpoint, const Curve
 }
 
 SendOutcome ZmqTransport::send(ConnectionId connection, std::string_view frame) {
-  if (dialler_->knows(connection)) return dialler_->send(connection, frame);
-  return door_ ? door_->send(connection, frame) : SendOutcome::gone;
+  return send_out(connection, {frame});
+}
+
+SendOutcome ZmqTransport::send_shared(ConnectionId connection, std::shared_ptr<const std::string> frame) {
+  const std::string_view bytes = *frame;
+  return send_out(connection, {bytes, std::move(frame)});
+}
+
+SendOutcome ZmqTransport::send_out(ConnectionId connection, FrameOut frame) {
+  if (dialler_->knows(connection)) return dialler_->send(connection, std::move(frame));
+  return door_ ? door_->send(connection, std::move(frame)) : SendOutcome::gone;
 }
 
 void ZmqTransport::close(ConnectionId connection) {

@@ -20,6 +20,7 @@
 #include "node/link/transport.hpp"
 #include "node/link/zmq_dialler.hpp"
 #include "node/link/zmq_door.hpp"
+#include "node/link/zmq_message.hpp"
 #include "node/runtime/descriptor_limit.hpp"
 
 namespace cobus::link {
@@ -43,6 +44,7 @@ class ZmqTransport final : public Transport {
 
   Result<ConnectionId> dial(const std::string& endpoint, const CurveKey& server_key) override;
   SendOutcome send(ConnectionId connection, std::string_view frame) override;
+  SendOutcome send_shared(ConnectionId connection, std::shared_ptr<const std::string> frame) override;
   void close(ConnectionId connection) override;
   void revoke(const CurveKey& key, std::int64_t until_s) override;
   void poll(TransportEvents& events, Duration longest) override;
@@ -56,6 +58,7 @@ class ZmqTransport final : public Transport {
   explicit ZmqTransport(const ZmqTransportOptions& options)
       : clock_(*options.clock), access_(options.access, *options.clock) {}
   // Fills ready_; what it says decides which sockets are read.
+  [[nodiscard]] SendOutcome send_out(ConnectionId connection, FrameOut frame);
   void wait(Duration longest);
   [[nodiscard]] bool readable(std::size_t index) const noexcept { return ready_[index].revents != 0; }
 

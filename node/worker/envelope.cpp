@@ -6,12 +6,21 @@
 #include <cstring>
 #include <utility>
 
+#include "node/link/frame_in.hpp"
 #include "node/worker/home.hpp"
 
 namespace cobus {
 
 using std::chrono::duration_cast;
 using std::chrono::microseconds;
+
+namespace {
+
+// What the pool keeps blocks for.
+constexpr std::size_t behind_most = 1024;
+constexpr std::size_t shared_min = 4096;
+
+}  // namespace
 
 EnvelopeExtra& Envelope::extra() {
   if (extra_ == nullptr) extra_ = std::make_unique<EnvelopeExtra>();
@@ -25,23 +34,40 @@ const EnvelopeExtra& Envelope::extra() const noexcept {
 
 void Envelope::deliver(Shard& shard) noexcept { Home::of(shard).receive_posted(EnvelopePtr(this)); }
 
+// Behind the envelope.
+EncodedEnvelope::EncodedEnvelope(TypeId of, std::string_view payload, Behind behind) noexcept
+    : bytes_(reinterpret_cast<const char*>(this + 1), payload.size()),
+      memory_(payload.size()),
+      behind_(static_cast<std::uint32_t>(behind.bytes)) {
+  type = of;
+  held_bytes_ = behind_;
+  if (!payload.empty()) std::memcpy(static_cast<void*>(this + 1), payload.data(), payload.size());
+}
+
+std::unique_ptr<EncodedEnvelope> EncodedEnvelope::copy_of(TypeId type, std::string_view payload) {
+  if (payload.size() > behind_most) return std::make_unique<EncodedEnvelope>(type, std::string(payload));
+  const EncodedEnvelope::Behind behind{payload.size()};
+  return std::unique_ptr<EncodedEnvelope>(new (behind) EncodedEnvelope(type, payload, behind));
+}
+
 void EncodedEnvelope::write_payload(std::uint8_t* into) const {
-  std::memcpy(into, bytes.data(), bytes.size());
+  if (!bytes_.empty()) std::memcpy(into, bytes_.data(), bytes_.size());
 }
 
 void EncodedEnvelope::charge(PeerAccount& account) noexcept {
   account_ = &account;
-  charged_ = sizeof(EncodedEnvelope) + bytes.size();
+  charged_ = sizeof(EncodedEnvelope) + memory_;
   if (has_extra()) charged_ += sizeof(EnvelopeExtra) + extra().to_name.size();
   account.charge(charged_);
 }
 
 void EncodedEnvelope::drop_payload() noexcept {
   if (account_ != nullptr) {
-    account_->refund(bytes.size());
-    charged_ -= bytes.size();
+    account_->refund(memory_);
+    charged_ -= memory_;
   }
-  std::string().swap(bytes);
+  bytes_ = {};
+  kept_.reset();
   held_bytes_ = 0;
 }
 
@@ -85,13 +111,21 @@ EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string&
   return header;
 }
 
-EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now) {
+EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now, const link::FrameIn* frame) {
   const EnvelopeHeader& header = view.header;
   EnvelopePtr envelope;
   if (header.type == 0 && view.payload.empty() && !is_charged(header.kind)) {
     envelope = std::make_unique<SignalEnvelope>();
   } else {
-    envelope = std::make_unique<EncodedEnvelope>(TypeId{header.type}, std::string(view.payload));
+    // Little of the frame is kept in vain with it: at most half.
+    const bool worth_it = frame != nullptr && view.payload.size() >= shared_min &&
+                          2 * view.payload.size() >= frame->bytes().size();
+    if (worth_it) {
+      envelope = std::make_unique<EncodedEnvelope>(TypeId{header.type}, view.payload, frame->share(),
+                                                   frame->bytes().size());
+    } else {
+      envelope = EncodedEnvelope::copy_of(TypeId{header.type}, view.payload);
+    }
   }
   envelope->kind = header.kind;
   envelope->flags = header.flags;

@@ -28,6 +28,10 @@
 
 namespace cobus {
 
+namespace link {
+class FrameIn;
+}
+
 struct TraceContext {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
@@ -153,29 +157,68 @@ class TypedEnvelope final : public Envelope {
   Message body;
 };
 
+// With a message object that somebody else has, for as long as it takes to write it out. On the stack.
+template <class Message>
+class BorrowedEnvelope final : public Envelope {
+ public:
+  explicit BorrowedEnvelope(const Message& message) noexcept : body_(message) {
+    type = type_id_of<Message>();
+  }
+  [[nodiscard]] std::size_t payload_size() const override { return body_.ByteSizeLong(); }
+  void write_payload(std::uint8_t* into) const override { body_.SerializeWithCachedSizesToArray(into); }
+
+ private:
+  const Message& body_;
+};
+
 // With the payload as bytes, as it came from another node or from a program that has no classes for it.
 class EncodedEnvelope final : public Envelope {
  public:
-  EncodedEnvelope(TypeId of, std::string payload) : bytes(std::move(payload)) {
+  EncodedEnvelope(TypeId of, std::string payload)
+      : EncodedEnvelope(of, std::make_shared<const std::string>(std::move(payload))) {}
+  // With `payload` where it is, for as long as `kept` keeps it there, which takes `kept_bytes` of memory.
+  EncodedEnvelope(TypeId of, std::string_view payload, std::shared_ptr<const void> kept,
+                  std::size_t kept_bytes) noexcept
+      : bytes_(payload), kept_(std::move(kept)), memory_(kept_bytes) {
     type = of;
-    held_bytes_ = static_cast<std::uint32_t>(bytes.size());
+    held_bytes_ = static_cast<std::uint32_t>(bytes_.size());
   }
+  // With a copy of `payload`: a small one in the same allocation.
+  [[nodiscard]] static std::unique_ptr<EncodedEnvelope> copy_of(TypeId type, std::string_view payload);
   ~EncodedEnvelope() override {
     if (account_ != nullptr) account_->refund(charged_);
   }
   EncodedEnvelope(const EncodedEnvelope&) = delete;
   EncodedEnvelope& operator=(const EncodedEnvelope&) = delete;
+  struct Behind {
+    std::size_t bytes;  // that the same allocation has room for
+  };
   static void* operator new(std::size_t size) { return pool_allocate(size); }
-  static void operator delete(void* block, std::size_t size) noexcept { pool_free(block, size); }
+  static void* operator new(std::size_t size, Behind behind) { return pool_allocate(size + behind.bytes); }
+  static void operator delete(void* block, Behind behind) noexcept {
+    pool_free(block, sizeof(EncodedEnvelope) + behind.bytes);
+  }
+  static void operator delete(EncodedEnvelope* envelope, std::destroying_delete_t /*tag*/) noexcept {
+    const std::size_t size = sizeof(EncodedEnvelope) + envelope->behind_;
+    envelope->~EncodedEnvelope();
+    pool_free(envelope, size);
+  }
   // What it takes is on the account of whom it came from, once, until it goes.
   void charge(PeerAccount& account) noexcept;
-  [[nodiscard]] std::size_t payload_size() const override { return bytes.size(); }
+  [[nodiscard]] std::size_t payload_size() const override { return bytes_.size(); }
   void write_payload(std::uint8_t* into) const override;
-  [[nodiscard]] std::string_view encoded() const noexcept override { return bytes; }
+  [[nodiscard]] std::string_view encoded() const noexcept override { return bytes_; }
   void drop_payload() noexcept override;
-  std::string bytes;
 
  private:
+  EncodedEnvelope(TypeId of, std::shared_ptr<const std::string> payload)
+      : EncodedEnvelope(of, std::string_view(*payload), payload, payload->size()) {}
+  EncodedEnvelope(TypeId of, std::string_view payload, Behind behind) noexcept;
+
+  std::string_view bytes_;
+  std::shared_ptr<const void> kept_;  // what they lie in, unless that is behind this object
+  std::size_t memory_;                // that they take
+  std::uint32_t behind_ = 0;          // so many lie there
   PeerAccount* account_ = nullptr;
   std::uint64_t charged_ = 0;
 };
@@ -226,8 +269,9 @@ template <class Message>
   return kind == v1::MESSAGE || kind == v1::REQUEST || kind == v1::ITEM;
 }
 
-// The opposite: an envelope with the payload copied. `from_node` sent it. An EncodedEnvelope if it is of a
-// kind that is charged.
-[[nodiscard]] EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now);
+// The opposite: an envelope with the payload copied, or, when it is most of a frame that is given and worth
+// it, with a share of that. `from_node` sent it. An EncodedEnvelope if it is of a kind that is charged.
+[[nodiscard]] EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now,
+                                    const link::FrameIn* frame = nullptr);
 
 }  // namespace cobus

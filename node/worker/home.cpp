@@ -221,7 +221,7 @@ Home::Held Home::held() const {
     held.full_elsewhere += workers.size();
     for (const auto& [id, full] : workers) held.senders_waiting += full.waiting.empty() ? 0 : 1;
   }
-  for (const auto& [node, chunk] : outgoing_) held.outgoing_bytes += chunk.size();
+  held.outgoing_bytes = outbound_.bytes();
   for (const auto& [node, parts] : parts_) held.outgoing_bytes += parts.bytes;
   return held;
 }

@@ -19,6 +19,7 @@
 
 #include "node/runtime/shard.hpp"
 #include "node/worker/envelope.hpp"
+#include "node/worker/outbound.hpp"
 #include "node/worker/parts.hpp"
 #include "node/worker/pending_call.hpp"
 #include "node/worker/room.hpp"
@@ -128,9 +129,8 @@ class Home {
   void expect() noexcept { coming_.fetch_add(1, std::memory_order_relaxed); }
   void arrived() noexcept { coming_.fetch_sub(1, std::memory_order_relaxed); }
 
-  // The short way of nearly all messages: to a worker of this shard that takes it. False when it is anything
-  // else: `envelope` is then still the caller's. One piece of code with what it calls: as calls they cost a
-  // tenth more (tests/bench, one_way and ring).
+  // The short way of nearly all messages: to a worker of this shard that takes it. Else false: `envelope` is
+  // then still the caller's. One piece of code: as calls it costs a tenth more (tests/bench, one_way).
   [[nodiscard, gnu::always_inline]] bool reach_here(NodeId node, WorkerId to,
                                                     EnvelopePtr& envelope) noexcept {
     if (node != node_id_ || observer_.load(std::memory_order_relaxed) != nullptr) return false;
@@ -142,6 +142,9 @@ class Home {
   // A message to a worker. RESOURCE_EXHAUSTED when its mailbox, or the inbox of its shard, is known to be
   // full: `envelope` is then still the caller's. NOT_FOUND when it is known to be gone.
   [[nodiscard]] Status try_send(NodeId node, EnvelopePtr& envelope);
+  // A message to another node that may go at once and in one frame, written where it leaves. False, and
+  // nothing happened, when it has to go, or wait, as an envelope.
+  [[nodiscard]] bool send_at_once(NodeId node, const Envelope& message);
   // A message that try_send() found no room for: sent when there is some, then it is told so.
   void send_when_there_is_room(SendInWaiting& waiting);
   // Those who wait for room in the mailbox of `worker`, here and elsewhere, as far as there is some; all,
@@ -295,9 +298,11 @@ class Home {
   void parts_drained(NodeId node) noexcept;
   void send_to_shard(unsigned shard, EnvelopePtr envelope);
   void send_away(NodeId to_node, EnvelopePtr envelope);
+  void write_out(NodeId to_node, const Envelope& envelope, std::size_t size);
   void refuse_too_large(NodeId to_node, const Envelope& envelope, std::size_t size);
   void hand_over(unsigned shard) noexcept;
-  void submit_outgoing();
+  void submit(NodeId node, Outbound::Chunk& chunk);
+  void submit_outbound();
   // In parts (home_parts.cpp).
   [[nodiscard]] bool goes_in_parts(NodeId to_node, const Envelope& envelope, std::size_t size) const noexcept;
   void send_in_parts(NodeId to_node, EnvelopePtr envelope, std::size_t size);
@@ -305,7 +310,6 @@ class Home {
   void pump_parts();
   bool pump(NodeId node, PartsOut& parts);
   void finish_first(NodeId node, PartsOut& parts);
-  void submit(NodeId node, std::string& chunk);
   void parts_lost(NodeId node);
   void answer_for_nobody(const Envelope& envelope);
   void cancel_everywhere(const Envelope& cancel);
@@ -350,8 +354,10 @@ class Home {
   std::unordered_map<NodeId, List<SendInWaiting>> behind_;  // senders to nodes for which as much waits as may
   std::unordered_map<NodeId, List<SendInWaiting>> large_behind_;  // the same of those that go in parts
   std::unordered_map<NodeId, std::shared_ptr<link::Backlog>> backlogs_;
-  List<SendInWaiting> far_senders_;  // to shards whose inbox is full
-  bool crowd_waits_ = false;         // somebody in told_full_, for what others of its node have here
+  NodeId backlog_asked_ = NodeId::none;    // whose was asked for last,
+  link::Backlog* last_backlog_ = nullptr;  // and it; null: none was
+  List<SendInWaiting> far_senders_;        // to shards whose inbox is full
+  bool crowd_waits_ = false;               // somebody in told_full_, for what others of its node have here
   struct LookForRoom : Timer {
     explicit LookForRoom(Home& of) noexcept
         : Timer([](Timer& timer) { static_cast<LookForRoom&>(timer).home.look_for_room(); }), home(of) {}
@@ -363,7 +369,7 @@ class Home {
   std::unordered_map<CallKey, Worker*, CallKeyHash> handled_;
   std::unordered_map<NodeId, std::uint32_t> handled_of_;  // how many of each caller's node
   std::uint64_t nameless_calls_ = 0;                      // requests whose sender named no worker
-  std::unordered_map<NodeId, std::string> outgoing_;
+  Outbound outbound_;
   std::unordered_map<NodeId, PartsOut> parts_;
   std::uint64_t last_part_ = 0;
   bool submitted_ = false;         // to the link, since the last flush

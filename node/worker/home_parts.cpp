@@ -76,10 +76,11 @@ bool Home::pump(NodeId node, PartsOut& parts) {
   PartsOut::Waiting& first = parts.waiting.front();
   link::Backlog& backlog = backlog_of(node);
   if (backlog.waiting() > limits::parts_ahead_bytes_max) return false;
-  std::string& chunk = outgoing_[node];
+  Outbound::Chunk& chunk = outbound_.to(node);
   if (first.whole) {  // room for it was made when it was sent
-    if (chunk.size() + first.bytes.size() > limits::frame_bytes_target) submit(node, chunk);
-    chunk += first.bytes;
+    if (chunk.envelopes.size() + first.bytes.size() > limits::frame_bytes_target) submit(node, chunk);
+    chunk.envelopes += first.bytes;
+    outbound_.written();
     finish_first(node, parts);
     return true;
   }
@@ -99,7 +100,7 @@ bool Home::pump(NodeId node, PartsOut& parts) {
   const std::size_t from = std::size_t{first.next} * limits::part_bytes;
   const std::string_view slice = std::string_view(first.bytes).substr(from, limits::part_bytes);
   const bool last = from + slice.size() == first.bytes.size();
-  append_envelope(chunk,
+  append_envelope(chunk.envelopes,
                   {.to = first.to.value,
                    .from = first.from.value,
                    .kind = v1::PART,
@@ -119,11 +120,6 @@ void Home::finish_first(NodeId node, PartsOut& parts) {
   if (first.id != 0) backlog_of(node).end_parts(first.bytes.size());
   parts.bytes -= first.bytes.size();
   parts.waiting.pop_front();
-}
-
-void Home::submit(NodeId node, std::string& chunk) {
-  submitted_ = true;
-  if (!chunk.empty()) node_.links().submit(node, std::exchange(chunk, {}), downs_known_);
 }
 
 void Home::part_undeliverable(NodeId node, std::uint64_t id, const Status& reason) {

@@ -67,7 +67,7 @@ void Home::tell_room(const Elsewhere& who, WorkerId worker, TypeId awaited, Stat
 // too far beyond its bounds.
 bool Home::take_beyond(Worker& worker, EnvelopePtr& envelope) {
   const std::optional<Elsewhere> who = elsewhere(*envelope);
-  if (!who || !worker.mailbox.may_overshoot(*envelope)) return false;
+  if (!who || !worker.mailbox.may_overshoot(*envelope, who->node != node_id_)) return false;
   tell_full(*who, worker);
   reach(worker, std::move(envelope));
   return true;
@@ -257,10 +257,18 @@ bool Home::has_room_for_parts(NodeId node) const noexcept {
 }
 
 link::Backlog& Home::backlog_of(NodeId node) {
-  if (const auto found = backlogs_.find(node); found != backlogs_.end()) return *found->second;
-  if (backlogs_.size() >= backlogs_max)
-    std::erase_if(backlogs_, [](const auto& each) { return each.second->waiting() == 0; });
-  return *backlogs_.emplace(node, node_.links().backlog(node)).first->second;
+  if (node == backlog_asked_ && last_backlog_ != nullptr) [[likely]]
+    return *last_backlog_;
+  auto found = backlogs_.find(node);
+  if (found == backlogs_.end()) {
+    last_backlog_ = nullptr;
+    if (backlogs_.size() >= backlogs_max)
+      std::erase_if(backlogs_, [](const auto& each) { return each.second->waiting() == 0; });
+    found = backlogs_.emplace(node, node_.links().backlog(node)).first;
+  }
+  backlog_asked_ = node;
+  last_backlog_ = found->second.get();
+  return *last_backlog_;
 }
 
 void Home::wait_for_node(SendInWaiting& waiting) {
@@ -291,6 +299,7 @@ void Home::room_lost(NodeId lost, const Status& reason) noexcept {
   }
   parts_lost(lost);
   backlogs_.erase(lost);
+  last_backlog_ = nullptr;
   if (auto of_node = full_elsewhere_.extract(lost)) {
     for (auto& [worker, full] : of_node.mapped()) let_down(full.waiting, DeadLetter::not_delivered, reason);
   }

@@ -14,6 +14,7 @@ namespace cobus {
 namespace {
 
 constexpr std::uint32_t chain_length_max = 64;
+constexpr std::size_t small_room = 4096;
 
 }  // namespace
 
@@ -198,12 +199,30 @@ void Home::send_away(NodeId to_node, EnvelopePtr envelope) {
     return too_large ? refuse_too_large(to_node, *envelope, size)
                      : send_in_parts(to_node, std::move(envelope), size);
   }
+  write_out(to_node, *envelope, size);
+}
+
+bool Home::send_at_once(NodeId node, const Envelope& message) {
+  if (node == node_id_ || !message.to || !full_elsewhere_.empty() || node_.observer() != nullptr)
+    return false;
+  const std::size_t size = message.payload_size();
+  if (goes_in_parts(node, message, size) || !may_go_to(node, size)) return false;
+  write_out(node, message, size);
+  return true;
+}
+
+void Home::write_out(NodeId to_node, const Envelope& envelope, std::size_t size) {
   std::string status;
-  std::string& chunk = outgoing_[to_node];
-  const EnvelopeHeader header = wire_header(*envelope, shard_.clock().now(), status);
-  if (!chunk.empty() && chunk.size() + envelope_size(header, size) > limits::frame_bytes_target)
-    node_.links().submit(to_node, std::exchange(chunk, {}), downs_known_);
-  append_envelope(chunk, header, size, [&envelope](std::uint8_t* into) { envelope->write_payload(into); });
+  Outbound::Chunk& chunk = outbound_.to(to_node);
+  const TimePoint now = envelope.deadline == never ? never : shard_.clock().now();
+  const EnvelopeHeader header = wire_header(envelope, now, status);
+  if (!chunk.envelopes.empty() &&
+      chunk.envelopes.size() + envelope_size(header, size) > limits::frame_bytes_target)
+    submit(to_node, chunk);
+  chunk.make_room();
+  append_envelope(chunk.envelopes, header, size,
+                  [&envelope](std::uint8_t* into) { envelope.write_payload(into); });
+  outbound_.written();
 }
 
 void Home::refuse_too_large(NodeId to_node, const Envelope& envelope, std::size_t size) {
@@ -220,6 +239,20 @@ void Home::refuse_too_large(NodeId to_node, const Envelope& envelope, std::size_
   send_away(to_node, std::move(error));
 }
 
+void Home::submit(NodeId to_node, Outbound::Chunk& chunk) {
+  submitted_ = true;
+  if (chunk.envelopes.empty()) return;
+  chunk.usual = chunk.envelopes.size();
+  const std::size_t room = chunk.envelopes.capacity();
+  if (room > small_room && chunk.usual < room / 4) {
+    // It may wait for long, so it takes no more memory than it needs.
+    node_.links().submit(to_node, std::string(chunk.envelopes), downs_known_);
+    chunk.envelopes.clear();
+    return;
+  }
+  chunk.envelopes = node_.links().submit(to_node, std::move(chunk.envelopes), downs_known_);
+}
+
 bool Home::flush() {
   for (unsigned shard = 0; shard < outward_.size(); ++shard) {
     if (!outward_[shard].chain.empty()) hand_over(shard);
@@ -229,22 +262,18 @@ bool Home::flush() {
   }
   if (!parts_.empty()) [[unlikely]]
     pump_parts();
-  submit_outgoing();
+  submit_outbound();
   if (!std::exchange(submitted_, false)) return false;
   if (shard_.index() != 0) node_.links().wake();
   return true;
 }
 
-void Home::submit_outgoing() {
-  submitted_ = submitted_ || !outgoing_.empty();
-  for (auto& [to_node, chunk] : outgoing_) {
-    if (!chunk.empty()) node_.links().submit(to_node, std::move(chunk), downs_known_);
-  }
-  outgoing_.clear();
+void Home::submit_outbound() {
+  outbound_.submit_all([this](NodeId to_node, Outbound::Chunk& chunk) { submit(to_node, chunk); });
 }
 
 void Home::knows_of_downs(std::uint64_t downs) {
-  submit_outgoing();
+  submit_outbound();
   downs_known_ = downs;
 }
 

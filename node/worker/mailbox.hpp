@@ -17,7 +17,8 @@ namespace cobus {
 // What becomes of a message that finds no room.
 enum class Overflow : std::uint8_t {
   reject,  // senders are told: try_send says RESOURCE_EXHAUSTED, co_await send waits. What is on its way from
-           // other shards and nodes meanwhile is taken beyond the bounds; what is far beyond them is dropped
+           // other shards and nodes meanwhile is taken beyond the bounds; far beyond them it is dropped, of
+           // another node what is more than it may have here
   drop_newest,  // it is dropped
   drop_oldest,  // the message that waited longest is dropped for it
   end_worker,   // the worker ends with the reason `overload`
@@ -39,18 +40,20 @@ class Mailbox {
 
   [[nodiscard]] bool has_room_for(Envelope& envelope) const noexcept {
     static_cast<void>(envelope.weigh());
-    return count_ < limits_->messages && bytes_ + cost(envelope) <= limits_->bytes;
+    return count_ < limits_->messages && std::uint64_t{bytes_} + cost(envelope) <= limits_->bytes;
   }
   // Whether it would have room if nothing else waited.
   [[nodiscard]] bool could_hold(Envelope& envelope) const noexcept {
     static_cast<void>(envelope.weigh());
     return limits_->messages > 0 && cost(envelope) <= limits_->bytes;
   }
-  // Whether it may be taken beyond the bounds, as what was on its way when they were reached.
-  [[nodiscard]] bool may_overshoot(Envelope& envelope) const noexcept {
+  // Whether it may be taken beyond the bounds, as what was on its way when they were reached. `charged`: it
+  // is on the account of the node that it came from, which bounds it.
+  [[nodiscard]] bool may_overshoot(Envelope& envelope, bool charged) const noexcept {
     static_cast<void>(envelope.weigh());
+    constexpr std::uint64_t countable = UINT32_MAX;
     const std::uint64_t most = std::uint64_t{limits_->bytes} + limits::mailbox_overshoot_bytes_max;
-    return std::uint64_t{bytes_} + cost(envelope) <= std::min<std::uint64_t>(most, 0xffffffff);
+    return std::uint64_t{bytes_} + cost(envelope) <= (charged ? countable : std::min(most, countable));
   }
   // Whether those elsewhere who were told that it is full may send again.
   [[nodiscard]] bool half_empty() const noexcept {

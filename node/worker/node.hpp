@@ -69,6 +69,7 @@ class PeerListener {
   virtual ~PeerListener() = default;
   virtual void on_peer_up(const link::PeerInfo& peer, link::TargetId target) = 0;
   virtual void on_peer_down(const link::PeerInfo& peer, const Status& reason) = 0;
+  virtual void on_peer_suspected(const link::PeerInfo& /*peer*/, bool /*suspected*/) {}
   virtual void on_target_failed(link::TargetId /*target*/, const Status& /*reason*/) {}
   virtual void on_enrolled(const v1::Certificate& /*certificate*/) {}
 };
@@ -194,7 +195,9 @@ class Node final : public link::LinkEvents {
 
   void on_peer_up(const link::PeerInfo& peer, link::TargetId target) override;
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override;
-  void on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) override;
+  void on_peer_suspected(const link::PeerInfo& peer, bool suspected) override;
+  void on_envelope(const link::PeerInfo& peer, const EnvelopeView& view, link::FrameIn frame) override;
+  void on_frame_end() override { bring(arriving_); }
   void on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) override;
   void on_unacknowledged(NodeId node, std::string_view envelopes, const Status& reason) override;
   void on_drained(NodeId node, const Status& how) override;
@@ -220,9 +223,17 @@ class Node final : public link::LinkEvents {
     Shard shard;
     Home home;
   };
+  // Envelopes that come together, for one shard; those for all are by shard, as far as there are some.
+  struct Arriving {
+    Shard::Chain chain;
+    std::uint64_t bytes = 0;
+  };
+  void sort_in(EnvelopePtr envelope, std::vector<Arriving>& into);
+  void arrive(unsigned shard, EnvelopePtr envelope, std::vector<Arriving>& into);
+  void bring(std::vector<Arriving>& all) noexcept;
   void on_part(const link::PeerInfo& peer, const EnvelopeView& part);
-  [[nodiscard]] bool fits(Envelope& envelope, const Home& home) noexcept;
-  void deliver_to_all(const Envelope& signal);
+  [[nodiscard]] bool fits(Envelope& envelope, std::uint64_t waiting) noexcept;
+  void deliver_to_all(const Envelope& signal, std::vector<Arriving>& into);
   [[nodiscard]] bool admits(const link::PeerInfo& peer, Envelope& envelope);
   // "MESSAGE of type echo.EchoRequest"; the number of the type when nobody here knows it.
   [[nodiscard]] std::string what_was_sent(v1::Kind kind, TypeId type, std::string_view name) const;
@@ -241,6 +252,7 @@ class Node final : public link::LinkEvents {
   std::atomic<TrafficObserver*> observer_{nullptr};
   link::Links links_;
   std::vector<std::unique_ptr<Place>> places_;
+  std::vector<Arriving> arriving_;  // in the frame that the link reads, with whose lock it is used
   std::vector<std::unique_ptr<Service>> services_;
   OffloadPool pool_;  // behind what its functions come back to: it joins first
   std::unordered_map<std::string_view, Method> methods_;  // constant after start()

@@ -95,9 +95,13 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
   for (PeerListener* listener : listeners_) listener->on_peer_down(peer, reason);
 }
 
+void Node::on_peer_suspected(const link::PeerInfo& peer, bool suspected) {
+  for (PeerListener* listener : listeners_) listener->on_peer_suspected(peer, suspected);
+}
+
 // Only the shard that handles a call knows it, and only those that send to a worker, that its mailbox is
 // full.
-void Node::deliver_to_all(const Envelope& signal) {
+void Node::deliver_to_all(const Envelope& signal, std::vector<Arriving>& into) {
   for (unsigned i = 0; i < shards(); ++i) {
     auto copy = std::make_unique<SignalEnvelope>();
     copy->kind = signal.kind;
@@ -109,14 +113,37 @@ void Node::deliver_to_all(const Envelope& signal) {
       copy->extra().credit = signal.extra().credit;
       copy->extra().status = signal.extra().status;
     }
-    places_[i]->home.post(std::move(copy));
+    arrive(i, std::move(copy), into);
   }
 }
 
 void Node::deliver(EnvelopePtr envelope) {
+  std::vector<Arriving> alone;
+  sort_in(std::move(envelope), alone);
+  bring(alone);
+}
+
+void Node::arrive(unsigned shard, EnvelopePtr envelope, std::vector<Arriving>& into) {
+  if (into.size() <= shard) into.resize(shards());
+  into[shard].bytes += envelope->inbox_cost();
+  into[shard].chain.add(envelope.release());
+}
+
+// A shard's inbox is touched once for all that come together.
+void Node::bring(std::vector<Arriving>& all) noexcept {
+  // Shard 0 is awake in its own poll: what it finds needs no wake. Not so when the keeper polls.
+  if (waiting_in_link_ == this) places_[0]->shard.awake();
+  for (unsigned i = 0; i < all.size(); ++i) {
+    if (all[i].bytes == 0) continue;
+    places_[i]->home.expect_bytes(std::exchange(all[i].bytes, 0));
+    places_[i]->shard.post(all[i].chain);
+  }
+}
+
+void Node::sort_in(EnvelopePtr envelope, std::vector<Arriving>& into) {
   if (!envelope->to &&
       (envelope->kind == v1::CANCEL || (envelope->kind == v1::CREDIT && envelope->call == 0)))
-    return deliver_to_all(*envelope);
+    return deliver_to_all(*envelope, into);
   if (!envelope->to && envelope->kind == v1::MESSAGE) {
     const Address named = whereis(envelope->extra().to_name);
     if (!named) return dead_letter(DeadLetter::no_such_name, *envelope);
@@ -125,26 +152,25 @@ void Node::deliver(EnvelopePtr envelope) {
   const bool places = !envelope->to && envelope->kind == v1::REQUEST;
   const unsigned to = places ? place() : envelope->to.shard();
   if (to < shards()) {
-    if (!fits(*envelope, places_[to]->home)) {
+    if (!fits(*envelope, places_[to]->home.inbound_bytes() + (to < into.size() ? into[to].bytes : 0))) {
       if (places) places_[to]->home.arrived();
       return;
     }
-    places_[to]->home.post(std::move(envelope));
+    arrive(to, std::move(envelope), into);
   } else if (envelope->kind == v1::MONITOR || envelope->kind == v1::LINK || envelope->kind == v1::UNLINK ||
              envelope->kind == v1::REQUEST) {
-    places_[0]->home.post(std::move(envelope));  // answers for the worker that never was
+    arrive(0, std::move(envelope), into);  // answers for the worker that never was
   } else {
     dead_letter(DeadLetter::no_such_worker, *envelope);
   }
 }
 
-// Whether a shard that is behind takes it from another node: what others decide how much of there is has a
-// bound. A request is then answered without its payload, as long as there is room for that.
-bool Node::fits(Envelope& envelope, const Home& home) noexcept {
-  const std::uint64_t waiting = home.inbound_bytes();
-  if (waiting < limits::shard_inbox_bytes_max) return true;
-  if (envelope.kind != v1::MESSAGE && envelope.kind != v1::REQUEST) return true;
-  if (envelope.kind == v1::REQUEST && waiting < 2 * limits::shard_inbox_bytes_max) {
+// Whether a shard takes it from another node while so much waits for it. A request is answered without its
+// payload when it is behind, as long as there is room for that. Messages are bounded by what each node may
+// have.
+bool Node::fits(Envelope& envelope, std::uint64_t waiting) noexcept {
+  if (waiting < limits::shard_inbox_bytes_max || envelope.kind != v1::REQUEST) return true;
+  if (waiting < 2 * limits::shard_inbox_bytes_max) {
     envelope.drop_payload();
     envelope.extra().status =
         Status(Code::resource_exhausted, "node " + name() + " is behind: try again").with("started", "no");
@@ -196,7 +222,7 @@ std::string Node::what_was_sent(v1::Kind kind, TypeId type, std::string_view nam
   return what + (type_names_ ? type_names_(type) : fmt::format("{:016x}", static_cast<std::uint64_t>(type)));
 }
 
-void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
+void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view, link::FrameIn frame) {
   if (view.header.kind == v1::PART) [[unlikely]]
     return on_part(peer, view);
   if (TrafficObserver* watching = observer();
@@ -209,22 +235,22 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view) {
                    TraceContext{header.trace_high, header.trace_low, header.trace_span, header.trace_flags},
                    &status, false, body});
   }
-  // Shard 0 is awake in its own poll: what it finds needs no wake. Not so when the keeper polls.
-  if (waiting_in_link_ == this) places_[0]->shard.awake();
-  EnvelopePtr envelope = from_wire(view, peer.node, clock().now());
+  EnvelopePtr envelope =
+      from_wire(view, peer.node, view.header.time_left_us != 0 ? clock().now() : never, &frame);
   if (!may_send(peer.role, *envelope)) return dead_letter(DeadLetter::not_allowed, *envelope);
   // Who may not observe may not hide either.
   if (peer.role == v1::SUBMIT) envelope->flags &= ~static_cast<std::uint32_t>(v1::HIDDEN);
   if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};
   if (is_charged(envelope->kind) && !admits(peer, *envelope)) return;
-  deliver(std::move(envelope));
+  sort_in(std::move(envelope), arriving_);
 }
 
 void Node::on_part(const link::PeerInfo& peer, const EnvelopeView& part) {
-  const std::optional<std::string> whole = parts_.add(peer.node, part);
-  if (!whole) return;
+  std::optional<std::string> complete = parts_.add(peer.node, part);
+  if (!complete) return;
+  const auto whole = std::make_shared<const std::string>(std::move(*complete));
   static_cast<void>(read_frame(*whole, [&](const EnvelopeView& view) {
-    if (view.header.kind != v1::PART) on_envelope(peer, view);
+    if (view.header.kind != v1::PART) on_envelope(peer, view, link::FrameIn(whole));
   }));
 }
 

@@ -136,6 +136,7 @@ class [[nodiscard]] Sent {
  public:
   static constexpr AwaitKind awaits = AwaitKind::mailbox;
   inline Sent(Worker& from, Address to, EnvelopePtr envelope);
+  explicit Sent(Worker& from) noexcept : from_(from) {}  // it is sent
   Sent(const Sent&) = delete;
   Sent& operator=(const Sent&) = delete;
   ~Sent() {
@@ -225,11 +226,13 @@ class Self {
   // sent. RESOURCE_EXHAUSTED to oneself with a full mailbox.
   template <class Message>
   [[nodiscard]] Sent send(Address to, Message&& message) const {
+    if (to.node != worker().home().node_id() && sent_at_once(to, message)) return Sent(worker());
     return Sent(worker(), to, enclose(std::forward<Message>(message)));
   }
   // The same without waiting: RESOURCE_EXHAUSTED when the mailbox is known to be full.
   template <class Message>
   [[nodiscard]] Status try_send(Address to, Message&& message) const {
+    if (to.node != worker().home().node_id() && sent_at_once(to, message)) return {};
     EnvelopePtr envelope = enclose(std::forward<Message>(message));
     return dispatch(to, envelope);
   }
@@ -296,6 +299,14 @@ class Self {
   template <class Message>
   [[nodiscard]] static EnvelopePtr enclose(Message&& message) {
     return std::make_unique<TypedEnvelope<std::remove_cvref_t<Message>>>(std::forward<Message>(message));
+  }
+  // Whether it has gone to another node, without an envelope of its own.
+  template <class Message>
+  [[nodiscard]] bool sent_at_once(Address to, const Message& message) const {
+    BorrowedEnvelope<Message> borrowed(message);
+    borrowed.from = address();
+    borrowed.to = to.worker;
+    return worker().home().send_at_once(to.node, borrowed);
   }
   // RESOURCE_EXHAUSTED: `envelope` is still the caller's.
   [[nodiscard, gnu::always_inline]] Status dispatch(Address to, EnvelopePtr& envelope) const {

@@ -31,6 +31,9 @@ class Departures final : public PeerListener {
   void on_peer_down(const link::PeerInfo& peer, const Status& /*reason*/) override {
     node_.run_on(0, [this, lost = peer.node](Home&) { directory_.connection_lost(lost); });
   }
+  void on_peer_suspected(const link::PeerInfo& peer, bool suspected) override {
+    node_.run_on(0, [this, node = peer.node, suspected](Home&) { directory_.suspect(node, suspected); });
+  }
 
  private:
   Node& node_;

@@ -67,10 +67,25 @@ class Nodes(OperatorTest):
 
     def test_the_age_is_the_time_since_the_node_renewed(self):
         self.wait_until(lambda: self.node("alpha")["age_ms"] > 300, "an age that grows", seconds=10)
+        self.addCleanup(self.processes["alpha"].send_signal, signal.SIGCONT)
         self.processes["alpha"].send_signal(signal.SIGSTOP)
         self.wait_until(lambda: self.node("alpha")["age_ms"] > 2500, "the age of a node that hangs", seconds=10)
         self.processes["alpha"].send_signal(signal.SIGCONT)
         self.wait_until(lambda: self.node("alpha")["age_ms"] < 2000, "it to renew again", seconds=10)
+
+    def test_a_node_that_nothing_comes_from_is_suspected_before_it_is_down(self):
+        self.assertEqual(self.node("alpha")["suspected_by"], [])
+        self.addCleanup(self.processes["alpha"].send_signal, signal.SIGCONT)
+        self.processes["alpha"].send_signal(signal.SIGSTOP)
+        self.wait_until(lambda: self.node("alpha")["suspected_by"], "alpha to be suspected", seconds=10)
+        table = self.cobus("nodes", "-o", "table")[0]
+        one = self.cobus("node", "alpha", "-o", "table")[0]
+        self.processes["alpha"].send_signal(signal.SIGCONT)
+        self.assertIn(" up, suspected ", table)
+        self.assertRegex(one, r"suspected by +127.0.0.1:\d+: nothing came from it for 3 s or more; after 5 s it counts as down")
+        self.wait_until(lambda: not self.node("alpha")["suspected_by"], "alpha to be heard again", seconds=10)
+        self.assertEqual(self.node("alpha")["state"], "up")
+        self.assertNotIn("is gone", self.log_of("broker"))
 
     def test_a_node_that_left_is_down_for_a_while(self):
         self.kill("alpha")

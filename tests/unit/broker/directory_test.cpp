@@ -280,6 +280,31 @@ TEST_F(DirectoryTest, AnAgeThatANodeClaimsIsNotBelieved) {
   EXPECT_EQ(snapshot(start).changed(0).age_ms(), 0U);
 }
 
+TEST_F(DirectoryTest, TellsWhomTheBrokerSuspectsAndWhenItNoLongerDoes) {
+  have(record("n1", 11, 1), proof("n1"));
+  directory_.suspect(NodeId{11}, true);
+  EXPECT_TRUE(only_delta().changed(0).suspected());
+  EXPECT_TRUE(snapshot(start).changed(0).suspected());
+  directory_.suspect(NodeId{11}, true);
+  EXPECT_TRUE(directory_.take_deltas().empty());
+  have(record("n1", 11, 1), proof("n1"));
+  EXPECT_TRUE(snapshot(start).changed(0).suspected()) << "what it says of itself does not matter";
+  directory_.suspect(NodeId{11}, false);
+  EXPECT_FALSE(only_delta().changed(0).suspected());
+  directory_.suspect(NodeId{12}, true);
+  EXPECT_TRUE(directory_.take_deltas().empty()) << "not known";
+}
+
+TEST_F(DirectoryTest, ASuspicionThatANodeClaimsIsNotTold) {
+  v1::NodeRecord liar = record("n1", 11, 1);
+  liar.set_suspected(true);
+  have(liar, proof("n1"));
+  EXPECT_FALSE(snapshot(start).changed(0).suspected());
+  directory_.suspect(NodeId{11}, true);
+  directory_.connection_lost(NodeId{11}, start);
+  EXPECT_FALSE(snapshot(start).down(0).suspected()) << "down is more";
+}
+
 TEST_F(DirectoryTest, ANodeThatLeftIsToldAsDownForAWhile) {
   have(record("n1", 11, 1), proof("n1"));
   have(record("n2", 12, 1), proof("n2", 2));

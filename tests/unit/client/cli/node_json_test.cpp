@@ -37,7 +37,22 @@ TEST(NodeJson, HasTheFieldsThatScriptsRelyOn) {
       one_line(node_json(aged, false)),
       R"({"name":"n1","id":"00000000000000ab","state":"up","address":"tcp://127.0.0.1:7000","services":["text.Text"],)"
       R"("labels":{"zone":"a"},"load":{"shards":2,"pool_threads":0,"workers":0,"calls_running":0,"cpu":0.0,)"
-      R"("memory_bytes":0,"dead_letters":{}},"version":"0.1.0","age_ms":5})");
+      R"("memory_bytes":0,"dead_letters":{}},"version":"0.1.0","age_ms":5,"suspected_by":[]})");
+}
+
+TEST(NodeJson, SaysWhoSuspectsANodeThatCountsAsUpStill) {
+  const auto state_of = [](const Json& node) { return node_columns()[1].cell(node); };
+  EXPECT_EQ(state_of(node_json(sample("n1"), false)), "up");
+  const Json node = node_json(sample("n1"), false, {"10.0.0.1:7700", "10.0.0.2:7700"});
+  EXPECT_EQ(node["state"], "up") << "for scripts";
+  EXPECT_EQ(one_line(node["suspected_by"]), R"(["10.0.0.1:7700","10.0.0.2:7700"])");
+  EXPECT_EQ(state_of(node), "up, suspected");
+  const auto fields = node_fields(node);
+  const auto found = std::find_if(fields.begin(), fields.end(),
+                                  [](const auto& line) { return line.first == "suspected by"; });
+  ASSERT_NE(found, fields.end());
+  EXPECT_EQ(found->second,
+            "10.0.0.1:7700 10.0.0.2:7700: nothing came from it for 3 s or more; after 5 s it counts as down");
 }
 
 TEST(NodeJson, TellsWhatBecameOfDeadLetters) {

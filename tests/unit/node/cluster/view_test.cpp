@@ -121,6 +121,65 @@ TEST_F(ViewTest, ProvidersTakeTurnsAndOneThatWasLostIsLeftOutForAWhile) {
   EXPECT_NE(*view_.choose("echo.Echo"), *view_.choose("echo.Echo"));
 }
 
+TEST_F(ViewTest, OneThatIsLostAgainAndAgainGetsNewWorkOnlyWhenNobodyElseCanDoIt) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
+  const auto flap = [&] {
+    clock_.advance(std::chrono::seconds(10));
+    const Duration unsteady_for = view_.lost(NodeId{10});
+    view_.found(NodeId{10});
+    return unsteady_for;
+  };
+  EXPECT_EQ(flap(), Duration(0));
+  EXPECT_EQ(flap(), Duration(0));
+  EXPECT_NE(*view_.choose("echo.Echo"), *view_.choose("echo.Echo")) << "it happens";
+  const Duration unsteady_for = flap();
+  EXPECT_GT(unsteady_for, std::chrono::minutes(1));
+  EXPECT_EQ(view_.unsteady(), std::set<NodeId>{NodeId{10}});
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(*view_.choose("echo.Echo"), NodeId{11});
+  // The directory lost it too, and has it back.
+  view_.apply(broker_a, gone(10));
+  view_.apply(broker_a, event(false, {node(10, "alpha", 2)}));
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(*view_.choose("echo.Echo"), NodeId{11});
+  view_.apply(broker_a, gone(11));
+  EXPECT_EQ(*view_.choose("echo.Echo"), NodeId{10}) << "there is no other";
+  view_.apply(broker_a, event(false, {node(11, "beta", 2)}));
+  clock_.advance(unsteady_for + std::chrono::seconds(1));
+  EXPECT_TRUE(view_.unsteady().empty());
+  EXPECT_NE(*view_.choose("echo.Echo"), *view_.choose("echo.Echo"));
+}
+
+TEST_F(ViewTest, OneThatOurOwnLinkSuspectsGetsNewWorkOnlyWhenNobodyElseCanDoIt) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
+  view_.suspect(NodeId{10}, true);
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(*view_.choose("echo.Echo"), NodeId{11});
+  view_.suspect(NodeId{11}, true);
+  EXPECT_NE(*view_.choose("echo.Echo"), *view_.choose("echo.Echo"));
+  view_.suspect(NodeId{10}, false);
+  EXPECT_EQ(view_.unsteady(), std::set<NodeId>{NodeId{11}});
+  view_.lost(NodeId{11});
+  EXPECT_TRUE(view_.unsteady().empty()) << "it is lost now";
+}
+
+TEST_F(ViewTest, SuspicionIsWhatAnyBrokerSaysForAsLongAsThatOneDoes) {
+  v1::NodeRecord suspected = node(10, "alpha");
+  suspected.set_suspected(true);
+  using Brokers = std::vector<NodeId>;
+  view_.apply(broker_a, event(true, {node(10, "alpha")}));
+  view_.apply(broker_b, event(true, {node(10, "alpha")}));
+  EXPECT_FALSE(view_.nodes().at(0).suspected());
+  view_.apply(broker_a, event(false, {suspected}));
+  view_.apply(broker_b, event(false, {node(10, "alpha")}));
+  EXPECT_TRUE(view_.nodes().at(0).suspected());
+  EXPECT_EQ(view_.suspected_by(NodeId{10}), Brokers{broker_a});
+  EXPECT_NE(*view_.choose("echo.Echo"), NodeId::none) << "a verdict of the broker's own";
+  view_.apply(broker_b, event(false, {suspected}));
+  EXPECT_EQ(view_.suspected_by(NodeId{10}), (Brokers{broker_a, broker_b}));
+  view_.broker_lost(broker_a);
+  view_.apply(broker_b, event(false, {node(10, "alpha")}));
+  EXPECT_FALSE(view_.nodes().at(0).suspected());
+  EXPECT_EQ(view_.suspected_by(NodeId{10}), Brokers{});
+}
+
 TEST_F(ViewTest, AMethodIsLookedForWhereItIsAndNotWhereverItsServiceIs) {
   v1::NodeRecord older = node(10, "older");
   older.mutable_services(0)->add_methods()->set_name("echo.Echo/Echo");

@@ -65,6 +65,18 @@ TEST_F(PlacementTest, AMethodHasThePlacesOfTheNodesThatOfferItAndOfNoOthers) {
   EXPECT_EQ(free_for("b.B/Slow"), 101U);
 }
 
+TEST_F(PlacementTest, AnUnsteadyNodeGetsAJobOnlyWhenNoOtherHasAPlaceForIt) {
+  node(1, {{"a.A/Slow", v1::POOL}, {"b.B/Fast", v1::SHARD}}, 1);
+  node(2, {{"a.A/Slow", v1::POOL}}, 1);
+  placement_.prefer_others_to({NodeId{1}});
+  EXPECT_EQ(take("a.A/Slow")->node, NodeId{2});
+  EXPECT_EQ(take("a.A/Slow")->node, NodeId{2});
+  EXPECT_EQ(take("a.A/Slow")->node, NodeId{1});
+  EXPECT_EQ(take("a.A/Slow")->node, NodeId{1});
+  EXPECT_EQ(take("a.A/Slow").error().code(), Code::unavailable);
+  EXPECT_EQ(take("b.B/Fast")->node, NodeId{1}) << "nobody else offers it";
+}
+
 TEST_F(PlacementTest, MethodsThatShareANodeShareItsPlaces) {
   node(1, {{"a.A/Slow", v1::POOL}, {"b.B/Slow", v1::POOL}, {"a.A/Fast", v1::SHARD}}, 1);
   node(2, {{"b.B/Slow", v1::POOL}}, 1);

@@ -21,6 +21,17 @@ struct DiallerTest : testing::Test {
   CurveKey key{};
 
   DiallerTest() { key.bytes.fill(1); }
+  // Connects it, loses it after so long, and moves on to when it is dialled again.
+  Duration pause_after_session_of(Duration span) {
+    start();
+    dialler.connected(target, now);
+    EXPECT_EQ(start(), "");
+    now += span;
+    dialler.lost(target, now);
+    const Duration pause = dialler.due() - now;
+    now = dialler.due();
+    return pause;
+  }
   // Starts what is due; the endpoint, or "" when nothing is.
   std::string start() {
     const auto attempt = dialler.next(now);
@@ -109,21 +120,30 @@ TEST_F(DiallerTest, StartsAfreshOnlyAfterAGoodSession) {
   dialler.want(target, true);
   Duration longest{};
   for (int i = 0; i < 20; ++i) {
-    start();
-    dialler.connected(target, now);
-    ASSERT_EQ(start(), "");
-    now += 1s;
-    dialler.lost(target, now);
-    longest = std::max(longest, dialler.due() - now);
-    now = dialler.due();
+    longest = std::max(longest, pause_after_session_of(1s));
   }
   EXPECT_GT(longest, limits::redial_first);
   EXPECT_LE(longest, limits::redial_session_max);
+  EXPECT_LE(pause_after_session_of(10min), limits::redial_first);
+  EXPECT_LE(pause_after_session_of(6s), limits::redial_first) << "the second in a while";
+}
+
+TEST_F(DiallerTest, GrowsItsPausesForWhoIsLostAgainAndAgainButNotAboveTheCap) {
+  dialler.set(target, {"one"}, key);
+  dialler.want(target, true);
+  Duration longest{};
+  for (int i = 0; i < 40; ++i) {
+    longest = std::max(longest, pause_after_session_of(6s));
+    if (i < 2) {
+      EXPECT_LE(longest, limits::redial_first) << "an ordinary outage";
+    }
+  }
+  EXPECT_GT(longest, limits::redial_first);
+  EXPECT_LE(longest, limits::redial_session_max) << "its session may wait";
+  now += limits::down_after;  // no more
   start();
-  dialler.connected(target, now);
-  now += 6s;
-  dialler.lost(target, now);
-  EXPECT_LE(dialler.due() - now, limits::redial_first);
+  dialler.failed(target, now, true);
+  EXPECT_LE(dialler.due() - now, limits::redial_max);
 }
 
 TEST_F(DiallerTest, RedialsWhoWasConnectedAsLongAsItIsKnown) {

@@ -59,7 +59,9 @@ struct LinkNode final : LinkEvents {
     downs.emplace_back(peer, reason);
     std::erase(connected, peer.node);
   }
-  void on_envelope(const PeerInfo& peer, const EnvelopeView& envelope) override {
+  void on_peer_suspected(const PeerInfo& peer, bool is) override { suspected.emplace_back(peer.node, is); }
+  void on_frame_end() override {}
+  void on_envelope(const PeerInfo& peer, const EnvelopeView& envelope, FrameIn /*frame*/) override {
     got.push_back({peer.node, envelope.header.call, ups.size()});
     if (react) react(peer, envelope);
   }
@@ -86,6 +88,7 @@ struct LinkNode final : LinkEvents {
   std::vector<std::pair<PeerInfo, TargetId>> ups;
   std::vector<std::pair<PeerInfo, Status>> downs;
   std::vector<NodeId> connected;
+  std::vector<std::pair<NodeId, bool>> suspected;
   std::vector<Got> got;
   std::vector<Returned> returned;
   std::vector<Returned> unacknowledged;

@@ -140,7 +140,7 @@ struct Attacker final : TransportEvents {
   Attacker(const Attacker&) = delete;
   Attacker& operator=(const Attacker&) = delete;
   void on_open(ConnectionId) override {}
-  void on_frame(ConnectionId, const CurveKey&, std::string_view frame) override { last_frame = frame; }
+  void on_frame(ConnectionId, const CurveKey&, FrameIn frame) override { last_frame = frame.bytes(); }
   void on_closed(ConnectionId, CloseReason) override { closed = true; }
 
   void dial(const LinkNode& victim) {

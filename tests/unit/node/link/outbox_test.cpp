@@ -23,6 +23,98 @@ std::pair<std::uint64_t, std::string> send(Outbox& outbox) {
   return {sequence, frame};
 }
 
+// The same as the link does it: a large chunk is not copied, and its frame is read for as long as `held` has
+// it.
+std::pair<std::uint64_t, std::string> send_shared(Outbox& outbox,
+                                                  std::vector<std::shared_ptr<std::string>>& held) {
+  const std::shared_ptr<std::string> alone = outbox.alone();
+  if (alone == nullptr) return send(outbox);
+  const std::uint64_t sequence = outbox.next_sequence();
+  *alone += "header";
+  std::string frame = alone->substr(0, alone->size() - 6);
+  held.push_back(alone);
+  outbox.sent(1);
+  return {sequence, std::move(frame)};
+}
+
+TEST(Outbox, HandsOutAChunkThatIsAFrameByItself) {
+  Outbox outbox;
+  ASSERT_TRUE(push(outbox, limits::frame_bytes_target, 'a'));
+  ASSERT_TRUE(push(outbox, limits::frame_bytes_target, 'b'));
+  std::shared_ptr<std::string> alone = outbox.alone();
+  ASSERT_NE(alone, nullptr);
+  EXPECT_EQ(*alone, std::string(limits::frame_bytes_target, 'a'));
+  *alone += "header";
+  const char* const bytes = alone->data();
+  const std::shared_ptr<std::string> read_by_the_transport = alone;
+  alone.reset();
+  outbox.sent(1);
+
+  outbox.rewind();
+  EXPECT_EQ(outbox.alone(), nullptr) << "its header may not change while it is read";
+  EXPECT_EQ(send(outbox).second, std::string(limits::frame_bytes_target, 'a'))
+      << "without the header of before";
+  const auto taken = outbox.take_unacknowledged();
+  ASSERT_EQ(taken.size(), 1U);
+  EXPECT_EQ(taken[0], std::string(limits::frame_bytes_target, 'a'));
+  EXPECT_NE(taken[0].data(), bytes) << "and is not taken away from who reads it";
+  EXPECT_EQ(read_by_the_transport->substr(limits::frame_bytes_target), "header");
+}
+
+TEST(Outbox, CopiesWhatIsSmallOrGoesTogether) {
+  Outbox outbox;
+  ASSERT_TRUE(push(outbox, 100));
+  EXPECT_EQ(outbox.alone(), nullptr);
+  ASSERT_TRUE(push(outbox, 100));
+  EXPECT_EQ(outbox.fill(*std::make_unique<std::string>()), 2U);
+  Outbox two;
+  ASSERT_TRUE(push(two, 5000));
+  EXPECT_NE(two.alone(), nullptr);
+  ASSERT_TRUE(push(two, 5000));
+  EXPECT_EQ(two.alone(), nullptr);
+  send(two);
+  two.rewind();
+  EXPECT_EQ(two.alone(), nullptr) << "it was a frame of two";
+}
+
+TEST(Outbox, ASmallChunkJoinsTheOneBeforeItThatHasRoom) {
+  Outbox outbox;
+  std::string first(5000, 'a');
+  first.reserve(limits::frame_bytes_target);
+  ASSERT_TRUE(outbox.push(first));
+  ASSERT_TRUE(push(outbox, 5000, 'b'));
+  const auto alone = outbox.alone();
+  ASSERT_NE(alone, nullptr) << "one chunk now";
+  EXPECT_EQ(*alone, std::string(5000, 'a') + std::string(5000, 'b'));
+  EXPECT_EQ(outbox.waiting_bytes(), 10'000U);
+  *alone += "header";
+  ASSERT_TRUE(push(outbox, 5000, 'c'));
+  EXPECT_EQ(*alone, std::string(5000, 'a') + std::string(5000, 'b') + "header") << "not while it is read";
+  outbox.sent(1);
+  ASSERT_TRUE(push(outbox, 10, 'd'));
+  EXPECT_EQ(send(outbox).second, std::string(5000, 'c') + std::string(10, 'd')) << "nor what was sent";
+  EXPECT_EQ(outbox.bytes(), 15'010U);
+  ASSERT_TRUE(outbox.acknowledge(2));
+  EXPECT_EQ(outbox.bytes(), 0U);
+}
+
+TEST(Outbox, KeepsTheMemoryOfWhatWasAcknowledgedForWhatComes) {
+  Outbox outbox;
+  std::string chunk(limits::frame_bytes_target, 'x');
+  const char* const bytes = chunk.data();
+  ASSERT_TRUE(outbox.push(chunk));
+  send(outbox);
+  ASSERT_TRUE(push(outbox, limits::frame_bytes_target));
+  const auto read_by_the_transport = outbox.alone();
+  outbox.sent(1);
+  Spares spares;
+  ASSERT_TRUE(outbox.acknowledge(2, &spares));
+  const std::string spare = spares.take();
+  EXPECT_EQ(spare.data(), bytes);
+  EXPECT_TRUE(spare.empty());
+  EXPECT_TRUE(spares.empty()) << "the other is still read";
+}
+
 TEST(Outbox, FillsAFrameWithAllChunksThatFitTheTarget) {
   Outbox outbox;
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(push(outbox, 1000));
@@ -167,15 +259,22 @@ TEST(Outbox, LosesAndDoublesNothingOverAnyConnections) {
     std::string received;
     std::uint64_t last = 0;
     std::deque<std::pair<std::uint64_t, std::string>> wire;
+    std::vector<std::shared_ptr<std::string>> held;
+    Spares spares;
+    const auto push_some = [&](char what) {
+      const std::size_t bytes = random.below(4) == 0 ? 5000 : 1;
+      pushed.append(bytes, what);
+      return push(outbox, bytes, what);
+    };
     for (int step = 0; step < 300; ++step) {
       switch (random.below(5)) {
         case 0:
         case 1:
-          pushed += static_cast<char>('a' + step % 26);
-          ASSERT_TRUE(push(outbox, 1, pushed.back()));
+          ASSERT_TRUE(push_some(static_cast<char>('a' + step % 26)));
           break;
         case 2:
-          if (outbox.may_send()) wire.push_back(send(outbox));
+          if (outbox.may_send()) wire.push_back(send_shared(outbox, held));
+          if (!held.empty() && random.below(3) == 0) held.erase(held.begin());
           break;
         case 3:
           if (wire.empty()) break;
@@ -192,7 +291,7 @@ TEST(Outbox, LosesAndDoublesNothingOverAnyConnections) {
             outbox.rewind();
           }
           if (random.below(2) == 0) {
-            ASSERT_TRUE(outbox.acknowledge(last - random.below(last + 1))) << "seed " << seed;
+            ASSERT_TRUE(outbox.acknowledge(last - random.below(last + 1), &spares)) << "seed " << seed;
           }
       }
     }

@@ -10,7 +10,7 @@ using Verdict = Session::Verdict;
 
 std::string frame_of(const Session& session, std::uint64_t sequence) {
   std::string frame;
-  session.begin_frame(frame, sequence);
+  session.write_header(frame, sequence);
   return frame;
 }
 

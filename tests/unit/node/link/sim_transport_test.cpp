@@ -26,8 +26,8 @@ struct Process final : TransportEvents {
       : network(net), transport(net.attach(std::move(host), endpoint, key_of(number))) {}
 
   void on_open(ConnectionId connection) override { log.push_back("open"), last = connection; }
-  void on_frame(ConnectionId connection, const CurveKey& key, std::string_view frame) override {
-    log.push_back(std::string(frame)), last = connection, proven = key;
+  void on_frame(ConnectionId connection, const CurveKey& key, FrameIn frame) override {
+    log.push_back(std::string(frame.bytes())), last = connection, proven = key;
   }
   void on_closed(ConnectionId, CloseReason reason) override { log.emplace_back(close_reason_text(reason)); }
   ConnectionId dial(const std::string& endpoint, std::uint8_t number) const {

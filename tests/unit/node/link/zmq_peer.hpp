@@ -39,9 +39,10 @@ struct Peer final : TransportEvents {
     transport = std::move(*made);
   }
   void on_open(ConnectionId connection) override { opened.push_back(connection); }
-  void on_frame(ConnectionId connection, const CurveKey& sender, std::string_view bytes) override {
-    frames.push_back({connection, sender, std::string(bytes)});
-    if (answer) answer(connection, bytes);
+  void on_frame(ConnectionId connection, const CurveKey& sender, FrameIn frame) override {
+    frames.push_back({connection, sender, std::string(frame.bytes())});
+    if (answer) answer(connection, frame.bytes());
+    if (look) look(frame);
   }
   void on_closed(ConnectionId connection, CloseReason reason) override { closed.emplace(connection, reason); }
 
@@ -57,6 +58,7 @@ struct Peer final : TransportEvents {
   std::vector<Frame> frames;
   std::multimap<ConnectionId, CloseReason> closed;
   std::function<void(ConnectionId, std::string_view)> answer;
+  std::function<void(FrameIn)> look;
 };
 
 // Polls all of them in turn until `done`, at most `patience`.

@@ -91,6 +91,40 @@ TEST(ZmqTransport, KeepsTheOrderOfManyFrames) {
     ASSERT_EQ(server.frames[static_cast<std::size_t>(i)].bytes, std::to_string(i));
 }
 
+TEST(ZmqTransport, SendsWithoutACopyAndLetsGoOfWhatHasGone) {
+  Peer server;
+  Peer client("");
+  const ConnectionId dialled = client.dial(server);
+  const auto frame = std::make_shared<const std::string>(100'000, 'x');
+  EXPECT_EQ(client.transport->send_shared(dialled, frame), SendOutcome::sent);
+  EXPECT_GT(frame.use_count(), 1) << "nobody is there yet";
+  ASSERT_TRUE(poll_until([&] { return server.frames.size() == 1; }, 5s, client, server));
+  EXPECT_EQ(server.frames[0].bytes, *frame);
+  EXPECT_TRUE(poll_until([&] { return frame.use_count() == 1; }, 5s, client, server));
+
+  EXPECT_EQ(client.transport->send_shared(dialled, frame), SendOutcome::sent);
+  client.transport->close(dialled);
+  EXPECT_EQ(client.transport->send_shared(dialled, frame), SendOutcome::gone);
+  EXPECT_TRUE(poll_until([&] { return frame.use_count() == 1; }, 5s, client, server))
+      << "also when it is over";
+}
+
+TEST(ZmqTransport, AShareOfAFrameKeepsItsBytesBeyondTheNext) {
+  Peer server;
+  Peer client("");
+  std::vector<std::pair<std::string_view, std::shared_ptr<const void>>> kept;
+  server.look = [&](FrameIn frame) {
+    kept.emplace_back(frame.bytes(), frame.share());
+    EXPECT_EQ(frame.share(), kept.back().second) << "one share of a frame, however often it is asked for";
+  };
+  const ConnectionId dialled = client.dial(server);
+  for (const char fill : {'a', 'b', 'c'})
+    EXPECT_EQ(client.transport->send(dialled, std::string(10'000, fill)), SendOutcome::sent);
+  ASSERT_TRUE(poll_until([&] { return kept.size() == 3; }, 5s, client, server));
+  for (std::size_t i = 0; i < 3; ++i)
+    EXPECT_EQ(kept[i].first, std::string(10'000, static_cast<char>('a' + i)));
+}
+
 TEST(ZmqTransport, SaysThatAQueueIsFullInsteadOfDropping) {
   Peer server;
   Peer client("");

@@ -64,7 +64,9 @@ class HeldOfPeer : public TestNode {
     const std::string payload = bytes == 0 ? std::string() : say(std::string(bytes, 'x')).SerializeAsString();
     if (bytes != 0) header.type = static_cast<std::uint64_t>(type_id_of<EchoRequest>());
     header.from = WorkerId::make(0, 1, 1).value;
-    node_->on_envelope(peer, {header, payload});
+    const auto frame = std::make_shared<const std::string>(payload);
+    node_->on_envelope(peer, {header, *frame}, link::FrameIn(frame));
+    node_->on_frame_end();
   }
   void message(WorkerId to, std::size_t bytes, NodeId from = afar) {
     EnvelopeHeader header;
@@ -117,6 +119,21 @@ TEST_F(HeldOfPeer, M5_WhatOneNodeSendsIsBoundedForAllWorkersTogether) {
   EXPECT_GT(node_->peer_accounts().held_of(another), large);
   for (int i = 0; i < 4; ++i) advance(seconds(1));
   EXPECT_EQ(read, most / large + 1);
+  expect_nothing_held();
+}
+
+// Each had its messages on their way before it could hear that the mailbox is full.
+TEST_F(HeldOfPeer, M3_HoweverManyNodesSendToOneFullMailboxNoneLosesWhatWasOnItsWay) {
+  const std::vector<Address> slow = readers(1);
+  for (std::uint64_t node = 1000; node < 1050; ++node) {
+    for (int i = 0; i < 10; ++i) message(slow[0].worker, large / 2, NodeId{node});
+  }
+  EXPECT_EQ(dead(DeadLetter::mailbox_full), 0U);
+  EXPECT_GT(node_->peer_accounts().held(),
+            limits::mailbox_bytes_max + 2 * limits::mailbox_overshoot_bytes_max);
+  advance(seconds(1));
+  EXPECT_EQ(read, 500U);
+  for (int i = 0; i < 4; ++i) advance(seconds(1));
   expect_nothing_held();
 }
 

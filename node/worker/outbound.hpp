@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Outbound: what a shard collects for other nodes, a chunk of envelopes for each, until it is handed to the
+// link at the end of the turn. Used on the shard only.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <unordered_map>
+#include <utility>
+
+#include "proto/address.hpp"
+
+namespace cobus {
+
+class Outbound {
+ public:
+  struct Chunk {
+    std::string envelopes;
+    std::size_t usual = 0;  // bytes of the last one
+
+    // Before the first envelope: room for about as many as the last time, and what the link writes behind.
+    void make_room() {
+      if (envelopes.empty()) envelopes.reserve(usual + room_for_header);
+    }
+  };
+
+  // Valid until submit_all().
+  [[nodiscard]] Chunk& to(NodeId node) {
+    if (node != last_node_ || last_ == nullptr) {
+      last_node_ = node;
+      last_ = &chunks_[node];
+    }
+    return *last_;
+  }
+  // Something is written to a chunk.
+  void written() noexcept { some_ = true; }
+  // Calls submit(node, chunk), which takes the envelopes, for each that has some.
+  template <class Submit>
+  void submit_all(Submit&& submit) {
+    if (!std::exchange(some_, false)) return;
+    for (auto& [node, chunk] : chunks_) {
+      if (!chunk.envelopes.empty()) submit(node, chunk);
+    }
+    if (chunks_.size() <= kept_max) return;
+    chunks_.clear();
+    last_ = nullptr;
+  }
+  [[nodiscard]] std::size_t bytes() const noexcept {
+    std::size_t sum = 0;
+    for (const auto& [node, chunk] : chunks_) sum += chunk.envelopes.size();
+    return sum;
+  }
+
+ private:
+  static constexpr std::size_t room_for_header = 32;
+  // Nodes whose place is kept when nothing is collected for them.
+  static constexpr std::size_t kept_max = 16;
+
+  std::unordered_map<NodeId, Chunk> chunks_;
+  NodeId last_node_ = NodeId::none;  // whose chunk was asked for last,
+  Chunk* last_ = nullptr;            // and it; null: none was
+  bool some_ = false;                // something is collected
+};
+
+}  // namespace cobus
