@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/link/zmq_message.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <new>
@@ -25,12 +26,26 @@ bool make_copy(zmq_msg_t& message, std::string_view bytes) noexcept {
   return true;
 }
 
+// What libzmq's thread lets go of. That it was made before is for the two to agree on, and for tools to see:
+// what libzmq does to hand it over they do not.
+class Held {
+ public:
+  explicit Held(std::shared_ptr<const std::string> share) noexcept : share_(std::move(share)) {
+    made_.store(true, std::memory_order_release);
+  }
+  static void let_go(const Held* held) noexcept {
+    if (held->made_.load(std::memory_order_acquire)) delete held;
+  }
+
+ private:
+  std::shared_ptr<const std::string> share_;
+  std::atomic<bool> made_{false};
+};
+
 bool make(zmq_msg_t& message, FrameOut frame) {
   if (frame.share == nullptr) return make_copy(message, frame.bytes);
-  auto held = std::make_unique<std::shared_ptr<const std::string>>(std::move(frame.share));
-  const auto let_go = [](void* /*data*/, void* hint) {
-    delete static_cast<std::shared_ptr<const std::string>*>(hint);
-  };
+  auto held = std::make_unique<Held>(std::move(frame.share));
+  const auto let_go = [](void* /*data*/, void* hint) { Held::let_go(static_cast<Held*>(hint)); };
   // It is only read.
   if (zmq_msg_init_data(&message, const_cast<char*>(frame.bytes.data()), frame.bytes.size(), let_go,
                         held.get()) != 0)
