@@ -283,6 +283,7 @@ void SimNetwork::break_half(const std::string& one, const std::string& other) {
     drop(connection, end);
     drop(connection, 1 - end);
     schedule({What::closed, connection, end, {}, CloseReason::disconnected});
+    connection->forgotten = true;  // what is said on it from now on is lost too: none comes behind a gap
   }
 }
 
