@@ -19,6 +19,7 @@ namespace {
 // What the pool keeps blocks for.
 constexpr std::size_t behind_most = 1024;
 constexpr std::size_t shared_min = 4096;
+static_assert(shared_min > link::FrameIn::share_min);
 
 }  // namespace
 

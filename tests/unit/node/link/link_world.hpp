@@ -4,6 +4,8 @@
 // thread on simulated time; run() polls all of them at every moment at which something is due.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -13,6 +15,7 @@
 
 #include "node/link/links.hpp"
 #include "node/link/sim_transport.hpp"
+#include "proto/limits.hpp"
 
 namespace cobus::link {
 
@@ -193,6 +196,23 @@ class LinkWorld {
   std::function<void()> also_poll;  // for who takes part without Links
   ClusterSecret cluster = ClusterSecret::make();
   std::vector<std::unique_ptr<LinkNode>> nodes;  // end before the network
+};
+
+// Two nodes that can dial each other.
+struct LinkPair : testing::Test {
+  LinkWorld world;
+  LinkNode& a = world.add({.name = "alpha", .endpoint = endpoint_a, .id = 1});
+  LinkNode& b = world.add({.name = "beta", .endpoint = endpoint_b, .id = 2});
+
+  // Brings up a session from a to b, with nothing under way in it.
+  void connect() {
+    a.know(b);
+    a.send(b, 0);
+    ASSERT_TRUE(world.run(std::chrono::seconds(5), [&] { return !b.got.empty(); }));
+    ASSERT_TRUE(a.sees(b) && b.sees(a));
+    world.run(2 * limits::acknowledge_after);
+    b.got.clear();
+  }
 };
 
 }  // namespace cobus::link

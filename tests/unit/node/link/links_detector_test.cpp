@@ -12,17 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-struct LinkDetector : testing::Test {
-  LinkWorld world;
-  LinkNode& a = world.add({.name = "alpha", .endpoint = endpoint_a, .id = 1});
-  LinkNode& b = world.add({.name = "beta", .endpoint = endpoint_b, .id = 2});
-
-  void connect() {
-    a.know(b);
-    a.send(b, 0);
-    ASSERT_TRUE(world.run(5s, [&] { return !b.got.empty(); }));
-    world.run(2 * limits::acknowledge_after);
-  }
+struct LinkDetector : LinkPair {
   [[nodiscard]] TimePoint now() { return world.network.clock().now(); }
   // Alpha's loop stands still, the rest of the world goes on.
   void hold_alpha(Duration span) {

@@ -18,20 +18,7 @@ using namespace std::chrono_literals;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-struct LinkSessions : testing::Test {
-  LinkWorld world;
-  LinkNode& a = world.add({.name = "alpha", .endpoint = endpoint_a, .id = 1});
-  LinkNode& b = world.add({.name = "beta", .endpoint = endpoint_b, .id = 2});
-
-  // Brings up a session from a to b.
-  void connect() {
-    a.know(b);
-    a.send(b, 0);
-    ASSERT_TRUE(world.run(5s, [&] { return !b.got.empty(); }));
-    ASSERT_TRUE(a.sees(b) && b.sees(a));
-    world.run(2 * limits::acknowledge_after);
-    b.got.clear();
-  }
+struct LinkSessions : LinkPair {
   void expect_one_session() const {
     EXPECT_EQ(a.ups.size() + b.ups.size(), 2U);
     EXPECT_TRUE(a.downs.empty() && b.downs.empty());

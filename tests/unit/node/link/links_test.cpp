@@ -17,20 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 
-struct LinksTest : testing::Test {
-  LinkWorld world;
-  LinkNode& a = world.add({.name = "alpha", .endpoint = endpoint_a, .id = 1});
-  LinkNode& b = world.add({.name = "beta", .endpoint = endpoint_b, .id = 2});
-
-  // Brings up a session from a to b.
-  void connect() {
-    a.know(b);
-    a.send(b, 0);
-    ASSERT_TRUE(world.run(5s, [&] { return !b.got.empty(); }));
-    ASSERT_TRUE(a.sees(b) && b.sees(a));
-    b.got.clear();
-  }
-};
+struct LinksTest : LinkPair {};
 
 TEST_F(LinksTest, CarryTenThousandEnvelopesEachWayInOrder) {
   connect();
