@@ -182,8 +182,8 @@ class Home {
   // no monitor.
   [[nodiscard]] std::uint64_t new_monitor() noexcept { return next_ref_++; }
   void bound_to(Worker& worker, Address target, std::uint64_t monitor, bool link);
-  // Hands what was sent to other shards and nodes over; whether some of it is for the link. After each turn.
-  bool flush();
+  // Hands what was sent to other shards and nodes over. After each turn.
+  void flush();
 
   // Registers a call and gives it its id.
   void add_call(PendingCall& call);

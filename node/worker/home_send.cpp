@@ -253,7 +253,7 @@ void Home::submit(NodeId to_node, Outbound::Chunk& chunk) {
   chunk.envelopes = node_.links().submit(to_node, std::move(chunk.envelopes), downs_known_);
 }
 
-bool Home::flush() {
+void Home::flush() {
   for (unsigned shard = 0; shard < outward_.size(); ++shard) {
     if (!outward_[shard].chain.empty()) hand_over(shard);
   }
@@ -263,9 +263,7 @@ bool Home::flush() {
   if (!parts_.empty()) [[unlikely]]
     pump_parts();
   submit_outbound();
-  if (!std::exchange(submitted_, false)) return false;
-  if (shard_.index() != 0) node_.links().wake();
-  return true;
+  if (std::exchange(submitted_, false) && shard_.index() != 0) node_.links().wake();
 }
 
 void Home::submit_outbound() {

@@ -198,7 +198,7 @@ void fan_in(std::uint64_t each) {
     const std::string endpoint = wire.hear();
     std::deque<Socket> sources;
     for (std::uint64_t i = 0; i < fan_in_senders; ++i) {
-      sources.emplace_back(context, ZMQ_PUSH, fan_in_flow.size).connect(endpoint);
+      sources.emplace_back(context, ZMQ_PUSH, fan_in_size).connect(endpoint);
       sources.back().send();
     }
     static_cast<void>(wire.hear());
@@ -210,7 +210,7 @@ void fan_in(std::uint64_t each) {
     static_cast<void>(wire.hear());
   });
   const Context context;
-  Socket sink(context, ZMQ_PULL, fan_in_flow.size);
+  Socket sink(context, ZMQ_PULL, fan_in_size);
   senders.wire().say(sink.bind());
   for (std::uint64_t i = 0; i < fan_in_senders; ++i) sink.receive();
   const auto begin = Steady::now();
@@ -218,7 +218,7 @@ void fan_in(std::uint64_t each) {
   for (std::uint64_t i = 0; i < each * fan_in_senders; ++i) sink.receive();
   print_figure(
       "msg/s", static_cast<double>(each * fan_in_senders) / seconds_since(begin),
-      std::to_string(fan_in_flow.size) + " B a message, " + std::to_string(fan_in_senders) +
+      std::to_string(fan_in_size) + " B a message, " + std::to_string(fan_in_senders) +
           " PUSH of one context in another process to one PULL, in the clear, HWM 100,000, loopback TCP");
 }
 

@@ -76,14 +76,14 @@ constexpr std::uint64_t calls_per_second = 20'000;
 constexpr std::uint64_t calls_default = 5 * calls_per_second;
 constexpr std::uint64_t warm_up_calls = 1'000;
 
-// Many senders, one receiver. All windows together are more than a mailbox takes.
+// Many senders, one receiver.
 constexpr std::uint64_t fan_in_senders = 50;
 constexpr std::uint64_t fan_in_default = 2'000'000;  // of all of them
-inline constexpr Flow fan_in_flow = {.size = 100, .window = 1'000, .receipt_every = 250};
+constexpr std::size_t fan_in_size = 100;
 
 inline std::uint64_t fan_in_each(std::uint64_t count) {
   const std::uint64_t all = count != 0 ? count : fan_in_default;
-  return fan_in_flow.whole_receipts((all + fan_in_senders - 1) / fan_in_senders);
+  return (all + fan_in_senders - 1) / fan_in_senders;
 }
 
 }  // namespace cobus::bench

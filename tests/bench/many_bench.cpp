@@ -22,7 +22,7 @@ constexpr std::uint64_t feeds_default = 10 * feeds_per_second;
 constexpr std::uint64_t warm_up_feeds = feeds_per_second / 2;
 
 Task<> pour(Self self, Address to, std::uint64_t count) {
-  const Parcel model = parcel(fan_in_flow.size);
+  const Parcel model = parcel(fan_in_size);
   for (std::uint64_t i = 0; i < count; ++i) {
     const Status status = co_await self.send(to, model);
     if (!status.ok()) give_up(status.to_string());
@@ -54,7 +54,7 @@ void fan_in(std::uint64_t each) {
   link::Identity identity = link::identity_now(cluster, "sink");
   ServerProcess senders([&](Wire& wire) { send_all(wire, cluster, identity.pair.key, each); });
   BenchNode bench("sink", std::move(identity), any_port, link_shards);
-  Taking taking{.size = fan_in_flow.size, .total = each * fan_in_senders};
+  Taking taking{.size = fan_in_size, .total = each * fan_in_senders};
   const Address to = open_sink(bench, taking);
   SinkPlace::say(senders.wire(), bench, to);
   if (senders.wire().hear() != "connected") give_up("the senders have no connection");
@@ -70,7 +70,7 @@ void fan_in(std::uint64_t each) {
   }
   print_figure(
       "msg/s", static_cast<double>(taking.total) / seconds_since(begin),
-      std::to_string(fan_in_flow.size) + " B a message, " + std::to_string(fan_in_senders) +
+      std::to_string(fan_in_size) + " B a message, " + std::to_string(fan_in_senders) +
           " nodes in one other process to one worker, each with a worker that waits for room, CURVE, "
           "a shard each, loopback TCP");
 }
