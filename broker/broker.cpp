@@ -208,6 +208,7 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   with.role = v1::BROKER;
   with.shards = 1;
   with.pool_threads = 1;
+  with.idle_poll_max = Duration(0);  // nobody waits for it in a hurry, and thousands renew their leases here
   with.enroller = [self = broker.get()](const v1::Hello& hello, const link::CurveKey& key) {
     return self->enrol(hello, key);
   };

@@ -185,6 +185,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
   options.role = v1::NODE;
   options.shards = with.shards;
   options.pool_threads = with.pool_threads;
+  options.idle_poll_max = with.idle_poll_max;
   options.token = with.join.token;
   options.on_stuck = &end_all_the_same;
   daemon->node_ = std::make_unique<Node>(std::move(options), *daemon->transport_, std::move(*identity));

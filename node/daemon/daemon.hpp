@@ -32,6 +32,7 @@ struct Setup {
   bool child = false;                        // of another node: offers its modules only
   std::map<std::string, std::string> labels;
   unsigned shards = 1;
+  Duration idle_poll_max{};
   unsigned pool_threads = 1;
   bool ledger = true;
   Duration drain{};

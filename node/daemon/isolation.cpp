@@ -130,7 +130,7 @@ host::ChildCommand child_command(const OptionValues& options, const Setup& setup
                    state,
                    "--listen",
                    listen.substr(0, listen.rfind(':')) + ":0"};
-  for (const char* same : {"shards", "pool", "drain", "log-level", "log-format"}) {
+  for (const char* same : {"shards", "pool", "idle-poll-us", "drain", "log-level", "log-format"}) {
     command.words.push_back("--" + std::string(same));
     command.words.push_back(options.text(same));
   }

@@ -56,6 +56,7 @@ Result<Setup> values_of(const OptionValues& options) {
   }
   setup.shards = cores_unless(options.number("shards"));
   setup.pool_threads = cores_unless(options.number("pool"));
+  setup.idle_poll_max = std::chrono::microseconds(options.number("idle-poll-us"));
   setup.ledger = options.text("ledger") == "sqlite";
   setup.drain = std::chrono::seconds(options.number("drain"));
   return setup;

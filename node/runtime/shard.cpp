@@ -14,9 +14,7 @@ namespace {
 constexpr int awaits_per_turn = 128;
 constexpr Duration turn_longest = std::chrono::microseconds(500);
 constexpr int from_next_max = 3;
-// About as long as it takes to fall asleep and to be woken.
-constexpr Duration short_sleep = std::chrono::microseconds(50);
-constexpr unsigned glances_max = 16;
+constexpr Duration idle_poll_first = std::chrono::microseconds(10);
 
 }  // namespace
 
@@ -170,37 +168,33 @@ bool Shard::turn() {
   return busy();
 }
 
-bool Shard::look_about(Duration longest) {
-  if (longest == Duration(0)) return false;
-  const TimePoint due = timers_.next();
-  for (unsigned i = 0; i < glances_; ++i) {
+// For who has waited in vain for so long before, not at all. Whoever else wants the core has it meanwhile.
+bool Shard::look_about(TimePoint began, TimePoint due) {
+  for (TimePoint now = began; now - began < idle_poll_ && now < due; now = clock_.now()) {
     waiter_.glance();
     if (busy()) return true;
-    if (due != never && due <= clock_.now()) return false;  // to yield may take others' time slices
     std::this_thread::yield();
   }
   return busy();
 }
 
-void Shard::wait(Duration longest) {
-  if (look_about(longest)) {
-    glances_ = std::min(glances_ + 1, glances_max);
-    return;
-  }
+void Shard::sleep(TimePoint due) {
   asleep_.store(true, std::memory_order_seq_cst);
-  if (inbox_.load(std::memory_order_seq_cst) == nullptr) {
-    const TimePoint now = clock_.now();
-    const TimePoint next = timers_.next();
-    if (next != never) {
-      const Duration until = std::max(next - now, Duration(0));
-      longest = longest < Duration(0) ? until : std::min(longest, until);
-    }
-    waiter_.wait(longest);
-    // A sleep that could not be long says nothing.
-    if (longest < Duration(0) || longest > short_sleep)
-      glances_ = clock_.now() - now < short_sleep ? std::min(glances_ * 2 + 1, glances_max) : glances_ / 4;
-  }
+  if (inbox_.load(std::memory_order_seq_cst) == nullptr)
+    waiter_.wait(due == never ? Duration(-1) : std::max(due - clock_.now(), Duration(0)));
   asleep_.store(false, std::memory_order_relaxed);
+}
+
+void Shard::wait(Duration longest) {
+  const TimePoint began = clock_.now();
+  const TimePoint due = std::min(timers_.next(), longest < Duration(0) ? never : began + longest);
+  if (!look_about(began, due)) sleep(due);
+  if (due != never && due - began <= idle_poll_max_) return;  // a wait that could not be long says nothing
+  if (clock_.now() - began < idle_poll_max_) {
+    idle_poll_ = std::min(2 * idle_poll_ + idle_poll_first, idle_poll_max_);
+  } else {
+    idle_poll_ = idle_poll_ < idle_poll_first ? Duration(0) : idle_poll_ / 4;
+  }
 }
 
 }  // namespace cobus

@@ -21,6 +21,7 @@
 #include "node/runtime/stop.hpp"
 #include "node/runtime/timer_wheel.hpp"
 #include "proto/address.hpp"
+#include "proto/limits.hpp"
 
 namespace cobus {
 
@@ -164,9 +165,9 @@ class Shard {
   [[nodiscard]] bool busy() const noexcept {
     return !ready_.empty() || !next_.empty() || inbox_.load(std::memory_order_relaxed) != nullptr;
   }
-  // Sleeps until a post, a timer or `longest`. When its sleeps have been short lately it looks about a few
-  // times first, letting other threads run in between: to fall asleep and to be woken take longer than that.
-  // The shard's thread, after turn() returned false.
+  // Sleeps until a post, a timer or `longest`. When its waits have been short lately it looks about for a
+  // while first, letting other threads run in between: to fall asleep and to be woken take about as long. The
+  // shard's thread, after turn() returned false.
   void wait(Duration longest = Duration(-1));
   // From a waiter that delivers events itself: the shard is awake, nobody need wake it.
   void awake() noexcept { asleep_.store(false, std::memory_order_relaxed); }
@@ -179,6 +180,8 @@ class Shard {
   // The turn that goes on now, if one does. Turns are short, so one that began long ago is held up by whoever
   // runs. Any thread.
   [[nodiscard]] std::optional<Holder> holder() const noexcept;
+  // For how long it looks about at most; 0: it sleeps at once. Before its first turn.
+  void idle_poll(Duration longest) noexcept { idle_poll_max_ = longest; }
   // Chooses at random among what is ready instead of first come, first served. For the simulator.
   void shuffle(bool on) noexcept { shuffle_ = on; }
 
@@ -196,7 +199,8 @@ class Shard {
   bool drain_inbox() noexcept;
   bool in_time() noexcept;
   void begin_turn() noexcept;
-  [[nodiscard]] bool look_about(Duration longest);
+  [[nodiscard]] bool look_about(TimePoint began, TimePoint due);
+  void sleep(TimePoint due);
   void charge(WorkerId id, const char* kind, Duration held) noexcept;
   void rotate() noexcept;
   Wakeup* next_ready() noexcept;
@@ -226,7 +230,8 @@ class Shard {
   int in_a_row_ = 0;   // taken from next_
   Strand* running_ = nullptr;
   bool shuffle_ = false;
-  unsigned glances_ = 0;  // how often it looks about before it sleeps
+  Duration idle_poll_{};  // for how long it looks about before it sleeps
+  Duration idle_poll_max_ = limits::idle_poll_max;
   StallReport stall_report_ = nullptr;
   void* stall_context_ = nullptr;
   // written by the shard, read by anybody

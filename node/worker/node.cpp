@@ -68,6 +68,7 @@ Node::Place::Place(Node& node, unsigned index)
   shard.on_stall([](void* log, const Shard::Report& report) { static_cast<StallLog*>(log)->held(report); },
                  &node.stalls_);
   shard.shuffle(node.options_.shuffle);
+  shard.idle_poll(node.options_.idle_poll_max);
 }
 
 NodeOptions Node::complete(NodeOptions options) {

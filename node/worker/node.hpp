@@ -85,6 +85,9 @@ struct NodeOptions {
   link::Enroller enroller;    // brokers only
   const Clock* clock = &system_clock();
   Random* random = &system_random();
+  // For how long a shard that has nothing to do, and had to wait for less lately, looks about before it
+  // sleeps. It then takes a whole core, as far as nobody else wants that; 0 saves it.
+  Duration idle_poll_max = limits::idle_poll_max;
   bool shuffle = false;  // shards choose at random what to run; for the simulator
   // Called when a worker, or a function in offload(), does not return and so keeps the node from stopping:
   // `stuck_after` after it should have, and again after as long. `who` names it. A program that must end

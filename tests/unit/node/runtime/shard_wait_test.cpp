@@ -31,6 +31,18 @@ class ShardWaitTest : public ::testing::Test, protected Waiter {
     clock_.advance(glance_takes_);
     if (++glances_ == found_at_) shard_.post(new Nothing);
   }
+  // What it waits for comes after a few glances, again and again.
+  void look_about_for_long() {
+    sleep_takes_ = microseconds(5);
+    for (int i = 0; i < 10; ++i) {
+      glances_ = 0;
+      found_at_ = 4;
+      shard_.wait();
+      shard_.turn();
+    }
+    found_at_ = 0;
+    sleep_takes_ = milliseconds(10);
+  }
   unsigned glances_in_a_wait() {
     glances_ = 0;
     shard_.wait();
@@ -41,7 +53,7 @@ class ShardWaitTest : public ::testing::Test, protected Waiter {
   SeededRandom random_{1};
   Shard shard_{0, clock_, random_, *this, nullptr};
   Duration sleep_takes_ = milliseconds(10);
-  Duration glance_takes_{};
+  Duration glance_takes_ = microseconds(2);
   Duration last_longest_{};
   unsigned sleeps_ = 0;
   unsigned glances_ = 0;
@@ -54,14 +66,25 @@ TEST_F(ShardWaitTest, AnIdleShardFallsAsleepAtOnce) {
 }
 
 TEST_F(ShardWaitTest, AfterShortSleepsItLooksAboutFirstAndNoMoreAfterLongOnes) {
-  sleep_takes_ = microseconds(5);
-  for (int i = 0; i < 10; ++i) shard_.wait();
-  const unsigned most = glances_in_a_wait();
-  EXPECT_GT(most, 4U);
-  EXPECT_EQ(glances_in_a_wait(), most);  // bounded
-  sleep_takes_ = milliseconds(10);
-  for (int i = 0; i < 3; ++i) shard_.wait();
+  look_about_for_long();
+  EXPECT_EQ(glances_in_a_wait(), limits::idle_poll_max / glance_takes_);  // bounded
+  for (int i = 0; i < 4; ++i) shard_.wait();
   EXPECT_EQ(glances_in_a_wait(), 0U);
+}
+
+TEST_F(ShardWaitTest, WhatWasLookedOutForInVainCountsAsPartOfTheWait) {
+  look_about_for_long();
+  const unsigned most = glances_in_a_wait();
+  sleep_takes_ = limits::idle_poll_max - microseconds(20);  // short, but the wait is not
+  EXPECT_EQ(glances_in_a_wait(), most / 4);
+  EXPECT_LT(glances_in_a_wait(), most / 8);
+}
+
+TEST_F(ShardWaitTest, OneThatIsToldNotToLookAboutSleepsAtOnce) {
+  shard_.idle_poll(Duration(0));
+  sleep_takes_ = microseconds(5);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(glances_in_a_wait(), 0U);
+  EXPECT_EQ(sleeps_, 10U);
 }
 
 TEST_F(ShardWaitTest, WhatAGlanceFindsEndsTheWaitWithoutSleep) {
@@ -84,9 +107,9 @@ TEST_F(ShardWaitTest, ATimerThatComesDueEndsTheLookingAboutAndItsShortSleepSaysN
   glance_takes_ = milliseconds(1);
   EXPECT_LE(glances_in_a_wait(), 2U);  // it is due within a tick
   timer.cancel();
-  glance_takes_ = {};
+  glance_takes_ = microseconds(2);
   sleep_takes_ = milliseconds(10);
-  for (int i = 0; i < 3; ++i) shard_.wait();
+  for (int i = 0; i < 5; ++i) shard_.wait();
   sleep_takes_ = {};
   shard_.wait(microseconds(1));
   EXPECT_EQ(glances_in_a_wait(), 0U);
