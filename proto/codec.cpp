@@ -195,8 +195,17 @@ const char* read_field(const char* field, const char* at, const char* end, std::
   }
 }
 
-// Null, or where it is malformed.
+// Whether it is nothing but a payload, or not even that.
+bool read_payload_alone(std::string_view bytes, std::string_view& payload) noexcept {
+  payload = {};
+  const char* const end = bytes.data() + bytes.size();
+  return bytes.empty() || (static_cast<unsigned char>(bytes.front()) == envelope_tag::payload &&
+                           wire::read_bytes(bytes.data() + 1, end, payload) == end);
+}
+
+// Null, or where it is malformed. What `envelope` was before is the header of one that has none itself.
 const char* read_fields(std::string_view bytes, EnvelopeView& envelope) noexcept {
+  if (may_be_repeated(envelope.header.kind) && read_payload_alone(bytes, envelope.payload)) return nullptr;
   envelope = EnvelopeView{};
   const char* const end = bytes.data() + bytes.size();
   for (const char* field = bytes.data(); field != end;) {
@@ -228,6 +237,18 @@ std::uint8_t* detail::append_envelope_around(std::string& frame, const EnvelopeH
     return total;
   });
   return reinterpret_cast<std::uint8_t*>(payload);
+}
+
+std::uint8_t* detail::append_repeat_around(std::string& frame, std::size_t payload_size) {
+  const std::size_t body = size_of_bytes(payload_size);
+  const std::size_t before = frame.size();
+  const std::size_t total = before + 1 + wire::varint_size(body) + body;
+  frame.resize_and_overwrite(total, [&](char* buffer, std::size_t /*may be the capacity*/) noexcept {
+    char* const out = wire::write_varint(write_tag(buffer + before, frame_tag::envelope), body);
+    if (payload_size != 0) wire::write_varint(write_tag(out, envelope_tag::payload), payload_size);
+    return total;
+  });
+  return reinterpret_cast<std::uint8_t*>(frame.data() + total - payload_size);
 }
 
 void append_envelope(std::string& frame, const EnvelopeHeader& header, std::string_view payload) {

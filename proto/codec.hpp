@@ -65,6 +65,16 @@ void append_envelope(std::string& frame, const EnvelopeHeader& header, std::size
 // The same for a payload that is already bytes.
 void append_envelope(std::string& frame, const EnvelopeHeader& header, std::string_view payload);
 
+// The same with the header of the envelope before in the frame, which is not said again. That one is of a
+// kind that may_be_repeated().
+template <class WritePayload>
+void append_repeat(std::string& frame, std::size_t payload_size, WritePayload&& write_payload);
+// Not kinds of which nobody bounds how many there are: those of two bytes would cost the reader hundred times
+// as much.
+[[nodiscard]] constexpr bool may_be_repeated(v1::Kind kind) noexcept {
+  return kind == v1::MESSAGE || kind == v1::ITEM;
+}
+
 // Bytes that append_envelope will add.
 [[nodiscard]] std::size_t envelope_size(const EnvelopeHeader& header, std::size_t payload_size) noexcept;
 
@@ -81,7 +91,8 @@ template <class Each>
 // read_envelope(), also those before a malformed place.
 [[nodiscard]] Result<FrameHeader> read_frame_header(std::string_view frame,
                                                     std::vector<std::string_view>* envelopes = nullptr);
-// One of them. False when it is malformed; `envelope` is then half read.
+// One of them. `envelope` is the one before in the frame, whose header it may have; before the first a fresh
+// one. False when it is malformed; `envelope` is then half read.
 [[nodiscard]] bool read_envelope(std::string_view bytes, EnvelopeView& envelope) noexcept;
 
 // Status to and from the wire. Text that is not UTF-8 is repaired on the way out; a code that this
@@ -97,7 +108,8 @@ class FrameReader {
   explicit FrameReader(std::string_view frame) noexcept
       : begin_(frame.data()), at_(begin_), end_(begin_ + frame.size()) {}
 
-  // True with `envelope` set to the next one; false at the end and at malformed bytes.
+  // True with `envelope`, which is to be the one before or a fresh one, set to the next one; false at the end
+  // and at malformed bytes.
   [[nodiscard]] bool next(EnvelopeView& envelope) noexcept { return next_bytes() && read(envelope); }
   // The same without looking into the envelope, whose bytes `envelope` becomes.
   [[nodiscard]] bool skip(std::string_view& envelope) noexcept {
@@ -125,6 +137,18 @@ namespace detail {
 // Appends the envelope with its payload still to be filled in, and returns where that goes.
 [[nodiscard]] std::uint8_t* append_envelope_around(std::string& frame, const EnvelopeHeader& header,
                                                    std::size_t payload_size);
+[[nodiscard]] std::uint8_t* append_repeat_around(std::string& frame, std::size_t payload_size);
+
+template <class WritePayload>
+void fill_in(std::string& frame, std::size_t size_before, std::uint8_t* payload,
+             WritePayload&& write_payload) {
+  try {
+    std::forward<WritePayload>(write_payload)(payload);
+  } catch (...) {
+    frame.resize(size_before);
+    throw;
+  }
+}
 }  // namespace detail
 
 template <class WritePayload>
@@ -133,12 +157,14 @@ void append_envelope(std::string& frame, const EnvelopeHeader& header, std::size
                      WritePayload&& write_payload) {
   const std::size_t size_before = frame.size();
   std::uint8_t* const payload = detail::append_envelope_around(frame, header, payload_size);
-  try {
-    std::forward<WritePayload>(write_payload)(payload);
-  } catch (...) {
-    frame.resize(size_before);
-    throw;
-  }
+  detail::fill_in(frame, size_before, payload, std::forward<WritePayload>(write_payload));
+}
+
+template <class WritePayload>
+void append_repeat(std::string& frame, std::size_t payload_size, WritePayload&& write_payload) {
+  const std::size_t size_before = frame.size();
+  std::uint8_t* const payload = detail::append_repeat_around(frame, payload_size);
+  detail::fill_in(frame, size_before, payload, std::forward<WritePayload>(write_payload));
 }
 
 template <class Each>

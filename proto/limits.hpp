@@ -16,7 +16,9 @@ inline constexpr std::uint32_t protocol_min = 1;
 inline constexpr std::uint32_t protocol_max = 1;
 // Bits of what it can do besides: take messages in parts.
 inline constexpr std::uint64_t feature_parts = 1;
-inline constexpr std::uint64_t features = feature_parts;
+// It takes envelopes that do not repeat the header of the one before.
+inline constexpr std::uint64_t feature_repeats = 2;
+inline constexpr std::uint64_t features = feature_parts | feature_repeats;
 
 // A frame collects envelopes until it holds this many bytes: large enough that the cost of a
 // ZeroMQ message vanishes, small enough that control waits behind little.

@@ -307,6 +307,7 @@ class Home {
   [[nodiscard]] bool goes_in_parts(NodeId to_node, const Envelope& envelope, std::size_t size) const noexcept;
   void send_in_parts(NodeId to_node, EnvelopePtr envelope, std::size_t size);
   [[nodiscard]] bool takes_parts(NodeId node) const;
+  [[nodiscard]] bool takes_repeats(NodeId node, Outbound::Chunk& chunk) const;
   void pump_parts();
   bool pump(NodeId node, PartsOut& parts);
   void finish_first(NodeId node, PartsOut& parts);

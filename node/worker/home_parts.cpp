@@ -80,6 +80,7 @@ bool Home::pump(NodeId node, PartsOut& parts) {
   if (first.whole) {  // room for it was made when it was sent
     if (chunk.envelopes.size() + first.bytes.size() > limits::frame_bytes_target) submit(node, chunk);
     chunk.envelopes += first.bytes;
+    chunk.last = {};
     outbound_.written();
     finish_first(node, parts);
     return true;
@@ -109,6 +110,7 @@ bool Home::pump(NodeId node, PartsOut& parts) {
                    .credit = first.next,
                    .flags = last ? static_cast<std::uint32_t>(v1::LAST_PART) : 0},
                   slice);
+  chunk.last = {};
   submit(node, chunk);
   ++first.next;
   if (last) finish_first(node, parts);

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::uint32_t chain_length_max = 64;
 constexpr std::size_t small_room = 4096;
+// Two tags and two lengths.
+constexpr std::size_t repeat_overhead_max = 12;
 
 }  // namespace
 
@@ -212,17 +214,33 @@ bool Home::send_at_once(NodeId node, const Envelope& message) {
 }
 
 void Home::write_out(NodeId to_node, const Envelope& envelope, std::size_t size) {
-  std::string status;
   Outbound::Chunk& chunk = outbound_.to(to_node);
+  const auto payload = [&envelope](std::uint8_t* into) { envelope.write_payload(into); };
+  const Outbound::Said said = Outbound::Said::of(envelope);
+  if (said.kind != v1::KIND_UNSPECIFIED && said == chunk.last &&
+      chunk.envelopes.size() + size + repeat_overhead_max <= limits::frame_bytes_target &&
+      takes_repeats(to_node, chunk)) {
+    append_repeat(chunk.envelopes, size, payload);
+    return;
+  }
+  std::string status;
   const TimePoint now = envelope.deadline == never ? never : shard_.clock().now();
   const EnvelopeHeader header = wire_header(envelope, now, status);
   if (!chunk.envelopes.empty() &&
       chunk.envelopes.size() + envelope_size(header, size) > limits::frame_bytes_target)
     submit(to_node, chunk);
   chunk.make_room();
-  append_envelope(chunk.envelopes, header, size,
-                  [&envelope](std::uint8_t* into) { envelope.write_payload(into); });
+  append_envelope(chunk.envelopes, header, size, payload);
+  chunk.last = said;
   outbound_.written();
+}
+
+bool Home::takes_repeats(NodeId node, Outbound::Chunk& chunk) const {
+  if (!chunk.takes_repeats) {
+    const std::optional<link::PeerInfo> peer = node_.peer(node);
+    chunk.takes_repeats = peer && (peer->features & limits::feature_repeats) != 0;
+  }
+  return *chunk.takes_repeats;
 }
 
 void Home::refuse_too_large(NodeId to_node, const Envelope& envelope, std::size_t size) {
@@ -242,7 +260,7 @@ void Home::refuse_too_large(NodeId to_node, const Envelope& envelope, std::size_
 void Home::submit(NodeId to_node, Outbound::Chunk& chunk) {
   submitted_ = true;
   if (chunk.envelopes.empty()) return;
-  chunk.usual = chunk.envelopes.size();
+  chunk.begin_anew();
   const std::size_t room = chunk.envelopes.capacity();
   if (room > small_room && chunk.usual < room / 4) {
     // It may wait for long, so it takes no more memory than it needs.

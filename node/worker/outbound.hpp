@@ -5,23 +5,50 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
 
+#include "node/worker/envelope.hpp"
 #include "proto/address.hpp"
+#include "proto/codec.hpp"
+#include "proto/type_id.hpp"
 
 namespace cobus {
 
 class Outbound {
  public:
+  // What an envelope says besides its payload, if that is so little that another of the same need not repeat
+  // it; else of no kind.
+  struct Said {
+    v1::Kind kind = v1::KIND_UNSPECIFIED;
+    std::uint32_t flags = 0;
+    WorkerId from = {};
+    WorkerId to = {};
+    TypeId type = TypeId::none;
+    std::uint64_t call = 0;
+    [[nodiscard]] static Said of(const Envelope& envelope) noexcept {
+      if (!may_be_repeated(envelope.kind) || envelope.has_extra() || envelope.deadline != never) return {};
+      return {envelope.kind, envelope.flags, envelope.from.worker, envelope.to, envelope.type, envelope.call};
+    }
+    friend bool operator==(const Said&, const Said&) = default;
+  };
   struct Chunk {
     std::string envelopes;
-    std::size_t usual = 0;  // bytes of the last one
+    std::size_t usual = 0;                   // bytes of the last one
+    Said last = {};                          // of the envelope behind which the next is written
+    std::optional<bool> takes_repeats = {};  // the node; not known: not asked yet
 
     // Before the first envelope: room for about as many as the last time, and what the link writes behind.
     void make_room() {
       if (envelopes.empty()) envelopes.reserve(usual + room_for_header);
+    }
+    // What it held is to be handed over.
+    void begin_anew() noexcept {
+      usual = envelopes.size();
+      last = {};
+      takes_repeats.reset();
     }
   };
 

@@ -17,6 +17,7 @@ from cobus.v1.envelope_pb2 import (CANCEL, CREDIT, DEMONITOR, DOWN, ERROR, EXIT,
                                     UNLINK_ACK, Envelope, Frame, Status)
 from python_peer import Code
 from python_peer.identity import check_certificate
+from python_peer.session import whole
 from python_peer.wire import FIRST_FRAME_S, FRAME_BYTES_MAX
 from python_peer_cluster import PeerTest, Raw, forged_certificate, request
 
@@ -328,7 +329,7 @@ class Session(DoorTest):
 
     def said(self):
         """What came, but for the answers of request()."""
-        return [each for frame in self.own.frames for each in frame.envelopes if each.kind != REPLY]
+        return [each for frame in self.own.frames for each in whole(frame.envelopes) if each.kind != REPLY]
 
     async def another_connection(self, endpoint, key):
         """A session, and a second connection of the same node behind it, which the door has answered."""

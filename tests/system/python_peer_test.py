@@ -20,7 +20,7 @@ import text_pb2
 from cli_cluster import start
 from cobus.v1.envelope_pb2 import ITEM
 from python_peer import Code, CobusError
-from python_peer.wire import packed
+from python_peer.wire import FEATURES, packed
 from python_peer_cluster import Numbers, PeerTest
 
 LEASE_S = 6
@@ -188,6 +188,26 @@ class Calling(PeerTest):
             with await node.stream("text.Text/Grep", request, text_pb2.Line) as lines:
                 return [line.number async for line in lines]
         self.assertEqual(self.run_in_loop(grep()), list(range(1, 2001)))
+
+    def test_items_leave_out_what_the_one_before_says_for_who_can_read_that(self):
+        received = {}
+        for name, features in (("brief", FEATURES), ("lengthy", 0)):
+            node = self.node(name)
+            node.greeter.features = features
+
+            async def grep(node=node, name=name):
+                session = (await node.connect("alpha")).session
+                take = session.take
+
+                def count(frame, size):
+                    received[name] = received.get(name, 0) + size
+                    return take(frame, size)
+                session.take = count
+                request = text_pb2.GrepRequest(text="line\n" * 2000, pattern="line")
+                with await node.stream("text.Text/Grep", request, text_pb2.Line, at="alpha") as lines:
+                    return [line.number async for line in lines]
+            self.assertEqual(self.run_in_loop(grep()), list(range(1, 2001)))
+        self.assertLess(received["brief"] + 20 * 2000, received["lengthy"])
 
     def test_it_hears_the_errors_of_one(self):
         node = self.node()

@@ -11,7 +11,7 @@ from cobus.v1 import envelope_pb2, session_pb2
 from google.protobuf.message import DecodeError
 
 from .identity import check_certificate, is_name
-from .wire import HELLO_BYTES_MAX, Code, CobusError
+from .wire import FEATURES, HELLO_BYTES_MAX, Code, CobusError
 
 VERSION = 1
 BUILD = "python_peer"
@@ -51,6 +51,7 @@ class Greeter:
         self.identity = identity
         self.node = secrets.randbits(64) or 1
         self.incarnation = time.time_ns() // 1000
+        self.features = FEATURES
         self._name = name
         self._token = token
 
@@ -96,7 +97,8 @@ class Greeter:
 
     def _base(self, session, **fields):
         return session_pb2.Hello(protocol_min=VERSION, protocol_max=VERSION, node=self.node, build=BUILD, session=session,
-                                 incarnation=self.incarnation, certificate=self.identity.certificate, **fields)
+                                 incarnation=self.incarnation, certificate=self.identity.certificate,
+                                 features=self.features, **fields)
 
     def _check_life(self, hello):
         if not hello.protocol_min <= VERSION <= hello.protocol_max:

@@ -7,7 +7,7 @@ import collections
 
 from cobus.v1 import envelope_pb2
 
-from .wire import WINDOW_BYTES
+from .wire import REPEATED, WINDOW_BYTES
 
 
 class MissingFrame(Exception):
@@ -16,6 +16,19 @@ class MissingFrame(Exception):
 
 class ProtocolError(Exception):
     """The peer did what no node may do; the session is over."""
+
+
+def whole(envelopes):
+    """Each with what it left out because the one before it in the frame says it."""
+    before = envelope_pb2.Envelope()
+    for envelope in envelopes:
+        only_payload = all(field.name == "payload" for field, _ in envelope.ListFields())
+        if before.kind in REPEATED and only_payload:
+            payload = envelope.payload
+            envelope.CopyFrom(before)
+            envelope.payload = payload
+        yield envelope
+        before = envelope
 
 
 class Session:
@@ -65,7 +78,7 @@ class Session:
             raise MissingFrame(f"frame {frame.sequence} came, {self.received + 1} was due")
         self.received += 1
         self.unsaid_bytes += size
-        return frame.envelopes
+        return whole(frame.envelopes)
 
     def acknowledge(self, number):
         """The peer has all up to `number`."""

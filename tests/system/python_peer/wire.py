@@ -12,6 +12,8 @@ log = logging.getLogger("cobus")
 
 FRAME_BYTES_MAX = 1 << 20
 FRAME_BYTES_TARGET = 64 << 10  # envelopes are collected up to here
+FEATURES = 2  # it takes envelopes that leave out what the one before them says
+REPEATED = (envelope_pb2.MESSAGE, envelope_pb2.ITEM)  # of these kinds
 CURVE_BYTES = 33  # what CURVE adds to a frame
 HELLO_BYTES_MAX = 4 << 10
 PAYLOAD_BYTES_MAX = FRAME_BYTES_MAX - (16 << 10)

@@ -259,6 +259,79 @@ TEST(Codec, LeavesTheFrameAsItWasWhenThePayloadThrows) {
   EXPECT_EQ(bytes, "before");
 }
 
+std::vector<std::string> kinds_and_payloads(const std::string& bytes) {
+  std::vector<std::string> all;
+  EXPECT_TRUE(read_frame(bytes, [&](const EnvelopeView& view) {
+                all.push_back(v1::Kind_Name(view.header.kind) + ' ' + std::to_string(view.header.to) + ' ' +
+                              std::string(view.payload));
+              }).has_value());
+  return all;
+}
+
+void repeat(std::string& bytes, std::string_view payload) {
+  append_repeat(bytes, payload.size(),
+                [&](std::uint8_t* out) { std::memcpy(out, payload.data(), payload.size()); });
+}
+
+TEST(Codec, AnEnvelopeThatIsOnlyAPayloadHasTheHeaderOfTheOneBefore) {
+  std::string bytes;
+  append_envelope(bytes, {.to = 1, .kind = v1::MESSAGE}, "a");
+  repeat(bytes, "bc");
+  repeat(bytes, "");
+  append_envelope(bytes, {.to = 2, .kind = v1::ITEM, .call = 5}, "d");
+  append_frame_header(bytes, {.session = 1});  // which may stand anywhere
+  repeat(bytes, std::string(200, 'e'));
+  EXPECT_EQ(kinds_and_payloads(bytes),
+            (std::vector<std::string>{"MESSAGE 1 a", "MESSAGE 1 bc", "MESSAGE 1 ", "ITEM 2 d",
+                                      "ITEM 2 " + std::string(200, 'e')}));
+}
+
+TEST(Codec, ARepeatIsWhatOtherEncodersMakeOfAPayload) {
+  v1::Frame frame;
+  frame.add_envelopes()->set_payload("one");
+  std::string bytes;
+  repeat(bytes, "one");
+  EXPECT_EQ(bytes, serialised(frame));
+}
+
+TEST(Codec, NothingIsRepeatedOfTheFrameBeforeAndOfKindsThatNobodyBounds) {
+  std::string first;
+  append_envelope(first, {.to = 1, .kind = v1::MESSAGE}, "a");
+  std::string bytes;
+  repeat(bytes, "b");
+  EXPECT_EQ(kinds_and_payloads(first), (std::vector<std::string>{"MESSAGE 1 a"}));
+  EXPECT_EQ(kinds_and_payloads(bytes), (std::vector<std::string>{"KIND_UNSPECIFIED 0 b"}));
+  for (const v1::Kind kind : {v1::MONITOR, v1::REQUEST, v1::CREDIT, v1::PART}) {
+    std::string other;
+    append_envelope(other, {.to = 1, .kind = kind}, "a");
+    repeat(other, "b");
+    EXPECT_EQ(kinds_and_payloads(other).back(), "KIND_UNSPECIFIED 0 b") << v1::Kind_Name(kind);
+  }
+}
+
+TEST(Codec, WhatSaysMoreThanAPayloadRepeatsNothing) {
+  for (const EnvelopeHeader& header :
+       {EnvelopeHeader{.to = 2}, EnvelopeHeader{.call = 1}, EnvelopeHeader{.flags = 1}}) {
+    std::string bytes;
+    append_envelope(bytes, {.to = 1, .kind = v1::MESSAGE}, "a");
+    append_envelope(bytes, header, "b");
+    EXPECT_EQ(kinds_and_payloads(bytes).back(), "KIND_UNSPECIFIED " + std::to_string(header.to) + " b");
+  }
+  std::string unknown;
+  append_envelope(unknown, {.to = 1, .kind = v1::MESSAGE}, "a");
+  unknown +=
+      "\x2a\x05\x2a\x01"
+      "b\x70\x01"s;  // a field that nobody knows yet behind the payload
+  EXPECT_EQ(kinds_and_payloads(unknown).back(), "KIND_UNSPECIFIED 0 b");
+}
+
+TEST(Codec, LeavesTheFrameAsItWasWhenThePayloadOfARepeatThrows) {
+  std::string bytes = "before";
+  EXPECT_THROW(append_repeat(bytes, 5, [](std::uint8_t*) { throw std::runtime_error("no payload"); }),
+               std::runtime_error);
+  EXPECT_EQ(bytes, "before");
+}
+
 TEST(Codec, NeverReadsBeyondATruncatedFrame) {
   Seed seed(4);
   for (int i = 0; i < 20; ++i) {
