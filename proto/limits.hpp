@@ -98,8 +98,9 @@ inline constexpr milliseconds keeper_after{250};
 // A worker that holds its shard longer is reported, see guarantee W8.
 inline constexpr milliseconds stall_after{25};
 
-// A shard whose waits have been shorter looks about for as long before it sleeps: to fall asleep and to be
-// woken takes some 15 us, and a call needs four of those each way.
+// A shard whose waits are shorter looks about for as long before it sleeps: to fall asleep and to be woken
+// takes some 15 us, which shards and libzmq's threads do six times in a call to another process and its
+// answer.
 inline constexpr std::chrono::microseconds idle_poll_max{200};
 
 // Directory: a lease survives two lost renewals.

@@ -39,8 +39,8 @@ const std::vector<OptionSpec>& node_options() {
       {"idle-poll-us",
        Kind::number,
        "200",
-       "Microseconds that a shard looks out for more before it sleeps, if it waited for less lately; 0 = "
-       "none, for cores that are shared or paid for",
+       "Microseconds that a shard looks about before it sleeps, while its waits are shorter than that; 0 = "
+       "none, to save the core",
        0,
        10'000,
        {}},

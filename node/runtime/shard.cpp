@@ -168,10 +168,11 @@ bool Shard::turn() {
   return busy();
 }
 
-// For who has waited in vain for so long before, not at all. Whoever else wants the core has it meanwhile.
-bool Shard::look_about(TimePoint began, TimePoint due) {
-  for (TimePoint now = began; now - began < idle_poll_ && now < due; now = clock_.now()) {
-    waiter_.glance();
+// Whoever else wants the core has it meanwhile. `since` moves on with what comes for other shards: they are
+// better served by who is awake.
+bool Shard::look_about(TimePoint& since, TimePoint due) {
+  for (TimePoint now = since; now - since < idle_poll_ && now < due; now = clock_.now()) {
+    if (waiter_.glance()) since = now;
     if (busy()) return true;
     std::this_thread::yield();
   }
@@ -186,11 +187,12 @@ void Shard::sleep(TimePoint due) {
 }
 
 void Shard::wait(Duration longest) {
-  const TimePoint began = clock_.now();
-  const TimePoint due = std::min(timers_.next(), longest < Duration(0) ? never : began + longest);
-  if (!look_about(began, due)) sleep(due);
-  if (due != never && due - began <= idle_poll_max_) return;  // a wait that could not be long says nothing
-  if (clock_.now() - began < idle_poll_max_) {
+  TimePoint since = clock_.now();
+  const TimePoint due = std::min(timers_.next(), longest < Duration(0) ? never : since + longest);
+  const bool could_be_long = due == never || due - since > idle_poll_max_;
+  const bool found = look_about(since, due);
+  if (!found) sleep(due);
+  if (found || (could_be_long && clock_.now() - since < idle_poll_max_)) {
     idle_poll_ = std::min(2 * idle_poll_ + idle_poll_first, idle_poll_max_);
   } else {
     idle_poll_ = idle_poll_ < idle_poll_first ? Duration(0) : idle_poll_ / 4;

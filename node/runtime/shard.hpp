@@ -72,8 +72,8 @@ class Waiter {
   // Makes the present or the next wait() return. Any thread.
   virtual void wake() noexcept = 0;
   // Looks once for what it waits for besides posts to the shard, without sleeping, and delivers it; may use
-  // up a wake(). The shard's thread.
-  virtual void glance() {}
+  // up a wake(). Whether there was something, for whichever shard. The shard's thread.
+  [[nodiscard]] virtual bool glance() { return false; }
 };
 
 class Shard {
@@ -92,8 +92,8 @@ class Shard {
   };
   using StallReport = void (*)(void* context, const Report& report);
 
-  // `clock`, `random` and `waiter` must outlive the shard. `owner` is whatever the layer above needs
-  // to find from a shard; not used here.
+  // `clock`, `random` and `waiter` must outlive the shard. The clock goes on while the shard waits. `owner`
+  // is whatever the layer above needs to find from a shard; not used here.
   Shard(std::uint32_t index, const Clock& clock, Random& random, Waiter& waiter, void* owner) noexcept;
   ~Shard();
   Shard(const Shard&) = delete;
@@ -199,7 +199,7 @@ class Shard {
   bool drain_inbox() noexcept;
   bool in_time() noexcept;
   void begin_turn() noexcept;
-  [[nodiscard]] bool look_about(TimePoint began, TimePoint due);
+  [[nodiscard]] bool look_about(TimePoint& since, TimePoint due);
   void sleep(TimePoint due);
   void charge(WorkerId id, const char* kind, Duration held) noexcept;
   void rotate() noexcept;

@@ -58,6 +58,12 @@ void Node::LinkWaiter::wait(Duration longest) {
   waiting_in_link_ = nullptr;
 }
 
+bool Node::LinkWaiter::glance() {
+  node_.brought_while_waiting_ = false;
+  wait(Duration(0));
+  return node_.brought_while_waiting_;
+}
+
 OffloadPool& offload_pool(Shard& shard) noexcept { return Home::of(shard).node().pool(); }
 
 Node::Place::Place(Node& node, unsigned index)

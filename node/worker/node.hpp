@@ -85,8 +85,8 @@ struct NodeOptions {
   link::Enroller enroller;    // brokers only
   const Clock* clock = &system_clock();
   Random* random = &system_random();
-  // For how long a shard that has nothing to do, and had to wait for less lately, looks about before it
-  // sleeps. It then takes a whole core, as far as nobody else wants that; 0 saves it.
+  // For how long a shard that has nothing to do looks about before it sleeps, while its waits are shorter
+  // than that. It then takes a whole core, as far as nobody else wants that; 0 saves it.
   Duration idle_poll_max = limits::idle_poll_max;
   bool shuffle = false;  // shards choose at random what to run; for the simulator
   // Called when a worker, or a function in offload(), does not return and so keeps the node from stopping:
@@ -215,7 +215,7 @@ class Node final : public link::LinkEvents {
     explicit LinkWaiter(Node& node) noexcept : node_(node) {}
     void wait(Duration longest) override;
     void wake() noexcept override { node_.links_.wake(); }
-    void glance() override { wait(Duration(0)); }
+    [[nodiscard]] bool glance() override;
 
    private:
     Node& node_;
@@ -249,6 +249,7 @@ class Node final : public link::LinkEvents {
   static NodeOptions complete(NodeOptions options);
 
   static thread_local const Node* waiting_in_link_;  // whose shard 0 this thread is, while it waits
+  bool brought_while_waiting_ = false;               // something to any shard. That thread only
 
   NodeOptions options_;
   StallLog stalls_;

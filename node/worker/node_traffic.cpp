@@ -132,9 +132,11 @@ void Node::arrive(unsigned shard, EnvelopePtr envelope, std::vector<Arriving>& i
 // A shard's inbox is touched once for all that come together.
 void Node::bring(std::vector<Arriving>& all) noexcept {
   // Shard 0 is awake in its own poll: what it finds needs no wake. Not so when the keeper polls.
-  if (waiting_in_link_ == this) places_[0]->shard.awake();
+  const bool by_shard0 = waiting_in_link_ == this;
+  if (by_shard0) places_[0]->shard.awake();
   for (unsigned i = 0; i < all.size(); ++i) {
     if (all[i].bytes == 0) continue;
+    if (by_shard0) brought_while_waiting_ = true;
     places_[i]->home.expect_bytes(std::exchange(all[i].bytes, 0));
     places_[i]->shard.post(all[i].chain);
   }

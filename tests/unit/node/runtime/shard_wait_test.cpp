@@ -27,9 +27,10 @@ class ShardWaitTest : public ::testing::Test, protected Waiter {
     clock_.advance(sleep_takes_);
   }
   void wake() noexcept override {}
-  void glance() override {
+  bool glance() override {
     clock_.advance(glance_takes_);
     if (++glances_ == found_at_) shard_.post(new Nothing);
+    return glances_ == found_at_ || glances_ <= for_others_;
   }
   // What it waits for comes after a few glances, again and again.
   void look_about_for_long() {
@@ -58,6 +59,7 @@ class ShardWaitTest : public ::testing::Test, protected Waiter {
   unsigned sleeps_ = 0;
   unsigned glances_ = 0;
   unsigned found_at_ = 0;
+  unsigned for_others_ = 0;  // so many glances find something for another shard
 };
 
 TEST_F(ShardWaitTest, AnIdleShardFallsAsleepAtOnce) {
@@ -78,6 +80,29 @@ TEST_F(ShardWaitTest, WhatWasLookedOutForInVainCountsAsPartOfTheWait) {
   sleep_takes_ = limits::idle_poll_max - microseconds(20);  // short, but the wait is not
   EXPECT_EQ(glances_in_a_wait(), most / 4);
   EXPECT_LT(glances_in_a_wait(), most / 8);
+}
+
+// Else it would spend most of the time on looking about and sleep all the same.
+TEST_F(ShardWaitTest, WhatComesForOtherShardsIsNoWaitInVain) {
+  look_about_for_long();
+  for_others_ = 1000;
+  EXPECT_EQ(glances_in_a_wait(), for_others_ + limits::idle_poll_max / glance_takes_);
+  for_others_ = 0;
+  sleep_takes_ = {};
+  EXPECT_LT(glances_in_a_wait(), limits::idle_poll_max / glance_takes_) << "the last ones found nothing";
+}
+
+TEST_F(ShardWaitTest, TimersAloneAreNothingToLookOutFor) {
+  shard_.idle_poll(milliseconds(10));
+  look_about_for_long();
+  unsigned glances = 0;
+  for (int i = 0; i < 20; ++i) {
+    glances_ = 0;
+    sleep_takes_ = milliseconds(1);
+    shard_.wait(milliseconds(5));
+    glances = glances_;
+  }
+  EXPECT_EQ(glances, 0U);
 }
 
 TEST_F(ShardWaitTest, OneThatIsToldNotToLookAboutSleepsAtOnce) {
