@@ -4,6 +4,7 @@
 // link at the end of the turn. Used on the shard only.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <unordered_map>
@@ -19,9 +20,10 @@ class Outbound {
     std::string envelopes;
     std::size_t usual = 0;  // bytes of the last one
 
-    // Before the first envelope: room for about as many as the last time, and what the link writes behind.
-    void make_room() {
-      if (envelopes.empty()) envelopes.reserve(usual + room_for_header);
+    // Before the first envelope: room for about as many as the last time, or for one of `coming` bytes, and
+    // for what the link writes behind.
+    void make_room(std::size_t coming = 0) {
+      if (envelopes.empty()) envelopes.reserve(std::max(usual, coming) + room_for_header);
     }
   };
 
