@@ -4,14 +4,45 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <utility>
 
 namespace cobus {
 namespace {
+
+// Blocks of heap_max bytes that have gone, for those to come: what most large messages need. Freed, they
+// would go back to the system, with all that lies beside them, to be had anew page by page. At most 8 MiB of
+// the whole program. Any thread.
+class SpareBlocks {
+ public:
+  // Null when there is none.
+  [[nodiscard]] char* take() noexcept {
+    const std::scoped_lock lock(mutex_);
+    return count_ == 0 ? nullptr : blocks_[--count_];
+  }
+  // False when there are enough: it is still the caller's.
+  [[nodiscard]] bool keep(char* block) noexcept {
+    const std::scoped_lock lock(mutex_);
+    if (count_ == blocks_.size()) return false;
+    blocks_[count_++] = block;
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::array<char*, 4> blocks_{};  // guarded by mutex_
+  std::size_t count_ = 0;          // guarded by mutex_
+};
+
+constinit SpareBlocks spare_blocks;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables)
+
+// What has less takes no spare block.
+constexpr std::size_t worth_a_block = LargeBytes::heap_max / 8;
 
 constexpr std::size_t huge_page = std::size_t{2} * 1024 * 1024;
 
@@ -73,7 +104,7 @@ LargeBytes::~LargeBytes() { free(); }
 void LargeBytes::free() noexcept {
   if (is_mapped(capacity_)) {
     ::munmap(data_, capacity_);
-  } else {
+  } else if (capacity_ != heap_max || !spare_blocks.keep(data_)) {
     std::free(data_);
   }
 }
@@ -95,20 +126,28 @@ char* LargeBytes::make(std::size_t size) {
 }
 
 void LargeBytes::grow(std::size_t capacity) {
-  char* grown = nullptr;
-  if (!is_mapped(capacity)) {
-    grown = static_cast<char*>(std::realloc(data_, capacity));
-    if (grown == nullptr) throw std::bad_alloc();
-  } else {
+  const auto move_to = [this](char* memory, std::size_t bytes) noexcept {
+    if (size_ != 0) std::memcpy(memory, data_, size_);
+    free();
+    data_ = memory;
+    capacity_ = bytes;
+  };
+  if (is_mapped(capacity_)) {
     capacity = whole_pages(capacity);
-    if (is_mapped(capacity_)) {
-      grown = remap(data_, capacity_, capacity);
-    } else {
-      grown = map(capacity);
-      if (size_ != 0) std::memcpy(grown, data_, size_);
-      std::free(data_);
-    }
+    data_ = remap(data_, capacity_, capacity);
+    capacity_ = capacity;
+    return;
   }
+  if (is_mapped(capacity)) {
+    capacity = whole_pages(capacity);
+    return move_to(map(capacity), capacity);
+  }
+  if (capacity > worth_a_block) {
+    if (char* const spare = spare_blocks.take()) return move_to(spare, heap_max);
+  }
+  if (capacity > heap_max / 2) capacity = heap_max;
+  auto* const grown = static_cast<char*>(std::realloc(data_, capacity));
+  if (grown == nullptr) throw std::bad_alloc();
   data_ = grown;
   capacity_ = capacity;
 }

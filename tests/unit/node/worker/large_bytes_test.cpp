@@ -48,6 +48,25 @@ TEST(LargeBytes, AreMadeOfAnySizeToBeWritten) {
   EXPECT_EQ(bytes.view(), text_of(10) + "more");
 }
 
+TEST(LargeBytes, HaveTheMemoryOfThoseThatHaveGone) {
+  const std::string text = text_of(LargeBytes::heap_max - 10);
+  const char* memory = nullptr;
+  {
+    LargeBytes gone;
+    memory = gone.make(text.size());
+  }
+  LargeBytes bytes;
+  bytes.append("few");
+  EXPECT_NE(bytes.view().data(), memory) << "it is for large ones";
+  bytes.append(text);
+  EXPECT_EQ(bytes.view().data(), memory);
+  LargeBytes other;
+  other.append(text);
+  EXPECT_NE(other.view().data(), memory) << "one at a time";
+  EXPECT_TRUE(bytes.view() == "few" + text);
+  EXPECT_TRUE(other.view() == text);
+}
+
 TEST(LargeBytes, PassToAnother) {
   for (const std::size_t size : {10UL, 3 * mib}) {
     const std::string text = text_of(size);
