@@ -225,18 +225,33 @@ std::size_t envelope_size(const EnvelopeHeader& header, std::size_t payload_size
   return 1 + wire::varint_size(body) + body;  // also an empty envelope is an envelope
 }
 
+namespace {
+
+std::uint8_t* write_around(char* out, const EnvelopeHeader& header, std::size_t payload_size,
+                           std::size_t body) noexcept {
+  char* payload = nullptr;
+  write_body(wire::write_varint(write_tag(out, frame_tag::envelope), body), header, payload_size, payload);
+  return reinterpret_cast<std::uint8_t*>(payload);
+}
+
+}  // namespace
+
+std::uint8_t* write_envelope_around(char* out, const EnvelopeHeader& header,
+                                    std::size_t payload_size) noexcept {
+  return write_around(out, header, payload_size, body_size(header, payload_size));
+}
+
 std::uint8_t* detail::append_envelope_around(std::string& frame, const EnvelopeHeader& header,
                                              std::size_t payload_size) {
   const std::size_t body = body_size(header, payload_size);
   const std::size_t before = frame.size();
   const std::size_t total = before + 1 + wire::varint_size(body) + body;
-  char* payload = nullptr;
+  std::uint8_t* payload = nullptr;
   frame.resize_and_overwrite(total, [&](char* buffer, std::size_t /*may be the capacity*/) noexcept {
-    char* const out = wire::write_varint(write_tag(buffer + before, frame_tag::envelope), body);
-    write_body(out, header, payload_size, payload);
+    payload = write_around(buffer + before, header, payload_size, body);
     return total;
   });
-  return reinterpret_cast<std::uint8_t*>(payload);
+  return payload;
 }
 
 std::uint8_t* detail::append_repeat_around(std::string& frame, std::size_t payload_size) {

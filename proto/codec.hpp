@@ -77,6 +77,9 @@ void append_repeat(std::string& frame, std::size_t payload_size, WritePayload&& 
 
 // Bytes that append_envelope will add.
 [[nodiscard]] std::size_t envelope_size(const EnvelopeHeader& header, std::size_t payload_size) noexcept;
+// The same envelope into memory for that many bytes, with its payload still to be filled in: where that goes.
+[[nodiscard]] std::uint8_t* write_envelope_around(char* out, const EnvelopeHeader& header,
+                                                  std::size_t payload_size) noexcept;
 
 // Writes a frame header; envelopes appended behind it complete the frame.
 void append_frame_header(std::string& frame, const FrameHeader& header);

@@ -18,7 +18,7 @@ class Spares {
   // Frees it when there are enough, or it is not worth keeping.
   void add(std::string&& buffer) {
     if (buffers_.size() < count_max && buffer.capacity() >= limits::frame_bytes_target / 4 &&
-        buffer.capacity() <= 2 * limits::frame_bytes_target)
+        buffer.capacity() <= capacity_max)
       buffers_.push_back(std::move(buffer));
   }
   // An empty string, with room when there is a spare.
@@ -39,6 +39,9 @@ class Spares {
 
  private:
   static constexpr std::size_t count_max = 32;
+  // Also that of a part, with the envelope and the frame header around it.
+  static constexpr std::size_t capacity_max = limits::part_bytes + 1024;
+  static_assert(capacity_max >= 2 * limits::frame_bytes_target);
   std::vector<std::string> buffers_;
 };
 

@@ -112,6 +112,40 @@ EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string&
   return header;
 }
 
+LargeBytes write_whole(const Envelope& envelope, std::size_t size, TimePoint now) {
+  std::string status;
+  const EnvelopeHeader header = wire_header(envelope, now, status);
+  LargeBytes bytes;
+  envelope.write_payload(write_envelope_around(bytes.make(envelope_size(header, size)), header, size));
+  return bytes;
+}
+
+std::unique_ptr<Envelope> WrittenEnvelope::of(const Envelope& message) {
+  if (!message.to) return nullptr;
+  const std::size_t size = message.payload_size();
+  if (size <= limits::payload_bytes_max || size > limits::message_bytes_max) return nullptr;
+  return std::make_unique<WrittenEnvelope>(message, size);
+}
+
+WrittenEnvelope::WrittenEnvelope(const Envelope& message, std::size_t size)
+    : bytes_(write_whole(message, size, never)), type_name_(message.type_name()) {
+  kind = message.kind;
+  flags = message.flags;
+  from = message.from;
+  to = message.to;
+  type = message.type;
+  static_cast<void>(read_frame(bytes_.view(), [this](const EnvelopeView& view) { payload_ = view.payload; }));
+}
+
+void WrittenEnvelope::write_payload(std::uint8_t* into) const {
+  std::memcpy(into, payload_.data(), payload_.size());
+}
+
+LargeBytes WrittenEnvelope::take_written() noexcept {
+  payload_ = {};
+  return std::move(bytes_);
+}
+
 EnvelopePtr from_wire(const EnvelopeView& view, NodeId from_node, TimePoint now, const link::FrameIn* frame) {
   const EnvelopeHeader& header = view.header;
   EnvelopePtr envelope;

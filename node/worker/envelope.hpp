@@ -19,6 +19,7 @@
 #include "node/runtime/clock.hpp"
 #include "node/runtime/pool.hpp"
 #include "node/runtime/shard.hpp"
+#include "node/worker/large_bytes.hpp"
 #include "node/worker/peer_account.hpp"
 #include "proto/address.hpp"
 #include "proto/codec.hpp"
@@ -84,6 +85,8 @@ class Envelope : public InboxItem {
   [[nodiscard]] virtual std::string_view encoded() const noexcept { return {}; }
   // The full name of its type when it holds the object; else empty.
   [[nodiscard]] virtual std::string_view type_name() const noexcept { return {}; }
+  // Its wire form, as in a frame, when that is how it is held, which it then gives away; else nothing.
+  [[nodiscard]] virtual LargeBytes take_written() noexcept { return {}; }
   // Whether it is the TypedEnvelope of its type.
   [[nodiscard]] bool typed() const noexcept { return typed_; }
   // What its payload takes in a mailbox: counted when it is first queued, since one that is handed over at
@@ -165,10 +168,31 @@ class BorrowedEnvelope final : public Envelope {
     type = type_id_of<Message>();
   }
   [[nodiscard]] std::size_t payload_size() const override { return body_.ByteSizeLong(); }
+  [[nodiscard]] std::string_view type_name() const noexcept override {
+    return Message::descriptor()->full_name();
+  }
   void write_payload(std::uint8_t* into) const override { body_.SerializeWithCachedSizesToArray(into); }
 
  private:
   const Message& body_;
+};
+
+// With the wire form of a message to another node that is too large for a frame, while it waits for room: to
+// copy the object, and write it out later, would take longer.
+class WrittenEnvelope final : public Envelope {
+ public:
+  // Null when `message` is not of a size that goes in parts, or is for nobody.
+  [[nodiscard]] static std::unique_ptr<Envelope> of(const Envelope& message);
+  WrittenEnvelope(const Envelope& message, std::size_t size);
+  [[nodiscard]] std::size_t payload_size() const override { return payload_.size(); }
+  [[nodiscard]] std::string_view type_name() const noexcept override { return type_name_; }
+  void write_payload(std::uint8_t* into) const override;
+  [[nodiscard]] LargeBytes take_written() noexcept override;
+
+ private:
+  LargeBytes bytes_;
+  std::string_view payload_;  // in them
+  std::string_view type_name_;
 };
 
 // With the payload as bytes, as it came from another node or from a program that has no classes for it.
@@ -262,6 +286,9 @@ template <class Message>
 
 // The wire form of `envelope`'s header as it stands at `now`. The views point into it and `status`.
 [[nodiscard]] EnvelopeHeader wire_header(const Envelope& envelope, TimePoint now, std::string& status);
+
+// All of it as it then stands in a frame; `size` is what payload_size() has just said.
+[[nodiscard]] LargeBytes write_whole(const Envelope& envelope, std::size_t size, TimePoint now);
 
 // Whether what another node sends of this kind is charged to its account: what its own workers decide how
 // much of there is. Not so answers, which were asked for, and signals.

@@ -142,9 +142,9 @@ class Home {
   // A message to a worker. RESOURCE_EXHAUSTED when its mailbox, or the inbox of its shard, is known to be
   // full: `envelope` is then still the caller's. NOT_FOUND when it is known to be gone.
   [[nodiscard]] Status try_send(NodeId node, EnvelopePtr& envelope);
-  // A message to another node that may go at once and in one frame, written where it leaves. False, and
-  // nothing happened, when it has to go, or wait, as an envelope.
-  [[nodiscard]] bool send_at_once(NodeId node, const Envelope& message);
+  // A message to another node that may go at once, written where it leaves: large ones to where they wait to
+  // go in parts. False, and nothing happened, when it has to go, or wait, as an envelope.
+  [[nodiscard]] bool send_at_once(NodeId node, Envelope& message);
   // A message that try_send() found no room for: sent when there is some, then it is told so.
   void send_when_there_is_room(SendInWaiting& waiting);
   // Those who wait for room in the mailbox of `worker`, here and elsewhere, as far as there is some; all,
@@ -305,12 +305,12 @@ class Home {
   void submit_outbound();
   // In parts (home_parts.cpp).
   [[nodiscard]] bool goes_in_parts(NodeId to_node, const Envelope& envelope, std::size_t size) const noexcept;
-  void send_in_parts(NodeId to_node, EnvelopePtr envelope, std::size_t size);
+  void send_in_parts(NodeId to_node, Envelope& envelope, std::size_t size);
   [[nodiscard]] bool takes_parts(NodeId node) const;
   [[nodiscard]] bool takes_repeats(NodeId node, Outbound::Chunk& chunk) const;
   void pump_parts();
   bool pump(NodeId node, PartsOut& parts);
-  void finish_first(NodeId node, PartsOut& parts);
+  LargeBytes finish_first(NodeId node, PartsOut& parts);
   void parts_lost(NodeId node);
   void answer_for_nobody(const Envelope& envelope);
   void cancel_everywhere(const Envelope& cancel);

@@ -198,18 +198,22 @@ void Home::send_away(NodeId to_node, EnvelopePtr envelope) {
   if (goes_in_parts(to_node, *envelope, size)) [[unlikely]] {
     const bool too_large =
         size > limits::message_bytes_max || (size > limits::payload_bytes_max && !takes_parts(to_node));
-    return too_large ? refuse_too_large(to_node, *envelope, size)
-                     : send_in_parts(to_node, std::move(envelope), size);
+    return too_large ? refuse_too_large(to_node, *envelope, size) : send_in_parts(to_node, *envelope, size);
   }
   write_out(to_node, *envelope, size);
 }
 
-bool Home::send_at_once(NodeId node, const Envelope& message) {
+bool Home::send_at_once(NodeId node, Envelope& message) {
   if (node == node_id_ || !message.to || !full_elsewhere_.empty() || node_.observer() != nullptr)
     return false;
   const std::size_t size = message.payload_size();
-  if (goes_in_parts(node, message, size) || !may_go_to(node, size)) return false;
-  write_out(node, message, size);
+  if (size > limits::message_bytes_max || !may_go_to(node, size)) return false;
+  if (!goes_in_parts(node, message, size)) [[likely]] {
+    write_out(node, message, size);
+    return true;
+  }
+  if (size > limits::payload_bytes_max && !takes_parts(node)) return false;
+  send_in_parts(node, message, size);
   return true;
 }
 

@@ -248,11 +248,14 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view, lin
 }
 
 void Node::on_part(const link::PeerInfo& peer, const EnvelopeView& part) {
-  std::optional<std::string> complete = parts_.add(peer.node, part);
+  std::optional<LargeBytes> complete = parts_.add(peer.node, part);
   if (!complete) return;
-  const auto whole = std::make_shared<const std::string>(std::move(*complete));
-  static_cast<void>(read_frame(*whole, [&](const EnvelopeView& view) {
-    if (view.header.kind != v1::PART) on_envelope(peer, view, link::FrameIn(whole));
+  auto whole = std::make_shared<const LargeBytes>(std::move(*complete));
+  const auto share = [](void* owner) -> std::shared_ptr<const void> {
+    return *static_cast<std::shared_ptr<const LargeBytes>*>(owner);
+  };
+  static_cast<void>(read_frame(whole->view(), [&](const EnvelopeView& view) {
+    if (view.header.kind != v1::PART) on_envelope(peer, view, link::FrameIn(whole->view(), share, &whole));
   }));
 }
 

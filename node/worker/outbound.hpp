@@ -4,6 +4,7 @@
 // link at the end of the turn. Used on the shard only.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <optional>
 #include <string>
@@ -40,9 +41,10 @@ class Outbound {
     Said last = {};                          // of the envelope behind which the next is written
     std::optional<bool> takes_repeats = {};  // the node; not known: not asked yet
 
-    // Before the first envelope: room for about as many as the last time, and what the link writes behind.
-    void make_room() {
-      if (envelopes.empty()) envelopes.reserve(usual + room_for_header);
+    // Before the first envelope: room for about as many as the last time, or for one of `coming` bytes, and
+    // for what the link writes behind.
+    void make_room(std::size_t coming = 0) {
+      if (envelopes.empty()) envelopes.reserve(std::max(usual, coming) + room_for_header);
     }
     // What it held is to be handed over.
     void begin_anew() noexcept {

@@ -22,8 +22,8 @@ std::uint64_t part_id(std::uint64_t number, unsigned shard) noexcept {
 }
 unsigned shard_of_part(std::uint64_t id) noexcept { return static_cast<unsigned>(id & 0xff); }
 
-std::string PartsIn::take(std::map<Key, Unfinished>::iterator which) {
-  std::string bytes = std::move(which->second.bytes);
+LargeBytes PartsIn::take(std::map<Key, Unfinished>::iterator which) {
+  LargeBytes bytes = std::move(which->second.bytes);
   held_ -= bytes.size();
   const auto of_peer = held_of_.find(which->first.first);
   of_peer->second.bytes -= bytes.size();
@@ -32,7 +32,7 @@ std::string PartsIn::take(std::map<Key, Unfinished>::iterator which) {
   return bytes;
 }
 
-std::optional<std::string> PartsIn::add(NodeId peer, const EnvelopeView& part) {
+std::optional<LargeBytes> PartsIn::add(NodeId peer, const EnvelopeView& part) {
   const Key key{peer, part.header.call};
   auto found = unfinished_.find(key);
   if (found == unfinished_.end()) {
@@ -49,7 +49,7 @@ std::optional<std::string> PartsIn::add(NodeId peer, const EnvelopeView& part) {
     static_cast<void>(take(found));
     return std::nullopt;
   }
-  message.bytes += part.payload;
+  message.bytes.append(part.payload);
   ++message.next;
   held.bytes += size;
   held_ += size;

@@ -10,9 +10,9 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <string>
 #include <utility>
 
+#include "node/worker/large_bytes.hpp"
 #include "proto/address.hpp"
 #include "proto/codec.hpp"
 #include "proto/limits.hpp"
@@ -28,7 +28,7 @@ struct PartsOut {
     WorkerId to;
     TypeId type = TypeId::none;
     bool whole = false;      // small: it goes as it is
-    std::string bytes;       // the envelope, as in a frame
+    LargeBytes bytes;        // the envelope, as in a frame
     std::uint64_t id = 0;    // of one that has begun
     std::uint32_t next = 0;  // part to go
   };
@@ -47,7 +47,7 @@ class PartsIn {
   // Takes one part. Gives the envelope, as in a frame, once it is whole. Nothing while it is not, and for
   // parts that do not fit together or are more than one peer may have here at once: those of the same message
   // are then dropped.
-  [[nodiscard]] std::optional<std::string> add(NodeId peer, const EnvelopeView& part);
+  [[nodiscard]] std::optional<LargeBytes> add(NodeId peer, const EnvelopeView& part);
   // The session with `peer` has ended.
   void lost(NodeId peer);
   // Bytes of unfinished messages, and how many were given up.
@@ -56,7 +56,7 @@ class PartsIn {
 
  private:
   struct Unfinished {
-    std::string bytes;
+    LargeBytes bytes;
     std::uint32_t next = 0;
   };
   using Key = std::pair<NodeId, std::uint64_t>;
@@ -65,7 +65,7 @@ class PartsIn {
     std::size_t messages = 0;
   };
   // Removes it; gives what there was of it.
-  std::string take(std::map<Key, Unfinished>::iterator which);
+  LargeBytes take(std::map<Key, Unfinished>::iterator which);
 
   std::map<Key, Unfinished> unfinished_;
   std::map<NodeId, OfPeer> held_of_;

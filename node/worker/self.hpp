@@ -226,7 +226,10 @@ class Self {
   // sent. RESOURCE_EXHAUSTED to oneself with a full mailbox.
   template <class Message>
   [[nodiscard]] Sent send(Address to, Message&& message) const {
-    if (to.node != worker().home().node_id() && sent_at_once(to, message)) return Sent(worker());
+    if (to.node != worker().home().node_id()) {
+      if (sent_at_once(to, message)) return Sent(worker());
+      if (EnvelopePtr large = written(to, message)) return Sent(worker(), to, std::move(large));
+    }
     return Sent(worker(), to, enclose(std::forward<Message>(message)));
   }
   // The same without waiting: RESOURCE_EXHAUSTED when the mailbox is known to be full.
@@ -307,6 +310,14 @@ class Self {
     borrowed.from = address();
     borrowed.to = to.worker;
     return worker().home().send_at_once(to.node, borrowed);
+  }
+  // What a large message to another node waits in when it has not.
+  template <class Message>
+  [[nodiscard, gnu::noinline]] EnvelopePtr written(Address to, const Message& message) const {
+    BorrowedEnvelope<Message> borrowed(message);
+    borrowed.from = address();
+    borrowed.to = to.worker;
+    return WrittenEnvelope::of(borrowed);
   }
   // RESOURCE_EXHAUSTED: `envelope` is still the caller's.
   [[nodiscard, gnu::always_inline]] Status dispatch(Address to, EnvelopePtr& envelope) const {

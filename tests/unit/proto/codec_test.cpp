@@ -251,6 +251,16 @@ TEST(Codec, LetsTheCallerWriteThePayloadInPlace) {
   EXPECT_EQ(bytes, same);
 }
 
+TEST(Codec, WritesTheSameEnvelopeIntoMemoryOfItsSize) {
+  const EnvelopeHeader header{.to = 7, .call = 9, .to_name = "somebody"};
+  std::string bytes(envelope_size(header, 5), '\0');
+  std::uint8_t* const payload = write_envelope_around(bytes.data(), header, 5);
+  std::memcpy(payload, "hello", 5);
+  std::string same;
+  append_envelope(same, header, "hello");
+  EXPECT_EQ(bytes, same);
+}
+
 TEST(Codec, LeavesTheFrameAsItWasWhenThePayloadThrows) {
   std::string bytes = "before";
   EXPECT_THROW(append_envelope(bytes, EnvelopeHeader{.to = 7}, 5,

@@ -115,6 +115,19 @@ TEST(Outbox, KeepsTheMemoryOfWhatWasAcknowledgedForWhatComes) {
   EXPECT_TRUE(spares.empty()) << "the other is still read";
 }
 
+TEST(Outbox, KeepsTheMemoryOfAPartOfALargeMessage) {
+  Outbox outbox;
+  std::string chunk;
+  chunk.reserve(limits::part_bytes + 200);  // with what is around it
+  chunk.assign(limits::part_bytes + 100, 'x');
+  const char* const bytes = chunk.data();
+  ASSERT_TRUE(outbox.push(chunk));
+  send(outbox);
+  Spares spares;
+  ASSERT_TRUE(outbox.acknowledge(1, &spares));
+  EXPECT_EQ(spares.take().data(), bytes);
+}
+
 TEST(Outbox, FillsAFrameWithAllChunksThatFitTheTarget) {
   Outbox outbox;
   for (int i = 0; i < 100; ++i) ASSERT_TRUE(push(outbox, 1000));

@@ -88,5 +88,41 @@ TEST(BorrowedEnvelope, IsWrittenAsTheTypedOneOfTheSameMessage) {
   EXPECT_EQ(one, message.SerializeAsString());
 }
 
+TEST(WrittenEnvelope, IsForMessagesThatGoInPartsAndForNoOthers) {
+  const auto fits = [](std::size_t size, WorkerId to = WorkerId{7}) {
+    const EchoRequest message = say(std::string(size, 'x'));
+    BorrowedEnvelope<EchoRequest> borrowed(message);
+    borrowed.to = to;
+    return WrittenEnvelope::of(borrowed) != nullptr;
+  };
+  EXPECT_FALSE(fits(100));
+  EXPECT_FALSE(fits(limits::payload_bytes_max - 100));
+  EXPECT_TRUE(fits(limits::payload_bytes_max));
+  EXPECT_FALSE(fits(limits::payload_bytes_max, WorkerId{}));
+  EXPECT_TRUE(fits(limits::message_bytes_max - 100));
+  EXPECT_FALSE(fits(limits::message_bytes_max));
+}
+
+TEST(WrittenEnvelope, HoldsWhatWouldBeWrittenAndGivesItAwayOnce) {
+  const EchoRequest message = say(std::string(limits::payload_bytes_max, 'x'));
+  BorrowedEnvelope<EchoRequest> borrowed(message);
+  borrowed.from = Address{NodeId{1}, WorkerId{5}};
+  borrowed.to = WorkerId{7};
+  const EnvelopePtr written = WrittenEnvelope::of(borrowed);
+  ASSERT_NE(written, nullptr);
+  EXPECT_EQ(written->from, borrowed.from);
+  EXPECT_EQ(written->to, borrowed.to);
+  EXPECT_EQ(written->type, type_id_of<EchoRequest>());
+  EXPECT_EQ(written->type_name(), EchoRequest::descriptor()->full_name());
+  ASSERT_EQ(written->payload_size(), message.ByteSizeLong());
+  std::string payload(written->payload_size(), '\0');
+  written->write_payload(reinterpret_cast<std::uint8_t*>(payload.data()));
+  EXPECT_TRUE(payload == message.SerializeAsString());
+  const LargeBytes given = written->take_written();
+  EXPECT_TRUE(given.view() == write_whole(borrowed, borrowed.payload_size(), never).view());
+  EXPECT_EQ(written->take_written().size(), 0U);
+  EXPECT_EQ(borrowed.take_written().size(), 0U);
+}
+
 }  // namespace
 }  // namespace cobus

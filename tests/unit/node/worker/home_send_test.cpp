@@ -188,5 +188,50 @@ TEST_F(OneShard, W1_AWorkerThatNeverHasToWaitLetsOthersRun) {
   EXPECT_EQ(rounds, 10'000);
 }
 
+// What one worker sees of messages of that size that it sends to a node that cannot be reached.
+struct LargeSends {
+  std::vector<Status> sent;
+  std::vector<std::size_t> waiting;  // bytes at its shard behind each
+  Code tried = Code::ok;
+};
+
+Task<> send_large(Self self, std::size_t size, int count, LargeSends* seen) {
+  const EchoRequest message = say(std::string(size, 'x'));
+  const Address to{NodeId{77}, WorkerId{5}};
+  for (int i = 0; i < count; ++i) {
+    seen->sent.push_back(co_await self.send(to, message));
+    seen->waiting.push_back(self.worker().home().held().outgoing_bytes);
+    if (i == 0) seen->tried = self.try_send(to, message).code();
+  }
+}
+
+TEST_F(OneShard, LargeMessagesToAnotherNodeGoOneAfterTheOther) {
+  constexpr std::size_t size = std::size_t{5} * 1024 * 1024;
+  LargeSends seen;
+  spawn(&send_large, size, 3, &seen);
+  for (int i = 0; i < 100 && seen.sent.size() < 3; ++i) advance(milliseconds(1));
+  ASSERT_EQ(seen.sent.size(), 3U);
+  for (const Status& status : seen.sent) EXPECT_TRUE(status.ok()) << status.to_string();
+  EXPECT_EQ(seen.tried, Code::resource_exhausted) << "one waits already";
+  for (const std::size_t bytes : seen.waiting) {
+    EXPECT_GE(bytes, size) << "it was written out at once";
+    EXPECT_LT(bytes, 2 * size) << "and the next only when that was gone";
+  }
+  advance(seconds(1));
+  EXPECT_EQ(node_->home(0).held().outgoing_bytes, 0U);
+  EXPECT_EQ(node_->dead_letters().count(DeadLetter::not_delivered), 3U);
+  EXPECT_EQ(node_->dead_letters().total(), 3U);
+}
+
+TEST_F(OneShard, AMessageToAnotherNodeThatIsTooLargeIsRefused) {
+  LargeSends seen;
+  spawn(&send_large, limits::message_bytes_max, 1, &seen);
+  ASSERT_EQ(seen.sent.size(), 1U);
+  EXPECT_EQ(seen.sent[0].code(), Code::out_of_range);
+  EXPECT_EQ(seen.tried, Code::out_of_range);
+  EXPECT_EQ(seen.waiting[0], 0U);
+  EXPECT_EQ(node_->dead_letters().total(), 0U);
+}
+
 }  // namespace
 }  // namespace cobus
