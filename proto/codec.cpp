@@ -205,7 +205,7 @@ bool read_payload_alone(std::string_view bytes, std::string_view& payload) noexc
 
 // Null, or where it is malformed. What `envelope` was before is the header of one that has none itself.
 const char* read_fields(std::string_view bytes, EnvelopeView& envelope) noexcept {
-  if (may_be_repeated(envelope.header.kind) && read_payload_alone(bytes, envelope.payload)) return nullptr;
+  if (may_be_repeated(envelope.header) && read_payload_alone(bytes, envelope.payload)) return nullptr;
   envelope = EnvelopeView{};
   const char* const end = bytes.data() + bytes.size();
   for (const char* field = bytes.data(); field != end;) {

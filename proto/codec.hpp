@@ -65,14 +65,17 @@ void append_envelope(std::string& frame, const EnvelopeHeader& header, std::size
 // The same for a payload that is already bytes.
 void append_envelope(std::string& frame, const EnvelopeHeader& header, std::string_view payload);
 
-// The same with the header of the envelope before in the frame, which is not said again. That one is of a
-// kind that may_be_repeated().
+// The same with the header of the envelope before in the frame, which may_be_repeated() and is not said
+// again.
 template <class WritePayload>
 void append_repeat(std::string& frame, std::size_t payload_size, WritePayload&& write_payload);
-// Not kinds of which nobody bounds how many there are: those of two bytes would cost the reader hundred times
-// as much.
-[[nodiscard]] constexpr bool may_be_repeated(v1::Kind kind) noexcept {
-  return kind == v1::MESSAGE || kind == v1::ITEM;
+// A message or an item that says no more than addresses, type, call and flags: a repeat takes two bytes, and
+// costs whoever reads it what the header holds.
+[[nodiscard]] constexpr bool may_be_repeated(const EnvelopeHeader& header) noexcept {
+  return (header.kind == v1::MESSAGE || header.kind == v1::ITEM) && header.to_name.empty() &&
+         header.status.empty() && header.headers.empty() &&
+         (header.time_left_us | header.credit | header.trace_high | header.trace_low | header.trace_span |
+          header.trace_flags) == 0;
 }
 
 // Bytes that append_envelope will add.

@@ -143,7 +143,7 @@ class LinkMachine final : public TransportEvents {
   // False when the new connection went instead of what was there.
   bool choose(Connection& by);
   void receive(Connection& connection, const CurveKey& key, FrameIn frame);
-  [[nodiscard]] bool tell_envelopes(const PeerInfo& peer, FrameIn frame);
+  [[nodiscard]] Status tell_envelopes(const PeerInfo& peer, FrameIn frame);
   [[nodiscard]] Result<Session::Verdict> judge(const Connection& connection, Peer& peer, const CurveKey& key,
                                                const FrameHeader& header);
   void hear_end(Connection& connection, Peer& peer, std::string_view said);

@@ -170,8 +170,8 @@ Result<Session::Verdict> LinkMachine::judge(const Connection& connection, Peer& 
   return verdict;
 }
 
-// Those of found_. False at one that is malformed; those before it have been told.
-bool LinkMachine::tell_envelopes(const PeerInfo& peer, FrameIn frame) {
+// Those of found_. An error at one that is malformed; those before it have been told.
+Status LinkMachine::tell_envelopes(const PeerInfo& peer, FrameIn frame) {
   bool good = true;
   EnvelopeView envelope;
   for (const std::string_view bytes : found_) {
@@ -180,9 +180,9 @@ bool LinkMachine::tell_envelopes(const PeerInfo& peer, FrameIn frame) {
     ++counters_.envelopes_received;
     events_.on_envelope(peer, envelope, frame);
   }
-  events_.on_frame_end();
+  Status status = events_.on_frame_end(peer);
   if (found_.capacity() > found_kept_max) std::vector<std::string_view>().swap(found_);
-  return good;
+  return good ? std::move(status) : Status(Code::internal, "an envelope is malformed");
 }
 
 void LinkMachine::receive(Connection& connection, const CurveKey& key, FrameIn frame) {
@@ -201,7 +201,7 @@ void LinkMachine::receive(Connection& connection, const CurveKey& key, FrameIn f
       arm(peer.owed_since + limits::acknowledge_after);
     }
     peer.owed += frame.bytes().size();
-    if (!tell_envelopes(peer.info, frame)) verdict = fail(Code::internal, "an envelope is malformed");
+    if (Status told = tell_envelopes(peer.info, frame); !told.ok()) verdict = fail(std::move(told));
     if (peer.owed >= limits::acknowledge_bytes) beat(peer);
   }
   if (verdict) {

@@ -60,8 +60,9 @@ class LinkEvents {
   // One envelope from a peer whose session is up. The views point into `frame`, and live until the call
   // returns, or for as long as a share of it.
   virtual void on_envelope(const PeerInfo& peer, const EnvelopeView& envelope, FrameIn frame) = 0;
-  // The envelopes of one frame have been told.
-  virtual void on_frame_end() = 0;
+  // The envelopes of one frame have been told. An error ends the session: whoever keeps to the protocol does
+  // not have so much here.
+  [[nodiscard]] virtual Status on_frame_end(const PeerInfo& peer) = 0;
   // Envelopes given to submit() that were never sent to the peer, with the reason.
   virtual void on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) = 0;
   // Envelopes that were sent when their session ended before the peer had acknowledged them: they may or may

@@ -172,7 +172,7 @@ bool Shard::turn() {
 // better served by who is awake.
 bool Shard::look_about(TimePoint& since, TimePoint due) {
   for (TimePoint now = since; now - since < idle_poll_ && now < due; now = clock_.now()) {
-    if (waiter_.glance()) since = now;
+    if (waiter_.glance()) since = clock_.now();
     if (busy()) return true;
     std::this_thread::yield();
   }

@@ -62,6 +62,12 @@ void EncodedEnvelope::charge(PeerAccount& account) noexcept {
   account.charge(charged_);
 }
 
+void EncodedEnvelope::charge_extra() noexcept {
+  const std::uint64_t more = sizeof(EnvelopeExtra) + extra().status.message().size();
+  charged_ += more;
+  account_->charge(more);
+}
+
 void EncodedEnvelope::drop_payload() noexcept {
   if (account_ != nullptr) {
     account_->refund(memory_);

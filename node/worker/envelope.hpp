@@ -229,6 +229,8 @@ class EncodedEnvelope final : public Envelope {
   }
   // What it takes is on the account of whom it came from, once, until it goes.
   void charge(PeerAccount& account) noexcept;
+  // Besides, what extra() has taken since.
+  void charge_extra() noexcept;
   [[nodiscard]] std::size_t payload_size() const override { return bytes_.size(); }
   void write_payload(std::uint8_t* into) const override;
   [[nodiscard]] std::string_view encoded() const noexcept override { return bytes_; }

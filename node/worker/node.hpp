@@ -174,6 +174,7 @@ class Node final : public link::LinkEvents {
   // Of one that was to go to the node `to`.
   void dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept;
   void dead_letter(DeadLetter why, const Envelope& envelope, NodeId at = NodeId::none) noexcept;
+  void dead_letter(DeadLetter why, const link::PeerInfo& from, const EnvelopeHeader& header) noexcept;
 
   // Somebody at `node` was refused; the log names the key, at a limited rate. Any thread.
   void denied(NodeId node, const Status& why);
@@ -200,7 +201,7 @@ class Node final : public link::LinkEvents {
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override;
   void on_peer_suspected(const link::PeerInfo& peer, bool suspected) override;
   void on_envelope(const link::PeerInfo& peer, const EnvelopeView& view, link::FrameIn frame) override;
-  void on_frame_end() override { bring(arriving_); }
+  [[nodiscard]] Status on_frame_end(const link::PeerInfo& peer) override;
   void on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) override;
   void on_unacknowledged(NodeId node, std::string_view envelopes, const Status& reason) override;
   void on_drained(NodeId node, const Status& how) override;

@@ -206,7 +206,14 @@ bool Node::admits(const link::PeerInfo& peer, Envelope& envelope) {
                                    fmt::format("node {} holds {} MiB that came from {}, which is all it may",
                                                name(), held >> 20, peer.name));
   if (envelope.kind == v1::REQUEST) envelope.extra().status.with("started", "no");
+  static_cast<EncodedEnvelope&>(envelope).charge_extra();
   return true;
+}
+
+void Node::dead_letter(DeadLetter why, const link::PeerInfo& from, const EnvelopeHeader& header) noexcept {
+  dead_letters_.add(
+      why, id(), Address{from.node, WorkerId{header.from}}, Address{id(), WorkerId{header.to}},
+      header.to_name, [&] { return what_was_sent(header.kind, TypeId{header.type}, {}); }, clock().now());
 }
 
 void Node::dead_letter(DeadLetter why, const Envelope& envelope, NodeId at) noexcept {
@@ -225,12 +232,15 @@ std::string Node::what_was_sent(v1::Kind kind, TypeId type, std::string_view nam
 }
 
 void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view, link::FrameIn frame) {
-  if (view.header.kind == v1::PART) [[unlikely]]
+  const EnvelopeHeader& header = view.header;
+  if (header.kind == v1::PART) [[unlikely]]
     return on_part(peer, view);
+  if ((header.kind == v1::KIND_UNSPECIFIED || !v1::Kind_IsValid(header.kind)) &&
+      (header.from == 0 || header.call == 0)) [[unlikely]]
+    return dead_letter(DeadLetter::unknown_kind, peer, header);  // and nobody waits for an answer
   if (TrafficObserver* watching = observer();
       watching != nullptr && ((view.header.flags & v1::HIDDEN) == 0 || peer.role == v1::SUBMIT)) {
     const std::function<std::string()> body = [&view] { return std::string(view.payload); };
-    const EnvelopeHeader& header = view.header;
     const Status status = header.status.empty() ? Status() : decode_status(header.status);
     watching->saw({header.kind, Address{peer.node, WorkerId{header.from}}, Address{id(), WorkerId{header.to}},
                    header.to_name, TypeId{header.type}, header.call, view.payload.size(),
@@ -254,9 +264,21 @@ void Node::on_part(const link::PeerInfo& peer, const EnvelopeView& part) {
   const auto share = [](void* owner) -> std::shared_ptr<const void> {
     return *static_cast<std::shared_ptr<const LargeBytes>*>(owner);
   };
-  static_cast<void>(read_frame(whole->view(), [&](const EnvelopeView& view) {
-    if (view.header.kind != v1::PART) on_envelope(peer, view, link::FrameIn(whole->view(), share, &whole));
-  }));
+  FrameReader reader(whole->view());
+  EnvelopeView view;
+  std::string_view more;
+  if (!reader.next(view) || view.header.kind == v1::PART || FrameReader(reader).skip(more))
+    return dead_letter(DeadLetter::malformed, peer, part.header);
+  on_envelope(peer, view, link::FrameIn(whole->view(), share, &whole));
+}
+
+Status Node::on_frame_end(const link::PeerInfo& peer) {
+  bring(arriving_);
+  const std::uint64_t held = accounts_.of(peer.node).held();
+  if (held <= limits::peer_held_bytes_end) [[likely]]
+    return {};
+  return {Code::resource_exhausted,
+          fmt::format("it sends without heed of credit and bounds: {} MiB of it are held", held >> 20)};
 }
 
 void Node::on_drained(NodeId node, const Status& how) {

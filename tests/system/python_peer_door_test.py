@@ -8,17 +8,18 @@ import sys
 import time
 import unittest
 
+import echo_pb2
 import greeter_pb2
 import processes
 import text_pb2
 import zmq
 from cobus.v1 import session_pb2
-from cobus.v1.envelope_pb2 import (CANCEL, CREDIT, DEMONITOR, DOWN, ERROR, EXIT, ITEM, LINK, MONITOR, REPLY, REQUEST, UNLINK,
-                                    UNLINK_ACK, Envelope, Frame, Status)
+from cobus.v1.envelope_pb2 import (CANCEL, CREDIT, DEMONITOR, DOWN, END, ERROR, EXIT, ITEM, LINK, MONITOR, REPLY, REQUEST, UNLINK,
+                                    UNLINK_ACK, UPSTREAM, Envelope, Frame, Status)
 from python_peer import Code
 from python_peer.identity import check_certificate
 from python_peer.session import whole
-from python_peer.wire import FIRST_FRAME_S, FRAME_BYTES_MAX
+from python_peer.wire import FIRST_FRAME_S, FRAME_BYTES_MAX, type_id
 from python_peer_cluster import PeerTest, Raw, forged_certificate, request
 
 GARBAGE = b"\x0b\xff not a frame"
@@ -303,6 +304,23 @@ class Session(DoorTest):
             self.assertEqual([each.kind for each in self.said()], [ITEM] * 5 + [ERROR])
             self.assertEqual(self.said()[-1].status.code, Code.CANCELLED)
         self.at_each_door(test)
+
+    def test_items_may_leave_out_what_the_one_before_says(self):
+        async def test(endpoint, key):
+            call = Envelope(kind=REQUEST, to_name="echo.Echo/Collect", call=4, flags=UPSTREAM, **{"from": 5})
+            await self.begin(endpoint, key, Frame(session=9, sequence=1, envelopes=[call]))
+            await self.own.until(self.said, "credit")
+            texts = [echo_pb2.EchoRequest(text=text).SerializeToString() for text in ("a", "bc", "def")]
+            first = Envelope(kind=ITEM, to=getattr(self.said()[0], "from"), call=4, flags=UPSTREAM, payload=texts[0],
+                             type=type_id("echo.EchoRequest"), **{"from": 5})
+            end = Envelope(kind=END, to=first.to, call=4, flags=UPSTREAM, **{"from": 5})
+            rest = [Envelope(payload=text) for text in texts[1:]]
+            self.say(Frame(session=9, sequence=2, envelopes=[*rest, first, *rest, end]))  # those in front are of no kind
+            await self.answered(4)
+            reply, = (each for frame in self.own.frames for each in frame.envelopes if each.kind == REPLY)
+            self.assertEqual(echo_pb2.CollectReply.FromString(reply.payload), echo_pb2.CollectReply(count=3, bytes=6))
+        endpoint, key, _ = self.doors()[1]  # the one in Python takes no streams of requests
+        self.run_in_loop(test(endpoint, key))
 
     def test_a_call_that_is_cancelled_at_once_is_still_answered(self):
         async def test(endpoint, key):

@@ -18,12 +18,19 @@ class ProtocolError(Exception):
     """The peer did what no node may do; the session is over."""
 
 
+def says_only(envelope, names):
+    return all(field.name in names for field, _ in envelope.ListFields()) and not len(envelope.UnknownFields())
+
+
+def may_be_repeated(envelope):
+    return envelope.kind in REPEATED and says_only(envelope, ("to", "from", "kind", "type", "call", "flags", "payload"))
+
+
 def whole(envelopes):
     """Each with what it left out because the one before it in the frame says it."""
     before = envelope_pb2.Envelope()
     for envelope in envelopes:
-        only_payload = all(field.name == "payload" for field, _ in envelope.ListFields())
-        if before.kind in REPEATED and only_payload:
+        if may_be_repeated(before) and says_only(envelope, ("payload",)):
             payload = envelope.payload
             envelope.CopyFrom(before)
             envelope.payload = payload

@@ -63,7 +63,8 @@ struct LinkNode final : LinkEvents {
     std::erase(connected, peer.node);
   }
   void on_peer_suspected(const PeerInfo& peer, bool is) override { suspected.emplace_back(peer.node, is); }
-  void on_frame_end() override {}
+  [[nodiscard]] Status on_frame_end(const PeerInfo& /*peer*/) override { return at_frame_end; }
+  Status at_frame_end;
   void on_envelope(const PeerInfo& peer, const EnvelopeView& envelope, FrameIn /*frame*/) override {
     got.push_back({peer.node, envelope.header.call, ups.size()});
     if (react) react(peer, envelope);

@@ -146,6 +146,16 @@ TEST_F(LinkSessions, EndWhenOnlyOneSideTookItForOver) {
   EXPECT_TRUE(world.run(1s, [&] { return !b.got.empty() && b.got.back().number == 2; }));
 }
 
+TEST_F(LinkSessions, M5_EndWithWhoHasMoreHereThanItMay) {
+  connect();
+  b.at_frame_end = Status(Code::resource_exhausted, "too much of it is held");
+  a.send(b, 1);
+  EXPECT_TRUE(world.run(2s, [&] { return !a.downs.empty() && !b.downs.empty(); }));
+  b.at_frame_end = {};
+  a.send(b, 2);
+  EXPECT_TRUE(world.run(2s, [&] { return !b.got.empty() && b.got.back().number == 2; }));
+}
+
 TEST_F(LinkSessions, EndAtOnceWhenAnotherLifeAnswers) {
   LinkNode& broker = world.add({.name = "broker", .endpoint = endpoint_c, .id = 3, .role = v1::BROKER});
   a.links->add_target({endpoint_c}, broker.key);

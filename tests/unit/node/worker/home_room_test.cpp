@@ -373,7 +373,7 @@ TEST_F(RoomElsewhere, OnlyWhoMaySendMessagesMayAskForRoom) {
     peer.role = role;
     const auto frame = std::make_shared<const std::string>();
     node_->on_envelope(peer, {asks, {}}, link::FrameIn(frame));
-    node_->on_frame_end();
+    EXPECT_TRUE(node_->on_frame_end(peer).ok());
   }
   EXPECT_EQ(dead(DeadLetter::not_allowed), 3U);
 }

@@ -66,7 +66,7 @@ class HeldOfPeer : public TestNode {
     header.from = WorkerId::make(0, 1, 1).value;
     const auto frame = std::make_shared<const std::string>(payload);
     node_->on_envelope(peer, {header, *frame}, link::FrameIn(frame));
-    node_->on_frame_end();
+    at_frame_end_ = node_->on_frame_end(peer);
   }
   void message(WorkerId to, std::size_t bytes, NodeId from = afar) {
     EnvelopeHeader header;
@@ -105,6 +105,7 @@ class HeldOfPeer : public TestNode {
     EXPECT_EQ(workers(), 0U);
   }
   Idle* service_;
+  Status at_frame_end_;
   std::size_t read = 0;
 };
 
@@ -240,6 +241,61 @@ TEST_F(HeldOfPeer, M5_AnItemBeyondItEndsItsStream) {
   lose(afar);
   EXPECT_EQ(service_->statuses.size(), streams);
   expect_nothing_held();
+}
+
+// Of a peer that heeds neither credit nor what it is told: each item is refused, and takes memory until then.
+TEST_F(HeldOfPeer, M5_ItemsWithoutEndEndTheSession) {
+  fill();
+  EnvelopeHeader header;
+  header.kind = v1::ITEM;
+  header.call = 1;
+  std::uint64_t items = 0;
+  for (; at_frame_end_.ok() && items < limits::peer_held_bytes_end / 256; ++items) come(header, 0);
+  EXPECT_EQ(at_frame_end_.code(), Code::resource_exhausted);
+  EXPECT_GT(held(), limits::peer_held_bytes_end);
+  step();
+  come(header, 0);
+  EXPECT_TRUE(at_frame_end_.ok()) << "once they have been refused";
+  for (int i = 0; i < 4; ++i) advance(seconds(1));
+  expect_nothing_held();
+}
+
+TEST_F(HeldOfPeer, M5_WhatHasNoKindAndNobodyToAnswerIsNotEvenKept) {
+  const std::size_t before = node_->home(0).inbound_bytes();
+  come({}, 0);
+  EnvelopeHeader unheard_of;
+  unheard_of.kind = static_cast<v1::Kind>(99);
+  come(unheard_of, 0);
+  EXPECT_EQ(dead(DeadLetter::unknown_kind), 2U);
+  EXPECT_EQ(node_->home(0).inbound_bytes(), before);
+  unheard_of.call = 7;  // somebody waits for an answer
+  come(unheard_of, 0);
+  EXPECT_GT(node_->home(0).inbound_bytes(), before);
+  step();
+}
+
+TEST_F(HeldOfPeer, M5_AMessageInPartsIsOneMessage) {
+  std::string whole;
+  append_envelope(whole, {.to = 5, .from = 6, .kind = v1::MESSAGE}, "one");
+  const auto come_whole = [&] {
+    link::PeerInfo peer;
+    peer.node = afar;
+    peer.role = v1::NODE;
+    EnvelopeHeader part;
+    part.kind = v1::PART;
+    part.call = 9;
+    part.flags = v1::LAST_PART;
+    const auto frame = std::make_shared<const std::string>(whole);
+    node_->on_envelope(peer, {part, *frame}, link::FrameIn(frame));
+    EXPECT_TRUE(node_->on_frame_end(peer).ok());
+    step();
+  };
+  come_whole();
+  EXPECT_EQ(dead(DeadLetter::no_such_worker), 1U);
+  append_envelope(whole, {.to = 5, .from = 6, .kind = v1::MESSAGE}, "two");
+  come_whole();
+  EXPECT_EQ(dead(DeadLetter::malformed), 1U);
+  EXPECT_EQ(dead(DeadLetter::no_such_worker), 1U);
 }
 
 TEST_F(HeldOfPeer, M5_AnAnswerIsTakenAndAnItemOfOneIsNotBeyondIt) {
