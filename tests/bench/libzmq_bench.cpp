@@ -234,7 +234,7 @@ int main_of(const Arguments& arguments) {
     print_versions(
         {{"libzmq", std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch)}});
   } else if (const OneWay* const what = find_one_way(arguments.name)) {
-    one_way(*what, what->total(arguments.count), arguments.name == "link_100_curve");
+    one_way(*what, what->total(arguments.count), arguments.name.ends_with("_curve"));
   } else if (arguments.name == "round_trip_p50") {
     round_trip(count_or(round_trips_default));
   } else if (arguments.name == "round_trip_p99") {
@@ -243,7 +243,8 @@ int main_of(const Arguments& arguments) {
     fan_in(fan_in_each(arguments.count));
   } else {
     give_up(
-        "libzmq_bench knows: versions link_100 link_100_curve link_1k link_64k link_1m link_64m "
+        "libzmq_bench knows: versions link_100 link_100_curve link_1k link_1k_curve link_64k link_64k_curve "
+        "link_1m link_64m "
         "round_trip_p50 round_trip_p99 fan_in_50");
   }
   return 0;

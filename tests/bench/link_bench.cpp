@@ -54,12 +54,13 @@ double calls_at_fixed_rate(BenchNode& bench, NodeId server, std::uint64_t count)
 }
 
 int main_of(const Arguments& arguments) {
-  // The links are never in the clear; link_100_curve stands beside the peer's figure with encryption.
+  // The links are never in the clear; link_..._curve stands beside the peer's figure with encryption.
   const OneWay* const messages = find_one_way(arguments.name);
   const bool at_fixed_rate = arguments.name == "round_trip_p99";
   if (messages == nullptr && !at_fixed_rate && arguments.name != "round_trip_p50")
     give_up(
-        "link_bench knows: link_100 link_100_curve link_1k link_64k link_1m link_64m round_trip_p50 "
+        "link_bench knows: link_100 link_100_curve link_1k link_1k_curve link_64k link_64k_curve link_1m "
+        "link_64m round_trip_p50 "
         "round_trip_p99");
   const link::ClusterSecret cluster = link::ClusterSecret::make();
   RemoteNode server(cluster, "server", messages != nullptr ? messages->size : call_size);

@@ -46,11 +46,13 @@ struct OneWay {
   }
 };
 
-inline constexpr std::array<OneWay, 6> one_ways = {{
+inline constexpr std::array<OneWay, 8> one_ways = {{
     {"link_100", 100, 3'000'000, "msg/s"},
     {"link_100_curve", 100, 3'000'000, "msg/s"},
     {"link_1k", kib, 1'000'000, "msg/s"},
+    {"link_1k_curve", kib, 1'000'000, "msg/s"},
     {"link_64k", 64 * kib, 50'000, "MB/s"},
+    {"link_64k_curve", 64 * kib, 50'000, "MB/s"},
     {"link_1m", mib, 3'000, "MB/s"},
     {"link_64m", 64 * mib - kib, 30, "MB/s"},  // the largest message has 64 MiB, with what is around its data
 }};
