@@ -14,6 +14,7 @@ namespace {
 constexpr int awaits_per_turn = 128;
 constexpr Duration turn_longest = std::chrono::microseconds(500);
 constexpr int from_next_max = 3;
+// What a shard looks about for after its first short wait.
 constexpr Duration idle_poll_first = std::chrono::microseconds(10);
 
 }  // namespace
