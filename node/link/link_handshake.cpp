@@ -115,7 +115,11 @@ void LinkMachine::answer(Connection& connection) {
   Peer* const earlier = in_session(connection.peer.node);
   connection.resumes = earlier != nullptr && may_resume(connection, *earlier);
   SessionTerms terms{.session = connection.terms.session};
-  if (connection.resumes) terms = {connection.terms.resume, 0, earlier->session->received()};
+  if (connection.resumes) {
+    terms = {connection.terms.resume, 0, earlier->session->received()};
+  } else if (connection.terms.resume != 0) {
+    disown(connection);
+  }
   const std::string hello = greeter_.answer(terms, std::exchange(connection.issued, {}));
   if (transmit(connection, hello) != SendOutcome::sent) {
     drop(connection);
@@ -127,6 +131,19 @@ void LinkMachine::answer(Connection& connection) {
     connection.rival = earlier->session->number();
     enter(connection, Stage::probation);
   }
+}
+
+// We are about to say that we do not have the session which `by` names, and the other side will leave it:
+// what it said earlier, over a connection that waits for its first frame, must not bring that session up any
+// more.
+void LinkMachine::disown(const Connection& by) {
+  std::vector<ConnectionId> late;
+  for (const auto& [id, connection] : connections_) {
+    if (connection.stage == Stage::probation && connection.peer.node == by.peer.node &&
+        connection.terms.session == by.terms.resume)
+      late.push_back(id);
+  }
+  for (const ConnectionId id : late) drop(connections_.at(id));
 }
 
 void LinkMachine::refuse(Connection& connection, const CurveKey& key, const Status& reason) {
@@ -171,26 +188,23 @@ void LinkMachine::begin(Connection& connection) {
     if (earlier == nullptr || !may_resume(connection, *earlier)) {
       return end_attempt(connection, {Code::internal, "it goes on with a session that is over"}, false);
     }
-    go_on(connection);
-    return beat(*earlier);  // tells the other side that this is the connection of our choice
+    return go_on(connection);
   }
   if (Peer* offered = session_of(goal);
       offered != nullptr && offered->session->number() == connection.terms.resume) {
+    if (may_replace(connection, *offered)) return replace(connection, *offered);
     end_session(*offered, {Code::unavailable, "it knows nothing of it any more"});
     earlier = in_session(node);
   }
-  if (earlier == nullptr) {
-    bring_up(connection);
-    return beat(peers_.at(node));
-  }
+  if (earlier == nullptr) return bring_up(connection);
   // We have each other already; the other side sees the end of this connection and keeps that one.
   drop(connection);
+  if (goal.target != TargetId::none) serve(*earlier, goal.target);  // which we know only now
   if (earlier->up == ConnectionId::none) {
     dialler_.failed(goal, clock_.now(), false);
-    return;
+  } else {
+    dialler_.connected(goal, clock_.now());
   }
-  dialler_.connected(goal, clock_.now());
-  if (goal.target != TargetId::none) serve(*earlier, goal.target);
 }
 
 Status LinkMachine::check_goal(const Connection& connection, const PeerInfo& peer) const {

@@ -251,7 +251,7 @@ void LinkMachine::flush_peer(NodeId node, Peer& peer) {
 }
 
 void LinkMachine::fill_frames(Peer& peer) {
-  if (peer.up == ConnectionId::none || peer.leaving) return;
+  if (peer.up == ConnectionId::none || peer.leaving || !peer.session->confirmed()) return;
   Connection& connection = connections_.at(peer.up);
   while (peer.outbox.may_send()) {
     std::size_t chunks = 1;

@@ -126,6 +126,7 @@ class LinkMachine final : public TransportEvents {
   [[nodiscard]] Status check_claim(const PeerInfo& peer) const;
   [[nodiscard]] bool must_hold(const Connection& connection) const;
   void answer(Connection& connection);
+  void disown(const Connection& by);
   void refuse(Connection& connection, const CurveKey& key, const Status& reason);
   void read_answer(Connection& connection, const CurveKey& key, std::string_view frame);
   [[nodiscard]] Status check_goal(const Connection& connection, const PeerInfo& peer) const;
@@ -138,6 +139,10 @@ class LinkMachine final : public TransportEvents {
   // Sessions (link_sessions.cpp).
   [[nodiscard]] bool may_resume(const Connection& connection, const Peer& peer) const;
   void bring_up(Connection& connection);
+  // Whether the session of `peer` may become the one that `connection` begins, as if it had been that from
+  // the start: nothing was said in it, in either direction.
+  [[nodiscard]] static bool may_replace(const Connection& connection, const Peer& peer);
+  void replace(Connection& connection, Peer& peer);
   void attach(Connection& connection, Peer& peer);
   void detach(Peer& peer, const Status& reason);
   // False when the new connection went instead of what was there.

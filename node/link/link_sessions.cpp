@@ -60,9 +60,26 @@ void LinkMachine::bring_up(Connection& connection) {
   events_.on_peer_up(peer.info, target);
 }
 
+bool LinkMachine::may_replace(const Connection& connection, const Peer& peer) {
+  return !peer.session->confirmed() && peer.info.node == connection.peer.node &&
+         peer.info.key == connection.peer.key && peer.info.incarnation == connection.peer.incarnation;
+}
+
+void LinkMachine::replace(Connection& connection, Peer& peer) {
+  peer.session = Session(connection.terms.session);
+  attach(connection, peer);
+}
+
+// The session goes over `connection` from now on. A beat tells the other side so: of who dialled that this is
+// the connection of its choice, of who answered that it has the session.
 void LinkMachine::attach(Connection& connection, Peer& peer) {
   const NodeId node = peer.info.node;
   const TimePoint now = clock_.now();
+  if (connection.peer.expires_s > peer.info.expires_s) {
+    peer.info.expires_s = connection.peer.expires_s;
+    peer.info.show_again_s = connection.peer.show_again_s;
+    peers_changed_ = true;
+  }
   if (Connection* before = find(peer.up)) drop(*before);
   settle(peer, connection.goal);
   enter(connection, Stage::up);
@@ -72,6 +89,7 @@ void LinkMachine::attach(Connection& connection, Peer& peer) {
   peer.owed = 0;
   arm(deadline_of(peer));
   if (!peer.outbox.all_sent()) waiting_.insert(node);
+  beat(peer);
 }
 
 // The session has to find another connection.
@@ -137,6 +155,10 @@ bool LinkMachine::choose(Connection& by) {
     go_on(by);
     return true;
   }
+  if (peer != nullptr && may_replace(by, *peer)) {
+    replace(by, *peer);
+    return true;
+  }
   if (peer != nullptr) end_session(*peer, {Code::unavailable, "it came back and knows nothing of it"});
   bring_up(by);
   return true;
@@ -146,11 +168,6 @@ bool LinkMachine::choose(Connection& by) {
 void LinkMachine::go_on(Connection& connection) {
   Peer& peer = peers_.at(connection.peer.node);
   ++counters_.resumed;
-  if (connection.peer.expires_s > peer.info.expires_s) {
-    peer.info.expires_s = connection.peer.expires_s;
-    peer.info.show_again_s = connection.peer.show_again_s;
-    peers_changed_ = true;
-  }
   peer.outbox.rewind();
   static_cast<void>(peer.outbox.acknowledge(connection.their_received));
   attach(connection, peer);

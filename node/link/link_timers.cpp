@@ -16,7 +16,8 @@ using std::chrono::milliseconds;
 
 // How long the last words have to get out before the connection is closed.
 constexpr Duration linger = milliseconds(100);
-// How long somebody is held because of a dial of ours that does not even open.
+// How long somebody is held because of a dial of ours. One that takes longer carries nothing, as it seems:
+// the connection may have been forgotten on the way.
 constexpr Duration hold_max = milliseconds(1000);
 // Timers are looked at so often at most.
 constexpr Duration timer_step = milliseconds(10);
@@ -87,10 +88,8 @@ void LinkMachine::expire(Connection& connection, TimePoint now) {
       return;
     case Stage::held: {
       const auto attempt = dialler_.attempt_towards(connection.peer.node, connection.peer.key);
-      const Connection* ours = attempt ? find(*attempt) : nullptr;
-      const bool opens =
-          ours != nullptr && (ours->stage == Stage::greeted || now - connection.since < hold_max);
-      if (!opens) answer(connection);
+      const bool ends = !attempt || find(*attempt) == nullptr;
+      if (ends || now - connection.since >= hold_max) answer(connection);
       return;
     }
     case Stage::probation:

@@ -23,6 +23,7 @@ Result<Session::Verdict> Session::receive(const FrameHeader& header) {
     return fail(Code::internal,
                 fmt::format("a frame of session {:x} came in session {:x}", header.session, number_));
   }
+  confirmed_ = true;
   if (header.sequence == 0) return Verdict::beat;
   if (header.sequence <= received_) return Verdict::repeat;
   if (header.sequence != received_ + 1) {

@@ -30,6 +30,9 @@ class Session {
   [[nodiscard]] std::uint64_t number() const noexcept { return number_; }
   // The highest sequence received; none is missing below it.
   [[nodiscard]] std::uint64_t received() const noexcept { return received_; }
+  // A frame has come, so the other side has this session too, and knows that we do. Before that only frames
+  // without a number are sent, so the session can be left for another one with nothing lost or said twice.
+  [[nodiscard]] bool confirmed() const noexcept { return confirmed_; }
 
   // Begins frame number `sequence` in `frame`.
   void write_header(std::string& frame, std::uint64_t sequence) const;
@@ -45,6 +48,7 @@ class Session {
  private:
   std::uint64_t number_ = 0;
   std::uint64_t received_ = 0;
+  bool confirmed_ = false;
 };
 
 }  // namespace cobus::link

@@ -96,9 +96,9 @@ SendOutcome SimTransport::send_out(ConnectionId connection, std::string_view fra
 void SimTransport::close(ConnectionId connection) {
   const auto found = sides_.find(connection);
   if (found == sides_.end()) return;
-  // A real connection may or may not deliver what was sent right before its end.
   const Side side = found->second;
-  network_.leave(side.connection, side.end, network_.random_.below(2) == 0);
+  const bool loses = network_.options_.closing_may_lose && network_.random_.below(2) == 0;
+  network_.leave(side.connection, side.end, loses);
 }
 
 void SimTransport::poll(TransportEvents& events, Duration) {

@@ -32,6 +32,8 @@ struct SimOptions {
   Duration slow_max = std::chrono::seconds(1);
   // One frame in so many breaks its connection instead of arriving; 0 = none does.
   std::uint64_t break_one_in = 0;
+  // Who closes a connection may take what it sent right before with it, as may happen to a real one.
+  bool closing_may_lose = true;
   // On their way in one direction of a connection; more would block.
   std::size_t in_flight_bytes_max = 4 * 1024 * 1024;
 };

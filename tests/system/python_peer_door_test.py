@@ -199,6 +199,16 @@ class Session(DoorTest):
             with self.subTest(door=name):
                 self.run_in_loop(test(endpoint, key))
 
+    def test_a_beat_comes_right_behind_the_answer(self):
+        async def test(endpoint, key):
+            await self.own.dial(endpoint, key, self.own.maker.hello(9))
+            await self.own.answer()
+            begin = time.monotonic()
+            await self.own.until(lambda: len(self.own.frames) > 1, "a beat")
+            self.assertLess(time.monotonic() - begin, 0.5)  # the next one would come after a second
+            self.assertEqual(self.own.frames[1], Frame(session=9))
+        self.at_each_door(test)
+
     def test_what_comes_twice_counts_once(self):
         async def test(endpoint, key):
             first, second = (Frame(session=9, sequence=number, envelopes=[request(number)]) for number in (1, 2))

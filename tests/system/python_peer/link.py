@@ -86,7 +86,7 @@ class Link:
     # --- connections
 
     def use(self, connection, last_received):
-        """Goes on over this connection; what the peer has not received is sent again."""
+        """Goes on over this connection, and says so with a beat; what the peer has not received is sent again."""
         old, self.connection = self.connection, connection
         self._connections += 1
         if old:
@@ -94,9 +94,15 @@ class Link:
         connection.start(self)
         self._heard = time.monotonic()
         self.session.acknowledge(last_received)
+        self.beat()
         for frame, _ in list(self.session.kept):
             self._send_frame(frame)
         self._flush()
+
+    def start_anew(self, number, connection):
+        """Nothing was said in the session: it becomes this one."""
+        self.session = Session(number)
+        self.use(connection, 0)
 
     def beat(self):
         self._send_frame(self.session.beat())
@@ -137,7 +143,7 @@ class Link:
 
     def _flush(self):
         self._flush_due = False
-        while self._waiting and self.connection and self.session.has_room and not self._said_end:
+        while self._waiting and self._may_send:
             envelopes, room = [], FRAME_BYTES_TARGET
             while self._waiting and (not envelopes or self._waiting[0][1] <= room):
                 envelope, size = self._waiting.popleft()
@@ -145,6 +151,10 @@ class Link:
                 room -= size
                 self._waiting_bytes -= size
             self._send_frame(self.session.next_frame(envelopes))
+
+    @property
+    def _may_send(self):
+        return self.connection and self.session.confirmed and self.session.has_room and not self._said_end
 
     def _send_frame(self, frame):
         if self.connection:

@@ -17,7 +17,7 @@ from .transport import Dialled, Door
 from .wire import HANDSHAKE_S, Code, CobusError, log
 
 CLOSING_S = 0.3  # for the last words on each connection
-HELD_S = 1  # a Hello, while our own dial does not even open
+HELD_S = 1  # a Hello, while our own dial is under way
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +37,6 @@ class Dial:
 
     def __init__(self):
         self.task = None
-        self.opened = asyncio.Event()  # the transport's handshake is done
         self.ended = asyncio.Event()
         self.dropped = False
 
@@ -61,6 +60,11 @@ class Early:
     def on_closed(self, _):
         if not self._first.done():
             self._first.set_result(None)
+
+    def give_up(self):
+        """Nobody waits for the first frame any more, though one may have come just now."""
+        self._frames.clear()
+        self.on_closed(None)
 
     async def first(self):
         """Waits for the first frame and gives it; ConnectionError when none comes."""
@@ -93,6 +97,7 @@ class Links:
         self._dials = {}  # node id, or the endpoint of a broker -> Dial
         self._connecting = {}  # the same -> a lock: one at a time
         self._tasks = set()
+        self._unchosen = {}  # (node id, session) -> the Early of a connection that was answered, and waits
         self._begun = {}  # node id -> an event, for who waits for a session that the other side begins
 
     def bind(self, listen):
@@ -186,7 +191,6 @@ class Links:
     async def _dial_once(self, dial, address, endpoint, old):
         connection = await Dialled.open(self._context, self._identity, endpoint, address.key)
         try:
-            dial.opened.set()
             return await self._greet(connection, address, old)
         except BaseException:
             connection.close()
@@ -219,13 +223,15 @@ class Links:
             link.use(connection, hello.last_received)
         else:
             link = self._begin(peer, hello.session, address, connection)
-        link.beat()
         early.hand_over(link, connection)
         return link
 
     def _begin(self, peer, number, address, connection):
-        """A new session; one that there was with this node is over."""
+        """A new session; one that there was with this node is over, or becomes this one if nothing was said in it."""
         old = self._links.get(peer.node)
+        if old and not old.session.confirmed and old.peer.incarnation == peer.incarnation:
+            old.start_anew(number, connection)
+            return old
         if old:
             address = address or old.address
             old.finish(CobusError(Code.UNAVAILABLE, f"{peer.name} knows nothing of the session any more"))
@@ -254,8 +260,13 @@ class Links:
             number, received = (hello.resume, old.session.received) if old else (hello.session, 0)
             connection.send(self._greeter.answer(number, received).SerializeToString())
             known = self._links.get(peer.node)
+            before = known and known.session
+            if not old and hello.resume:
+                self._disown(peer.node, hello.resume)
             if known and (known.connection or known is not old):
-                await early.first()  # it says that this is the connection of the other's choice
+                await self._chosen(peer.node, number, early)
+                if (now := self._links.get(peer.node)) and now.session is not before:
+                    raise ConnectionError("another session has begun meanwhile")
             if old and old.over:
                 raise ConnectionError("the session that was to go on is over")
         except (Malformed, ConnectionError) as error:
@@ -270,6 +281,20 @@ class Links:
                 old.use(connection, hello.last_received)
             link = old or self._begin(peer, number, None, connection)
             early.hand_over(link, connection)
+
+    async def _chosen(self, node, number, early):
+        """Until the first frame says that this is the connection of the other's choice."""
+        self._unchosen[node, number] = early
+        try:
+            await early.first()
+        finally:
+            if self._unchosen.get((node, number)) is early:
+                del self._unchosen[node, number]
+
+    def _disown(self, node, number):
+        """We say that we do not have this session, and its node will leave it: what comes late does not bring it up."""
+        if early := self._unchosen.get((node, number)):
+            early.give_up()
 
     def _judge(self, hello, connection):
         peer = self._greeter.judge(hello, connection.key)
@@ -295,7 +320,6 @@ class Links:
             dial.drop()
             return
         try:
-            await asyncio.wait_for(dial.opened.wait(), HELD_S)
-            await dial.ended.wait()
+            await asyncio.wait_for(dial.ended.wait(), HELD_S)
         except asyncio.TimeoutError:
             dial.drop()

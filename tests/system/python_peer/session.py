@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The numbers of one session: frames in order, each once, kept until they are acknowledged. No sockets, no clock.
 
-A session outlives its connections: what a connection took with it is in `kept` and is sent again over the next.
+A session outlives its connections: what a connection took with it is in `kept` and is sent again over the next. Until it
+is confirmed nothing but beats is sent, so that it can be left for another one with nothing lost or said twice.
 """
 import collections
 
@@ -43,6 +44,7 @@ class Session:
         self.number = number
         self.sent = 0  # the last number given
         self.received = 0  # the highest number received, none missing before it
+        self.confirmed = False  # a frame has come: the peer has this session too, and knows that we do
         self.unsaid_bytes = 0  # received since we last said so
         self.kept = collections.deque()  # (frame, size) sent and not acknowledged
         self._kept_bytes = 0
@@ -79,6 +81,7 @@ class Session:
         if frame.session != self.number or frame.HasField("hello"):
             raise ProtocolError("a frame of another session" if frame.session != self.number else "a second Hello")
         self.acknowledge(frame.acknowledged)
+        self.confirmed = True
         if frame.sequence == 0 or frame.sequence <= self.received:
             return []  # a beat, or what came before
         if frame.sequence != self.received + 1:

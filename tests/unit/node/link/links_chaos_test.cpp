@@ -140,12 +140,19 @@ struct Attacker final : TransportEvents {
   Attacker(const Attacker&) = delete;
   Attacker& operator=(const Attacker&) = delete;
   void on_open(ConnectionId) override {}
-  void on_frame(ConnectionId, const CurveKey&, FrameIn frame) override { last_frame = frame.bytes(); }
+  void on_frame(ConnectionId, const CurveKey&, FrameIn frame) override {
+    if (first_frame.empty()) {
+      first_frame = frame.bytes();
+    } else {
+      sequences.push_back(read_frame_header(frame.bytes())->sequence);
+    }
+  }
   void on_closed(ConnectionId, CloseReason) override { closed = true; }
 
   void dial(const LinkNode& victim) {
     closed = false;
-    last_frame.clear();
+    first_frame.clear();
+    sequences.clear();
     connection = *transport->dial(victim.endpoint, victim.key);
   }
   [[nodiscard]] std::string hello(std::uint64_t session) const {
@@ -170,7 +177,8 @@ struct Attacker final : TransportEvents {
   std::optional<v1::Certificate> certificate;
   std::unique_ptr<Transport> transport;
   ConnectionId connection = ConnectionId::none;
-  std::string last_frame;
+  std::string first_frame;               // on the last connection
+  std::vector<std::uint64_t> sequences;  // of those behind it
   bool closed = false;
 };
 
@@ -205,6 +213,12 @@ std::string data_frame(std::uint64_t session, std::uint64_t sequence, std::uint6
   std::string frame;
   append_frame_header(frame, {.session = session, .sequence = sequence});
   return frame + one_envelope(number, "payload");
+}
+
+std::string beat(std::uint64_t session) {
+  std::string frame;
+  append_frame_header(frame, {.session = session});
+  return frame;
 }
 
 struct LinksUnderAttack : testing::Test {
@@ -273,7 +287,7 @@ TEST_F(LinksUnderAttack, CloseAFirstFrameThatIsTooLargeOrCarriesMore) {
     attacker.send(frame);
     attacker.settle();
     EXPECT_TRUE(attacker.closed);
-    EXPECT_TRUE(attacker.last_frame.empty());
+    EXPECT_TRUE(attacker.first_frame.empty());
     attacker.leave();
   }
   EXPECT_EQ(victim.links->counters().malformed, 4U);
@@ -287,7 +301,7 @@ TEST_F(LinksUnderAttack, DeliverARefusalBeforeTheClose) {
     attacker.send(attacker.hello(5));
     attacker.settle();
     ASSERT_FALSE(attacker.closed);
-    const auto refusal = read_hello(attacker.last_frame);
+    const auto refusal = read_hello(attacker.first_frame);
     ASSERT_TRUE(refusal.has_value());
     EXPECT_EQ(refusal_of(*refusal).code(), Code::unauthenticated);
     world.run(200ms);
@@ -310,6 +324,8 @@ TEST_F(LinksUnderAttack, DropAConnectionThatWaitedWhileANewerOneCameUp) {
     attacker.settle();
   };
   connect(11);  // up
+  send(0, data_frame(11, 1, 0));
+  victim.got.clear();
   connect(12);  // waits
   connect(13);  // the same
   ASSERT_EQ(victim.ups.size(), 2U);
@@ -320,6 +336,64 @@ TEST_F(LinksUnderAttack, DropAConnectionThatWaitedWhileANewerOneCameUp) {
   send(2, data_frame(13, 2, 3));
   EXPECT_EQ(victim.got.size(), 2U);
   EXPECT_EQ(victim.downs.size(), 1U);
+}
+
+// Before anything came in a session nothing is said in it, so another can take its place with nothing lost.
+TEST_F(LinksUnderAttack, M2_LeaveASessionThatTheOtherSideHasNotConfirmed) {
+  Attacker attacker(world, true);
+  attacker.dial(victim);
+  attacker.send(attacker.hello(11));
+  attacker.settle();
+  ASSERT_EQ(victim.ups.size(), 2U);
+  victim.links->submit(NodeId{666}, one_envelope(1), 0);
+  const auto waits = [&] {
+    world.run(2s);
+    EXPECT_EQ(attacker.sequences, std::vector<std::uint64_t>(attacker.sequences.size(), 0)) << "beats only";
+  };
+  waits();
+  attacker.dial(victim);
+  attacker.send(attacker.hello(12));
+  attacker.settle();
+  waits();
+  attacker.send(beat(12));
+  attacker.settle();
+  ASSERT_EQ(attacker.sequences.back(), 1U);
+  EXPECT_EQ(victim.ups.size(), 2U);
+  EXPECT_TRUE(victim.downs.empty() && victim.returned.empty());
+  EXPECT_EQ(victim.links->counters().undeliverable, 0U);
+  // From now on another one is another.
+  attacker.dial(victim);
+  attacker.send(attacker.hello(13));
+  attacker.settle();
+  attacker.send(beat(13));
+  attacker.settle();
+  EXPECT_EQ(victim.ups.size(), 3U);
+  EXPECT_EQ(victim.downs.size(), 1U);
+}
+
+// It was told that we do not have session 12, and will leave it: what it has said in it before, and comes
+// only now, does not bring that up.
+TEST_F(LinksUnderAttack, M2_TakeUpNoSessionThatTheyHaveDisowned) {
+  Attacker attacker(world, true);
+  attacker.dial(victim);
+  attacker.send(attacker.hello(11));
+  attacker.settle();
+  attacker.dial(victim);
+  const ConnectionId late = attacker.connection;
+  attacker.send(attacker.hello(12));
+  attacker.settle();
+  v1::Hello hello = *read_hello(attacker.hello(13));
+  hello.set_resume(12);
+  attacker.dial(victim);
+  attacker.send(hello_frame(hello));
+  attacker.settle();
+  EXPECT_EQ(read_hello(attacker.first_frame)->session(), 13U);
+  EXPECT_EQ(attacker.transport->send(late, beat(12)), SendOutcome::gone);
+  attacker.send(data_frame(13, 1, 1));
+  attacker.settle();
+  EXPECT_EQ(victim.got.size(), 1U);
+  EXPECT_EQ(victim.ups.size(), 2U);
+  EXPECT_TRUE(victim.downs.empty());
 }
 
 // What each of these does to a session, and how it is called.
@@ -390,7 +464,7 @@ TEST_F(LinksUnderAttack, GoOnWithASessionOnlyAsItWas) {
     who.dial(victim);
     who.send(hello_frame(hello));
     who.settle();
-    return read_hello(who.last_frame);
+    return read_hello(who.first_frame);
   };
   const auto begin = [&] {
     attacker.dial(victim);

@@ -2,6 +2,7 @@
 //
 // Sessions on a simulated network: they outlive their connections, lose and repeat nothing, and end when they
 // should.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -101,12 +102,29 @@ TEST_F(LinkSessions, M2_TakeBackOneWhoCannotBeDialled) {
   EXPECT_THAT(b.downs.at(0).second.message(), HasSubstr("did not come back"));
 }
 
+// Alpha dials an address, and learns only by the answer that it has a session with who lives there.
+TEST_F(LinkSessions, M2_GoOnWithWhoTurnsOutToLiveAtATarget) {
+  LinkNode& broker = world.add({.name = "broker", .endpoint = endpoint_c, .id = 3, .role = v1::BROKER});
+  broker.know(a);
+  broker.send(a, 0);
+  ASSERT_TRUE(world.run(1s, [&] { return a.got.size() == 1; }));
+  world.network.break_half("alpha", "broker");
+  world.run(1ms);
+  broker.send(a, 1);
+  a.links->add_target({endpoint_c}, broker.key);
+  EXPECT_TRUE(world.run(2s, [&] { return a.got.size() == 2; }));
+  EXPECT_EQ(numbers(a), up_to(2));
+  EXPECT_TRUE(a.downs.empty() && broker.downs.empty());
+}
+
 TEST_F(LinkSessions, EndWhenThePeerDoesNotComeBackAndTellWhatMayHaveArrived) {
   connect();
   a.send(b, 1);
   world.poll();  // it is on its way
   world.network.break_connections("alpha", "beta");
-  ASSERT_TRUE(world.run(5ms, [&] { return world.network.connections() == 0; }));
+  // Both have heard of it, and alpha has not dialled yet.
+  ASSERT_TRUE(world.run(
+      5ms, [&] { return world.network.connections() == 0 && world.network.next_event() == never; }));
   world.network.cut("alpha", "beta");
   world.run(2s);
   a.send(b, 2);
@@ -168,6 +186,7 @@ TEST_F(LinkSessions, EndAtOnceWhenAnotherLifeAnswers) {
 }
 
 TEST_F(LinkSessions, EndAtOnceWhenTheOtherSideStops) {
+  world.network.options().closing_may_lose = false;
   connect();
   for (std::uint64_t i = 0; i < 100; ++i) a.send(b, i);
   a.links->shut(world.network.clock().now() + 1s);
@@ -367,6 +386,62 @@ TEST_P(SessionsUnderRandomBreaks, M2_LoseAndRepeatNothingAndNeverEnd) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, SessionsUnderRandomBreaks, testing::Range<std::uint64_t>(0, 200));
+
+class SessionsBornUnderRandomBreaks : public testing::TestWithParam<std::uint64_t> {};
+
+// Connections break between any two frames of the handshake, so each side may have a session that the other
+// one has never heard of.
+TEST_P(SessionsBornUnderRandomBreaks, M2_LoseAndRepeatNothingAndNeverEnd) {
+  LinkWorld world(GetParam());
+  Random& random = world.network.random();
+  world.network.options().latency_min = 1ms;
+  world.network.options().latency_max = 4ms;
+  const bool both_dial = random.below(3) != 0;
+  const bool is_target = random.below(3) == 0;
+  const bool from_smaller = random.below(2) == 0;
+  SCOPED_TRACE(fmt::format("seed {}, {}{}{}", GetParam(), both_dial ? "both dial" : "one dials",
+                           is_target ? ", a target" : "", from_smaller ? "" : ", from the larger id"));
+  LinkNode& a =
+      world.add({.name = "alpha", .endpoint = both_dial ? endpoint_a : "", .id = from_smaller ? 1U : 3U});
+  LinkNode& b =
+      world.add({.name = "beta", .endpoint = endpoint_b, .id = 2, .role = is_target ? v1::BROKER : v1::NODE});
+  std::uint64_t from_a = 0;
+  std::uint64_t from_b = 0;
+  if (is_target) a.links->add_target({endpoint_b}, b.key);
+  const bool knows_only_target = is_target && random.below(2) == 0;
+  if (!knows_only_target) {
+    a.know(b);
+    a.send(b, from_a++);
+  }
+  if (both_dial) {
+    b.know(a);
+    b.send(a, from_b++);
+  }
+  // Who cannot be dialled, for all that the other side knows, has to be back soon.
+  const bool has_time = both_dial && !knows_only_target;
+  for (int round = has_time ? 60 : 4; round > 0; --round) {
+    world.run(random.jitter(25ms));
+    const auto [one, other] = random.below(2) == 0 ? std::pair("alpha", "beta") : std::pair("beta", "alpha");
+    if (has_time && (a.sees(b) || b.sees(a)) && random.below(2) == 0) {
+      world.network.break_half(one, other);
+    } else {
+      world.network.break_connections(one, other);
+    }
+    if (a.sees(b) && random.below(3) == 0) a.send(b, from_a++);
+    if (b.sees(a) && random.below(3) == 0) b.send(a, from_b++);
+  }
+  world.run(limits::down_after);
+  for (const LinkNode* node : {&a, &b}) {
+    EXPECT_EQ(node->downs.size(), 0U) << node->downs[0].second.to_string();
+    EXPECT_EQ(node->returned.size(), 0U);
+    EXPECT_EQ(node->ups.size(), 1U);
+  }
+  EXPECT_EQ(numbers(a), up_to(from_b));
+  EXPECT_EQ(numbers(b), up_to(from_a));
+  EXPECT_EQ(world.network.connections(), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(Seeds, SessionsBornUnderRandomBreaks, testing::Range<std::uint64_t>(0, 300));
 
 }  // namespace
 }  // namespace cobus::link

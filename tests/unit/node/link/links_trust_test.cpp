@@ -27,6 +27,7 @@ struct LinksTrust : testing::Test {
 };
 
 TEST_F(LinksTrust, A5_ARevokedKeyLosesItsSessionAtOnceWhoeverDialled) {
+  world.network.options().closing_may_lose = false;
   for (const bool dialled : {true, false}) {
     LinkNode& judge = add("judge", dialled ? 1 : 3);
     LinkNode& other = add("other", dialled ? 2 : 4);

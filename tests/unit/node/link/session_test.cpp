@@ -42,6 +42,17 @@ TEST(Session, DoesNotNumberBeatsAndWordsOfItsEnd) {
   EXPECT_EQ(pass(frame_of(a, 1), b), Verdict::fresh);
 }
 
+TEST(Session, IsConfirmedByAnyFrameThatIsOfIt) {
+  for (const std::uint64_t sequence : {0, 1}) {
+    Session session(7);
+    EXPECT_FALSE(session.confirmed());
+    EXPECT_FALSE(session.receive({.session = 8}).has_value());
+    EXPECT_FALSE(session.confirmed());
+    EXPECT_TRUE(session.receive({.session = 7, .sequence = sequence}).has_value());
+    EXPECT_TRUE(session.confirmed());
+  }
+}
+
 TEST(Session, KnowsWhatComesASecondTime) {
   const Session a(7);
   Session b(7);
