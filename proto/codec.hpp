@@ -69,11 +69,14 @@ void append_envelope(std::string& frame, const EnvelopeHeader& header, std::stri
 // again.
 template <class WritePayload>
 void append_repeat(std::string& frame, std::size_t payload_size, WritePayload&& write_payload);
-// A message or an item that says no more than addresses, type, call and flags: a repeat takes two bytes, and
-// costs whoever reads it what the header holds.
+[[nodiscard]] constexpr bool may_be_repeated(v1::Kind kind) noexcept {
+  return kind == v1::MESSAGE || kind == v1::ITEM;
+}
+// One of those that says no more than addresses, type, call and flags: a repeat takes two bytes, and costs
+// whoever reads it what the header holds.
 [[nodiscard]] constexpr bool may_be_repeated(const EnvelopeHeader& header) noexcept {
-  return (header.kind == v1::MESSAGE || header.kind == v1::ITEM) && header.to_name.empty() &&
-         header.status.empty() && header.headers.empty() &&
+  return may_be_repeated(header.kind) && header.to_name.empty() && header.status.empty() &&
+         header.headers.empty() &&
          (header.time_left_us | header.credit | header.trace_high | header.trace_low | header.trace_span |
           header.trace_flags) == 0;
 }

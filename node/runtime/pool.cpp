@@ -9,13 +9,14 @@
 #include <new>
 #include <utility>
 
+#include "node/runtime/huge_page.hpp"
+
 namespace cobus::detail::pool {
 namespace {
 
 // New blocks are cut from slabs: a block of its own from malloc costs 16 bytes more and, on any thread
 // but the first, a system call for every few, since glibc grows those heaps by a page at a time.
 constexpr std::size_t slab_bytes = std::size_t{256} * 1024;
-constexpr std::size_t huge_page_bytes = std::size_t{2} * 1024 * 1024;
 constexpr std::uint32_t small_slabs = 16;
 
 // Full batches that one thread has too many of and another may lack. Any thread.

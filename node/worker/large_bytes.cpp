@@ -12,6 +12,8 @@
 #include <new>
 #include <utility>
 
+#include "node/runtime/huge_page.hpp"
+
 namespace cobus {
 namespace {
 
@@ -44,8 +46,6 @@ constinit SpareBlocks spare_blocks;  // NOLINT(cppcoreguidelines-avoid-non-const
 // What has less takes no spare block.
 constexpr std::size_t worth_a_block = LargeBytes::heap_max / 8;
 
-constexpr std::size_t huge_page = std::size_t{2} * 1024 * 1024;
-
 bool is_mapped(std::size_t capacity) noexcept { return capacity > LargeBytes::heap_max; }
 
 std::size_t whole_pages(std::size_t bytes) noexcept {
@@ -56,12 +56,13 @@ std::size_t whole_pages(std::size_t bytes) noexcept {
 // Addresses for a mapping of so many bytes, whole pages, that huge pages fit into. Nothing may use them yet.
 char* take_addresses(std::size_t bytes) {
   void* const taken =
-      ::mmap(nullptr, bytes + huge_page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+      ::mmap(nullptr, bytes + huge_page_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (taken == MAP_FAILED) throw std::bad_alloc();
   char* const from = static_cast<char*>(taken);
-  const std::size_t before = (huge_page - reinterpret_cast<std::uintptr_t>(from) % huge_page) % huge_page;
+  const std::size_t before =
+      (huge_page_bytes - reinterpret_cast<std::uintptr_t>(from) % huge_page_bytes) % huge_page_bytes;
   if (before != 0) ::munmap(from, before);
-  ::munmap(from + before + bytes, huge_page - before);
+  ::munmap(from + before + bytes, huge_page_bytes - before);
   return from + before;
 }
 

@@ -30,8 +30,7 @@ class Outbound {
     TypeId type = TypeId::none;
     std::uint64_t call = 0;
     [[nodiscard]] static Said of(const Envelope& envelope) noexcept {
-      const bool may_be = may_be_repeated(EnvelopeHeader{.kind = envelope.kind});
-      if (!may_be || envelope.has_extra() || envelope.deadline != never) return {};
+      if (!may_be_repeated(envelope.kind) || envelope.has_extra() || envelope.deadline != never) return {};
       return {envelope.kind, envelope.flags, envelope.from.worker, envelope.to, envelope.type, envelope.call};
     }
     friend bool operator==(const Said&, const Said&) = default;
