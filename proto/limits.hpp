@@ -93,7 +93,7 @@ inline constexpr milliseconds redial_max{2000};
 // The cap while a session waits for a new connection, which a peer that cannot dial waits for briefly only.
 inline constexpr milliseconds redial_session_max{200};
 inline constexpr milliseconds handshake_timeout{5000};
-// The same while a session waits: one that hangs leaves time for others.
+// The same while a session waits, or something to be sent: one that hangs leaves time for others.
 inline constexpr milliseconds session_handshake_timeout{1500};
 // The keeper runs the link loop when shard 0 has not come back for this long.
 inline constexpr milliseconds keeper_after{250};

@@ -31,7 +31,7 @@ void LinkMachine::start(const Dialler::Attempt& attempt) {
   connection.id = *id;
   connection.goal = attempt.goal;
   connection.endpoint = attempt.endpoint;
-  connection.is_urgent = session_of(attempt.goal) != nullptr;
+  connection.is_urgent = session_of(attempt.goal) != nullptr || peers_.contains(attempt.goal.node);
   enter(connection, Stage::opening);
 }
 
@@ -128,22 +128,25 @@ void LinkMachine::answer(Connection& connection) {
   } else if (connection.resumes && earlier->up == ConnectionId::none) {
     go_on(connection);
   } else {
+    earlier->detached = clock_.now();  // it is back, and has time to choose
     connection.rival = earlier->session->number();
     enter(connection, Stage::probation);
   }
 }
 
 // We are about to say that we do not have the session which `by` names, and the other side will leave it:
-// what it said earlier, over a connection that waits for its first frame, must not bring that session up any
+// what it said earlier, a first frame or the answer to a dial of ours, must not bring that session up any
 // more.
 void LinkMachine::disown(const Connection& by) {
-  std::vector<ConnectionId> late;
+  std::vector<ConnectionId> waiting;
+  std::vector<Goal> dialled;
   for (const auto& [id, connection] : connections_) {
-    if (connection.stage == Stage::probation && connection.peer.node == by.peer.node &&
-        connection.terms.session == by.terms.resume)
-      late.push_back(id);
+    if (connection.terms.session != by.terms.resume) continue;
+    if (connection.stage == Stage::probation && connection.peer.node == by.peer.node) waiting.push_back(id);
+    if (connection.stage == Stage::greeted) dialled.push_back(connection.goal);
   }
-  for (const ConnectionId id : late) drop(connections_.at(id));
+  for (const ConnectionId id : waiting) drop(connections_.at(id));
+  for (const Goal goal : dialled) abandon_attempt(goal);
 }
 
 void LinkMachine::refuse(Connection& connection, const CurveKey& key, const Status& reason) {
@@ -200,7 +203,7 @@ void LinkMachine::begin(Connection& connection) {
   // We have each other already; the other side sees the end of this connection and keeps that one.
   drop(connection);
   if (goal.target != TargetId::none) serve(*earlier, goal.target);  // which we know only now
-  if (earlier->up == ConnectionId::none) {
+  if (earlier->up == ConnectionId::none || earlier->suspected) {
     dialler_.failed(goal, clock_.now(), false);
   } else {
     dialler_.connected(goal, clock_.now());

@@ -93,7 +93,7 @@ class LinkMachine final : public TransportEvents {
     std::optional<v1::Certificate> issued;
     bool resumes = false;              // agreed: it goes on with terms.resume
     std::uint64_t their_received = 0;  // then: by the other side's Hello
-    bool is_urgent = false;            // a session waits for it
+    bool is_urgent = false;            // a session, or something to be sent, waits for it
     std::uint64_t rival = 0;           // in probation: the session that goes on until then
     TimePoint since{};                 // in this stage
   };

@@ -61,6 +61,8 @@ class Link:
     async def end(self, error):
         """Ends the session politely: says so, and waits a little for the other side to say so too."""
         if self.connection and not self.over:
+            if self._waiting and not self.session.confirmed:
+                await self._until_confirmed()
             self._flush()
             self._say_end(error)
             try:
@@ -68,6 +70,11 @@ class Link:
             except asyncio.TimeoutError:
                 pass
         self.finish(error)
+
+    async def _until_confirmed(self):
+        end = time.monotonic() + END_S
+        while self.connection and not self.session.confirmed and time.monotonic() < end:
+            await asyncio.sleep(END_S / 50)
 
     def finish(self, error):
         """The session is over; nothing more is said."""

@@ -200,7 +200,8 @@ class Links:
         early = Early()
         connection.start(early)
         new = secrets.randbits(64) or 1
-        resume, last_received = (old.session.number, old.session.received) if old else (0, 0)
+        before = old and old.session
+        resume, last_received = (before.number, before.received) if before else (0, 0)
         connection.send(self._greeter.hello(new, resume, last_received).SerializeToString())
         try:
             frame = envelope_pb2.Frame.FromString(await early.first())
@@ -215,10 +216,10 @@ class Links:
         if address.node and peer.node != address.node:
             raise CobusError(Code.UNAVAILABLE, "a later life answers at that address")
         known = self._links.get(peer.node)
-        if known is not old:  # a session has begun from the other side meanwhile, and stays
-            connection.close()
+        if known is not old or (known and known.session is not before):
+            connection.close()  # a session has begun from the other side meanwhile, and stays
             return known
-        if hello.session == resume and known and known.session.can_go_on_after(hello.last_received):
+        if known and hello.session == resume and known.session.can_go_on_after(hello.last_received):
             link = known
             link.use(connection, hello.last_received)
         else:

@@ -131,16 +131,18 @@ INSTANTIATE_TEST_SUITE_P(Seeds, LinksUnderRandomCuts, testing::Range<std::uint64
 
 // Somebody who speaks frames by hand.
 struct Attacker final : TransportEvents {
-  Attacker(LinkWorld& where, bool certified) : world(where), pair(make_curve_pair()) {
+  Attacker(LinkWorld& where, bool certified, const std::string& endpoint = "")
+      : world(where), pair(make_curve_pair()) {
     if (certified) certificate = certify(world.cluster, "attacker", v1::NODE, pair.key);
-    transport = world.network.attach("attacker", "", pair.key);
+    transport = world.network.attach("attacker", endpoint, pair.key);
     world.also_poll = [this] { transport->poll(*this, Duration(0)); };
   }
   ~Attacker() override { world.also_poll = nullptr; }
   Attacker(const Attacker&) = delete;
   Attacker& operator=(const Attacker&) = delete;
   void on_open(ConnectionId) override {}
-  void on_frame(ConnectionId, const CurveKey&, FrameIn frame) override {
+  void on_frame(ConnectionId id, const CurveKey&, FrameIn frame) override {
+    from = id;
     if (first_frame.empty()) {
       first_frame = frame.bytes();
     } else {
@@ -177,8 +179,9 @@ struct Attacker final : TransportEvents {
   std::optional<v1::Certificate> certificate;
   std::unique_ptr<Transport> transport;
   ConnectionId connection = ConnectionId::none;
-  std::string first_frame;               // on the last connection
-  std::vector<std::uint64_t> sequences;  // of those behind it
+  ConnectionId from = ConnectionId::none;  // of the last frame
+  std::string first_frame;                 // on the last connection
+  std::vector<std::uint64_t> sequences;    // of those behind it
   bool closed = false;
 };
 
@@ -394,6 +397,38 @@ TEST_F(LinksUnderAttack, M2_TakeUpNoSessionThatTheyHaveDisowned) {
   EXPECT_EQ(victim.got.size(), 1U);
   EXPECT_EQ(victim.ups.size(), 2U);
   EXPECT_TRUE(victim.downs.empty());
+}
+
+// The same of the answer to a dial of its own, to an address where it did not know who lives.
+TEST_F(LinksUnderAttack, M2_ForgetADialWhoseSessionTheyHaveDisowned) {
+  Attacker attacker(world, true, endpoint_c);
+  LinkNode& dials = world.add({.name = "dials", .endpoint = endpoint_b, .id = 1000});
+  dials.links->add_target({endpoint_c}, attacker.pair.key);
+  ASSERT_TRUE(world.run(1s, [&] { return !attacker.first_frame.empty(); }));
+  const ConnectionId accepted = attacker.from;
+  v1::Hello hello = *read_hello(attacker.hello(777));
+  hello.set_resume(read_hello(attacker.first_frame)->session());
+  attacker.dial(dials);
+  attacker.send(hello_frame(hello));
+  attacker.settle();
+  EXPECT_EQ(read_hello(attacker.first_frame)->session(), 777U);
+  EXPECT_EQ(attacker.transport->send(accepted, attacker.hello(hello.resume())), SendOutcome::gone);
+}
+
+TEST_F(LinksUnderAttack, EndASessionThatIsNotConfirmedWhenAnotherLifeBeginsOne) {
+  Attacker attacker(world, true);
+  attacker.dial(victim);
+  attacker.send(attacker.hello(11));
+  attacker.settle();
+  v1::Hello hello = *read_hello(attacker.hello(12));
+  hello.set_incarnation(5);
+  attacker.dial(victim);
+  attacker.send(hello_frame(hello));
+  attacker.settle();
+  attacker.send(beat(12));
+  attacker.settle();
+  EXPECT_EQ(victim.ups.size(), 3U);
+  EXPECT_EQ(victim.downs.size(), 1U);
 }
 
 // What each of these does to a session, and how it is called.

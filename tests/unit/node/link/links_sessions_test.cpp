@@ -422,10 +422,13 @@ TEST_P(SessionsBornUnderRandomBreaks, M2_LoseAndRepeatNothingAndNeverEnd) {
   for (int round = has_time ? 60 : 4; round > 0; --round) {
     world.run(random.jitter(25ms));
     const auto [one, other] = random.below(2) == 0 ? std::pair("alpha", "beta") : std::pair("beta", "alpha");
-    if (has_time && (a.sees(b) || b.sees(a)) && random.below(2) == 0) {
+    const std::uint64_t how = has_time ? random.below(4) : 0;
+    if (how < 2) {
+      world.network.break_connections(one, other);
+    } else if (how == 2) {
       world.network.break_half(one, other);
     } else {
-      world.network.break_connections(one, other);
+      world.network.forget_connections(one, other);
     }
     if (a.sees(b) && random.below(3) == 0) a.send(b, from_a++);
     if (b.sees(a) && random.below(3) == 0) b.send(a, from_b++);
