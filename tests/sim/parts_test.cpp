@@ -114,7 +114,7 @@ TEST(SimLarge, TheLargestThatMayBeArrivesAndALargerOneIsRefused) {
 }
 
 TEST(SimLarge, M2_TheyArriveThoughConnectionsBreak) {
-  for (const std::uint64_t seed : seeds(40)) {
+  for (const std::uint64_t seed : seeds(20)) {
     SCOPED_TRACE(replay(seed));
     SimParts sim(seed);
     const std::vector<std::size_t> sizes{5 * megabyte, 10, 5 * megabyte, 20};
