@@ -167,6 +167,12 @@ struct Attacker final : TransportEvents {
     return hello_frame(hello);
   }
   void send(std::string_view frame) { transport->send(connection, frame); }
+  // Dials, sends `hello`, and lets the victim answer.
+  void greet(const LinkNode& victim, std::string_view hello) {
+    dial(victim);
+    send(hello);
+    settle();
+  }
   void settle() const { world.run(3ms); }
   // Gives up this connection and lets the victim forget it.
   void leave() {
@@ -300,9 +306,7 @@ TEST_F(LinksUnderAttack, CloseAFirstFrameThatIsTooLargeOrCarriesMore) {
 TEST_F(LinksUnderAttack, DeliverARefusalBeforeTheClose) {
   for (int i = 0; i < 50; ++i) {
     Attacker attacker(world, false);
-    attacker.dial(victim);
-    attacker.send(attacker.hello(5));
-    attacker.settle();
+    attacker.greet(victim, attacker.hello(5));
     ASSERT_FALSE(attacker.closed);
     const auto refusal = read_hello(attacker.first_frame);
     ASSERT_TRUE(refusal.has_value());
@@ -344,9 +348,7 @@ TEST_F(LinksUnderAttack, DropAConnectionThatWaitedWhileANewerOneCameUp) {
 // Before anything came in a session nothing is said in it, so another can take its place with nothing lost.
 TEST_F(LinksUnderAttack, M2_LeaveASessionThatTheOtherSideHasNotConfirmed) {
   Attacker attacker(world, true);
-  attacker.dial(victim);
-  attacker.send(attacker.hello(11));
-  attacker.settle();
+  attacker.greet(victim, attacker.hello(11));
   ASSERT_EQ(victim.ups.size(), 2U);
   victim.links->submit(NodeId{666}, one_envelope(1), 0);
   const auto waits = [&] {
@@ -354,9 +356,7 @@ TEST_F(LinksUnderAttack, M2_LeaveASessionThatTheOtherSideHasNotConfirmed) {
     EXPECT_EQ(attacker.sequences, std::vector<std::uint64_t>(attacker.sequences.size(), 0)) << "beats only";
   };
   waits();
-  attacker.dial(victim);
-  attacker.send(attacker.hello(12));
-  attacker.settle();
+  attacker.greet(victim, attacker.hello(12));
   waits();
   attacker.send(beat(12));
   attacker.settle();
@@ -365,9 +365,7 @@ TEST_F(LinksUnderAttack, M2_LeaveASessionThatTheOtherSideHasNotConfirmed) {
   EXPECT_TRUE(victim.downs.empty() && victim.returned.empty());
   EXPECT_EQ(victim.links->counters().undeliverable, 0U);
   // From now on another one is another.
-  attacker.dial(victim);
-  attacker.send(attacker.hello(13));
-  attacker.settle();
+  attacker.greet(victim, attacker.hello(13));
   attacker.send(beat(13));
   attacker.settle();
   EXPECT_EQ(victim.ups.size(), 3U);
@@ -378,18 +376,12 @@ TEST_F(LinksUnderAttack, M2_LeaveASessionThatTheOtherSideHasNotConfirmed) {
 // only now, does not bring that up.
 TEST_F(LinksUnderAttack, M2_TakeUpNoSessionThatTheyHaveDisowned) {
   Attacker attacker(world, true);
-  attacker.dial(victim);
-  attacker.send(attacker.hello(11));
-  attacker.settle();
-  attacker.dial(victim);
+  attacker.greet(victim, attacker.hello(11));
+  attacker.greet(victim, attacker.hello(12));
   const ConnectionId late = attacker.connection;
-  attacker.send(attacker.hello(12));
-  attacker.settle();
   v1::Hello hello = *read_hello(attacker.hello(13));
   hello.set_resume(12);
-  attacker.dial(victim);
-  attacker.send(hello_frame(hello));
-  attacker.settle();
+  attacker.greet(victim, hello_frame(hello));
   EXPECT_EQ(read_hello(attacker.first_frame)->session(), 13U);
   EXPECT_EQ(attacker.transport->send(late, beat(12)), SendOutcome::gone);
   attacker.send(data_frame(13, 1, 1));
@@ -408,23 +400,17 @@ TEST_F(LinksUnderAttack, M2_ForgetADialWhoseSessionTheyHaveDisowned) {
   const ConnectionId accepted = attacker.from;
   v1::Hello hello = *read_hello(attacker.hello(777));
   hello.set_resume(read_hello(attacker.first_frame)->session());
-  attacker.dial(dials);
-  attacker.send(hello_frame(hello));
-  attacker.settle();
+  attacker.greet(dials, hello_frame(hello));
   EXPECT_EQ(read_hello(attacker.first_frame)->session(), 777U);
   EXPECT_EQ(attacker.transport->send(accepted, attacker.hello(hello.resume())), SendOutcome::gone);
 }
 
 TEST_F(LinksUnderAttack, EndASessionThatIsNotConfirmedWhenAnotherLifeBeginsOne) {
   Attacker attacker(world, true);
-  attacker.dial(victim);
-  attacker.send(attacker.hello(11));
-  attacker.settle();
+  attacker.greet(victim, attacker.hello(11));
   v1::Hello hello = *read_hello(attacker.hello(12));
   hello.set_incarnation(5);
-  attacker.dial(victim);
-  attacker.send(hello_frame(hello));
-  attacker.settle();
+  attacker.greet(victim, hello_frame(hello));
   attacker.send(beat(12));
   attacker.settle();
   EXPECT_EQ(victim.ups.size(), 3U);
@@ -496,9 +482,7 @@ TEST_F(LinksUnderAttack, GoOnWithASessionOnlyAsItWas) {
     v1::Hello hello = *read_hello(who.hello(77));
     hello.set_resume(resume);
     hello.set_last_received(last_received);
-    who.dial(victim);
-    who.send(hello_frame(hello));
-    who.settle();
+    who.greet(victim, hello_frame(hello));
     return read_hello(who.first_frame);
   };
   const auto begin = [&] {
