@@ -165,7 +165,8 @@ void LinkMachine::read_answer(Connection& connection, const CurveKey& key, std::
       connection.stage == Stage::greeted ? read_hello(frame) : fail(Code::internal, "it spoke before we did");
   if (!hello) {
     ++counters_.malformed;
-    return end_attempt(connection, {Code::internal, hello.error().message()}, true);
+    // Not definite: who sits between can have left the answer out, and this came behind it.
+    return end_attempt(connection, {Code::internal, hello.error().message()}, false);
   }
   auto host = greeter_.meet(*hello, key, connection.terms, unix_s());
   if (!host) return end_attempt(connection, host.error(), true);

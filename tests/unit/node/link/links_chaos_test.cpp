@@ -405,6 +405,30 @@ TEST_F(LinksUnderAttack, M2_ForgetADialWhoseSessionTheyHaveDisowned) {
   EXPECT_EQ(attacker.transport->send(accepted, attacker.hello(hello.resume())), SendOutcome::gone);
 }
 
+// CURVE lets who sits between two nodes leave out whole messages, the answer to a Hello too. So a frame in
+// its place says nothing about who lives there.
+TEST_F(LinksUnderAttack, M2_DialAgainWhenSomethingElseCameInPlaceOfTheAnswer) {
+  Attacker attacker(world, true, endpoint_c);
+  victim.links->learn(NodeId{666}, {endpoint_c}, attacker.pair.key);
+  victim.links->submit(NodeId{666}, one_envelope(1), 0);
+  const auto hello = [&] {
+    attacker.first_frame.clear();
+    EXPECT_TRUE(world.run(1s, [&] { return !attacker.first_frame.empty(); }));
+    return read_hello(attacker.first_frame);
+  };
+  for (const bool is_beat : {false, true}) {
+    const std::uint64_t session = hello()->session();
+    attacker.transport->send(attacker.from, is_beat ? beat(session) : data_frame(session, 1, 1));
+  }
+  const std::uint64_t session = hello()->session();
+  attacker.transport->send(attacker.from, attacker.hello(session));
+  attacker.transport->send(attacker.from, beat(session));
+  attacker.sequences.clear();
+  EXPECT_TRUE(world.run(1s, [&] { return std::ranges::count(attacker.sequences, 1U) == 1; }));
+  EXPECT_TRUE(victim.returned.empty());
+  EXPECT_EQ(victim.links->counters().malformed, 2U);
+}
+
 TEST_F(LinksUnderAttack, EndASessionThatIsNotConfirmedWhenAnotherLifeBeginsOne) {
   Attacker attacker(world, true);
   attacker.greet(victim, attacker.hello(11));
