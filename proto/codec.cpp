@@ -20,6 +20,7 @@ constexpr std::uint32_t acknowledged = tag(3, Type::varint);
 constexpr std::uint32_t hello = tag(4, Type::bytes);
 constexpr std::uint32_t envelope = tag(5, Type::bytes);
 constexpr std::uint32_t end = tag(6, Type::bytes);
+constexpr std::uint32_t sent = tag(7, Type::varint);
 }  // namespace frame_tag
 
 namespace envelope_tag {
@@ -274,14 +275,15 @@ void append_envelope(std::string& frame, const EnvelopeHeader& header, std::stri
 void append_frame_header(std::string& frame, const FrameHeader& header) {
   const std::size_t total = frame.size() + size_of_fixed64(header.session) + size_of_varint(header.sequence) +
                             size_of_varint(header.acknowledged) + size_of_bytes(header.hello.size()) +
-                            size_of_bytes(header.end.size());
+                            size_of_bytes(header.end.size()) + size_of_varint(header.sent);
   const std::size_t before = frame.size();
   frame.resize_and_overwrite(total, [&](char* buffer, std::size_t /*may be the capacity*/) noexcept {
     char* out = put_fixed64(buffer + before, frame_tag::session, header.session);
     out = put_varint(out, frame_tag::sequence, header.sequence);
     out = put_varint(out, frame_tag::acknowledged, header.acknowledged);
     out = put_bytes(out, frame_tag::hello, header.hello);
-    put_bytes(out, frame_tag::end, header.end);
+    out = put_bytes(out, frame_tag::end, header.end);
+    put_varint(out, frame_tag::sent, header.sent);
     return total;
   });
 }
@@ -313,6 +315,9 @@ bool FrameReader::next_bytes() noexcept {
         break;
       case frame_tag::end:
         at = wire::read_bytes(at, end_, header_.end);
+        break;
+      case frame_tag::sent:
+        at = wire::read_varint(at, end_, header_.sent);
         break;
       case frame_tag::envelope:
         at = wire::read_bytes(at, end_, envelope_);

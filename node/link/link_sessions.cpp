@@ -251,7 +251,7 @@ void LinkMachine::say_end(Peer& peer, const Status& reason) {
   Connection* const connection = find(peer.up);
   if (connection == nullptr) return;
   buffer_.clear();
-  peer.session->write_end(buffer_, reason);
+  peer.session->write_end(buffer_, peer.outbox.last_sent(), reason);
   static_cast<void>(transmit(*connection, buffer_));  // else it learns by the end of the connection
 }
 
@@ -296,7 +296,7 @@ bool LinkMachine::is_stale(NodeId node, std::uint64_t downs_known) const {
 void LinkMachine::beat(Peer& peer) {
   Connection& connection = connections_.at(peer.up);
   buffer_.clear();
-  peer.session->write_beat(buffer_);
+  peer.session->write_beat(buffer_, peer.outbox.last_sent());
   // What does not go now is not worth a wait: the other side has enough to read.
   if (transmit(connection, buffer_) == SendOutcome::sent) peer.owed = 0;
   peer.sent = peer.owed_since = clock_.now();

@@ -39,7 +39,9 @@ class Outbox {
            (next_chunk_ < chunks_.size() && bytes_ - waiting_ < limits::peer_window_bytes_max);
   }
   // The number of that frame.
-  [[nodiscard]] std::uint64_t next_sequence() const noexcept { return acknowledged_ + next_ + 1; }
+  [[nodiscard]] std::uint64_t next_sequence() const noexcept { return last_sent() + 1; }
+  // What the peer has, or should have as soon as all has come that was sent over its connection.
+  [[nodiscard]] std::uint64_t last_sent() const noexcept { return acknowledged_ + next_; }
   // Appends its chunks to `frame`, which holds its header: those that it had before, or up to the target
   // size, at least one. It counts as sent once sent() is called with the result.
   [[nodiscard]] std::size_t fill(std::string& frame) const;

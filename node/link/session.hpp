@@ -36,10 +36,11 @@ class Session {
 
   // Begins frame number `sequence` in `frame`.
   void write_header(std::string& frame, std::uint64_t sequence) const;
-  // A whole frame that only shows that we live and what we have received.
-  void write_beat(std::string& frame) const;
+  // A whole frame that only shows that we live, what we have received and, so that the last one is missed
+  // too, the number of the last frame that went before on this connection (0: none).
+  void write_beat(std::string& frame, std::uint64_t sent) const;
   // The same, and says that we end the session. `reason` is not ok.
-  void write_end(std::string& frame, const Status& reason) const;
+  void write_end(std::string& frame, std::uint64_t sent, const Status& reason) const;
 
   // INTERNAL when `header` cannot be of this session, which must end; DATA_LOSS when a frame is missing: it
   // comes again over another connection. Neither changes anything.

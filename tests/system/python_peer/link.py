@@ -93,7 +93,7 @@ class Link:
     # --- connections
 
     def use(self, connection, last_received):
-        """Goes on over this connection, and says so with a beat; what the peer has not received is sent again."""
+        """Goes on over this connection; what the peer has not received is sent again, then a beat in any case."""
         old, self.connection = self.connection, connection
         self._connections += 1
         if old:
@@ -101,9 +101,9 @@ class Link:
         connection.start(self)
         self._heard = time.monotonic()
         self.session.acknowledge(last_received)
-        self.beat()
         for frame, _ in list(self.session.kept):
             self._send_frame(frame)
+        self.beat()
         self._flush()
 
     def start_anew(self, number, connection):
@@ -181,7 +181,7 @@ class Link:
 
     def _say_end(self, error):
         self._said_end = True
-        self._send_frame(envelope_pb2.Frame(session=self.session.number, end=error.status()))
+        self._send_frame(envelope_pb2.Frame(session=self.session.number, sent=self.session.sent, end=error.status()))
 
     def _on_end(self, reason):
         if self._said_end:

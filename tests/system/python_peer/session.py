@@ -68,7 +68,8 @@ class Session:
         return frame
 
     def beat(self):
-        return envelope_pb2.Frame(session=self.number)
+        """Also says what went before it, so that a last frame which is lost is missed."""
+        return envelope_pb2.Frame(session=self.number, sent=self.sent)
 
     def encoded(self, frame):
         """Any frame of the session as bytes; it says what has been received by now."""
@@ -80,6 +81,8 @@ class Session:
         """The envelopes of a frame that are due now. Raises MissingFrame or ProtocolError."""
         if frame.session != self.number or frame.HasField("hello"):
             raise ProtocolError("a frame of another session" if frame.session != self.number else "a second Hello")
+        if frame.sequence == 0 and frame.sent > self.received:
+            raise MissingFrame(f"frame {frame.sent} was sent and did not come")
         self.acknowledge(frame.acknowledged)
         self.confirmed = True
         if frame.sequence == 0 or frame.sequence <= self.received:

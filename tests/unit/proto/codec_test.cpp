@@ -73,6 +73,7 @@ v1::Frame any_frame(Seed& seed) {
   frame.set_acknowledged(any_number(seed));
   if (const std::string name = any_text(seed, 50); !name.empty()) frame.mutable_hello()->set_name(name);
   for (std::uint64_t i = seed() % 5; i > 0; --i) *frame.add_envelopes() = any_envelope(seed);
+  if (frame.envelopes().empty()) frame.set_sent(any_number(seed));
   return frame;
 }
 
@@ -105,7 +106,8 @@ std::string encoded(const v1::Frame& frame) {
   append_frame_header(bytes, FrameHeader{.session = frame.session(),
                                          .sequence = frame.sequence(),
                                          .acknowledged = frame.acknowledged(),
-                                         .hello = hello});
+                                         .hello = hello,
+                                         .sent = frame.sent()});
   std::string status;
   std::string headers;
   for (const v1::Envelope& envelope : frame.envelopes()) {
@@ -150,6 +152,7 @@ v1::Frame decoded(std::string_view bytes) {
   frame.set_session(header->session);
   frame.set_sequence(header->sequence);
   frame.set_acknowledged(header->acknowledged);
+  frame.set_sent(header->sent);
   if (!header->hello.empty()) {
     EXPECT_TRUE(
         frame.mutable_hello()->ParseFromArray(header->hello.data(), static_cast<int>(header->hello.size())));

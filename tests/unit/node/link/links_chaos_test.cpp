@@ -224,9 +224,9 @@ std::string data_frame(std::uint64_t session, std::uint64_t sequence, std::uint6
   return frame + one_envelope(number, "payload");
 }
 
-std::string beat(std::uint64_t session) {
+std::string beat(std::uint64_t session, std::uint64_t sent = 0) {
   std::string frame;
-  append_frame_header(frame, {.session = session});
+  append_frame_header(frame, {.session = session, .sent = sent});
   return frame;
 }
 
@@ -490,6 +490,28 @@ TEST_F(LinksUnderAttack, TakeNothingTwiceAndCloseTheConnectionAtAGap) {
   EXPECT_EQ(victim.links->counters().missing, 1U);
   EXPECT_TRUE(victim.downs.empty());  // it may come back and say it again
   ASSERT_TRUE(world.run(1s, [&] { return !victim.downs.empty(); }));
+  EXPECT_EQ(victim.got.size(), 2U);
+}
+
+// Nothing comes behind the last frame that would show a gap in the numbers, but beats do.
+TEST_F(LinksUnderAttack, M2_MissTheLastFrameByTheBeatBehindIt) {
+  Attacker attacker(world, true);
+  attacker.greet(victim, attacker.hello(5));
+  attacker.send(data_frame(5, 1, 1));
+  attacker.send(beat(5, 1));
+  attacker.settle();
+  EXPECT_FALSE(attacker.closed);
+  attacker.send(beat(5, 2));
+  attacker.settle();
+  EXPECT_TRUE(attacker.closed);
+  EXPECT_EQ(victim.links->counters().missing, 1U);
+  EXPECT_TRUE(victim.downs.empty());
+  v1::Hello hello = *read_hello(attacker.hello(6));
+  hello.set_resume(5);
+  attacker.greet(victim, hello_frame(hello));
+  EXPECT_EQ(read_hello(attacker.first_frame)->session(), 5U);
+  attacker.send(data_frame(5, 2, 2));
+  attacker.settle();
   EXPECT_EQ(victim.got.size(), 2U);
 }
 

@@ -32,11 +32,11 @@ TEST(Session, DoesNotNumberBeatsAndWordsOfItsEnd) {
   const Session a(7);
   Session b(7);
   std::string beat;
-  a.write_beat(beat);
+  a.write_beat(beat, 0);
   EXPECT_EQ(pass(beat, b), Verdict::beat);
   EXPECT_EQ(pass(beat, b), Verdict::beat);
   std::string end;
-  a.write_end(end, {Code::unavailable, "enough"});
+  a.write_end(end, 0, {Code::unavailable, "enough"});
   EXPECT_EQ(pass(end, b), Verdict::beat);
   EXPECT_EQ(decode_status(read_frame_header(end)->end).message(), "enough");
   EXPECT_EQ(pass(frame_of(a, 1), b), Verdict::fresh);
@@ -69,6 +69,29 @@ TEST(Session, NoticesAGapAndStaysWhereItWas) {
   EXPECT_EQ(gap.error().code(), Code::data_loss);
   EXPECT_EQ(gap.error().message(), "frame 2 came where 1 was due");
   EXPECT_EQ(pass(frame_of(a, 1), b), Verdict::fresh);
+}
+
+TEST(Session, MissesTheLastFrameToo) {
+  const Session a(7);
+  Session b(7);
+  EXPECT_EQ(pass(frame_of(a, 1), b), Verdict::fresh);
+  for (const std::uint64_t sent : {0, 1}) {
+    std::string beat;
+    a.write_beat(beat, sent);
+    EXPECT_EQ(pass(beat, b), Verdict::beat);
+  }
+  std::string beat;
+  a.write_beat(beat, 2);
+  std::string end;
+  a.write_end(end, 2, {Code::unavailable, "enough"});
+  for (const std::string& frame : {beat, end}) {
+    const auto gap = pass(frame, b);
+    ASSERT_FALSE(gap.has_value());
+    EXPECT_EQ(gap.error().code(), Code::data_loss);
+    EXPECT_EQ(gap.error().message(), "frame 2 was sent and did not come");
+  }
+  EXPECT_EQ(pass(frame_of(a, 2), b), Verdict::fresh);
+  EXPECT_EQ(pass(beat, b), Verdict::beat);
 }
 
 TEST(Session, RefusesHeadersThatCannotBeOfIt) {
