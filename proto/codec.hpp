@@ -53,7 +53,7 @@ struct FrameHeader {
   std::uint64_t acknowledged = 0;
   std::string_view hello = {};  // serialised v1::Hello; empty = none
   std::string_view end = {};    // serialised v1::Status; empty = none
-  std::uint64_t sent = 0;
+  std::uint64_t sent = 0;       // of a frame that is not numbered: the last number that went before it
 };
 
 // Appends one envelope (as a field of Frame) to `frame`; `write_payload(std::uint8_t*)` is called once

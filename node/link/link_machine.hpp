@@ -7,8 +7,9 @@
 //
 // A session outlives its connection. Without one it is *detached*, until either side dials and both know it
 // still. Two nodes that dial each other at once: the one with the smaller id lets the other's Hello wait
-// until its own dial has ended; the one with the larger id drops its own dial for the other's. A connection
-// that carries a session goes on until a frame shows that the other side has chosen another.
+// until its own dial has ended, or for a second; the one with the larger id drops its own dial for the
+// other's. A connection that carries a session goes on until a frame shows that the other side has chosen
+// another.
 #pragma once
 
 #include <algorithm>

@@ -37,6 +37,7 @@ class Dial:
 
     def __init__(self):
         self.task = None
+        self.session = 0  # that our Hello named as new
         self.ended = asyncio.Event()
         self.dropped = False
 
@@ -191,15 +192,15 @@ class Links:
     async def _dial_once(self, dial, address, endpoint, old):
         connection = await Dialled.open(self._context, self._identity, endpoint, address.key)
         try:
-            return await self._greet(connection, address, old)
+            return await self._greet(connection, dial, address, old)
         except BaseException:
             connection.close()
             raise
 
-    async def _greet(self, connection, address, old):
+    async def _greet(self, connection, dial, address, old):
         early = Early()
         connection.start(early)
-        new = secrets.randbits(64) or 1
+        new = dial.session = secrets.randbits(64) or 1
         before = old and old.session
         resume, last_received = (before.number, before.received) if before else (0, 0)
         connection.send(self._greeter.hello(new, resume, last_received).SerializeToString())
@@ -296,6 +297,9 @@ class Links:
         """We say that we do not have this session, and its node will leave it: what comes late does not bring it up."""
         if early := self._unchosen.get((node, number)):
             early.give_up()
+        for dial in self._dials.values():
+            if dial.session == number:
+                dial.drop()
 
     def _judge(self, hello, connection):
         peer = self._greeter.judge(hello, connection.key)
