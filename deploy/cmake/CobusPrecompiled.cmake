@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # The libraries' headers, compiled once: half of what a source costs is reading them. Every source still includes
-# what it uses; a build with COBUS_PRECOMPILED=OFF (the asan preset) proves it.
+# what it uses; a build with COBUS_PRECOMPILED=OFF (the debug preset) proves it.
 
 option(COBUS_PRECOMPILED "Compile the headers of the libraries once" ON)
 if(NOT COBUS_PRECOMPILED)

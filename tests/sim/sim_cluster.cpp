@@ -158,7 +158,7 @@ Process& SimCluster::start_node(const std::string& name, std::size_t label_bytes
   node.add_service(make_workers_service(node));
   for (const Kind& kind : kinds_) node.add_kind(kind);
   process->view = std::make_unique<View>(network_.clock());
-  const auto describe = [&node, name, endpoint, label_bytes] {
+  const auto describe = [&node, name, endpoint, label_bytes, offered = describe_offers(node)] {
     v1::NodeRecord record;
     record.set_node(static_cast<std::uint64_t>(node.id()));
     record.set_incarnation(node.incarnation());
@@ -167,7 +167,7 @@ Process& SimCluster::start_node(const std::string& name, std::size_t label_bytes
     record.add_endpoints(endpoint);
     record.set_state(v1::UP);
     if (label_bytes > 0) (*record.mutable_labels())["note"] = std::string(label_bytes, 'x');
-    for (v1::ServiceRecord& offer : describe_offers(node)) *record.add_services() = std::move(offer);
+    for (const v1::ServiceRecord& service : offered) *record.add_services() = service;
     return record;
   };
   process->membership = std::make_unique<Membership>(node, *process->view, Membership::Hooks{describe, {}},

@@ -346,7 +346,8 @@ class WatchedByCpp(PeerTest):
         async def stage(worker, _):
             self.made.append(worker)
             try:
-                await worker.receive()
+                while True:
+                    await worker.receive()  # numbers come, too
             finally:
                 ended.set()
         self.node(kinds={"pipeline.Stage": stage})
