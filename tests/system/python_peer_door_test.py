@@ -202,13 +202,15 @@ class Session(DoorTest):
     def test_a_beat_comes_right_behind_the_answer(self):
         async def test(endpoint, key):
             took = []
-            for session in range(9, 14):  # a busy machine may be late, but not each time
-                await self.own.dial(endpoint, key, self.own.maker.hello(session))
-                await self.own.answer()
+            while len(took) < 3 and min(took, default=1) > 0.5:  # a busy machine may be late, but not each time
+                raw = await self.make_raw()
+                await raw.dial(endpoint, key, raw.maker.hello(9))
+                await raw.answer()
                 begin = time.monotonic()
-                await self.own.until(lambda: len(self.own.frames) > 1, "a beat")
+                await raw.until(lambda: len(raw.frames) > 1, "a beat")
                 took.append(time.monotonic() - begin)
-                self.assertEqual(self.own.frames[1], Frame(session=session))
+                self.assertEqual(raw.frames[1], Frame(session=9))
+                await raw.close()
             self.assertLess(min(took), 0.5)  # the next one would come after a second
         self.at_each_door(test)
 

@@ -341,7 +341,7 @@ class WatchedByCpp(PeerTest):
         self.assertGreaterEqual(reply["starts"], 2)
 
     def test_one_in_cpp_ends_a_worker_in_python(self):
-        ended = threading.Event()
+        ended = []
 
         async def stage(worker, _):
             self.made.append(worker)
@@ -349,10 +349,10 @@ class WatchedByCpp(PeerTest):
                 while True:
                     await worker.receive()  # numbers come, too
             finally:
-                ended.set()
+                ended.append(worker)
         self.node(kinds={"pipeline.Stage": stage})
         self.stage_made().terminate()
-        self.wait_until(ended.is_set, "the stage to end with its supervisor")
+        self.wait_until(lambda: self.made[0] in ended, "the stage to end with its supervisor")
         self.assertEqual(self.made[0].reason.code, Code.CANCELLED)
 
 
