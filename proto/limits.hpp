@@ -65,6 +65,9 @@ inline constexpr std::size_t mailbox_overshoot_bytes_max = 64 * 1024 * 1024;
 inline constexpr std::size_t peer_held_bytes_max = 64 * 1024 * 1024;
 // Items beyond that end their streams. Who goes on until as much is held loses its session.
 inline constexpr std::size_t peer_held_bytes_end = 3 * peer_held_bytes_max;
+// Of its answers, and of what its workers let ours hear of them, which are always taken: there is as much as
+// our own calls and bonds ask for, so who has more here loses its session.
+inline constexpr std::size_t peer_answers_bytes_end = 1024 * 1024 * 1024;
 // Workers of one other node whose mailboxes a shard knows to be full. Of more it takes no note.
 inline constexpr std::size_t full_mailboxes_of_peer_max = 10'000;
 // What may wait for one shard of a node before senders from other shards wait and requests of other nodes are

@@ -33,6 +33,14 @@ const EnvelopeExtra& Envelope::extra() const noexcept {
   return extra_ != nullptr ? *extra_ : none;
 }
 
+std::uint64_t Envelope::extra_bytes() const noexcept {
+  return has_extra() ? sizeof(EnvelopeExtra) + extra_->to_name.size() + extra_->status.message().size() : 0;
+}
+
+void SignalEnvelope::charge(PeerAccount& account) noexcept {
+  charge_.begin(account, sizeof(SignalEnvelope) + extra_bytes());
+}
+
 void Envelope::deliver(Shard& shard) noexcept { Home::of(shard).receive_posted(EnvelopePtr(this)); }
 
 // Behind the envelope.
@@ -56,23 +64,15 @@ void EncodedEnvelope::write_payload(std::uint8_t* into) const {
 }
 
 void EncodedEnvelope::charge(PeerAccount& account) noexcept {
-  account_ = &account;
-  charged_ = sizeof(EncodedEnvelope) + memory_;
-  if (has_extra()) charged_ += sizeof(EnvelopeExtra) + extra().to_name.size();
-  account.charge(charged_);
+  charge_.begin(account, sizeof(EncodedEnvelope) + memory_ + extra_bytes());
 }
 
 void EncodedEnvelope::charge_extra() noexcept {
-  const std::uint64_t more = sizeof(EnvelopeExtra) + extra().status.message().size();
-  charged_ += more;
-  account_->charge(more);
+  charge_.more(sizeof(EnvelopeExtra) + extra().status.message().size());
 }
 
 void EncodedEnvelope::drop_payload() noexcept {
-  if (account_ != nullptr) {
-    account_->refund(memory_);
-    charged_ -= memory_;
-  }
+  charge_.less(memory_);
   bytes_ = {};
   kept_.reset();
   held_bytes_ = 0;

@@ -106,10 +106,15 @@ class Envelope : public InboxItem {
 
   // Frees the payload; what it was is not known afterwards.
   virtual void drop_payload() noexcept {}
+  // Of one that came from another node: what it takes is on the account of that, once, until it goes.
+  virtual void charge(PeerAccount& /*account*/) noexcept {}
+  [[nodiscard]] virtual PeerAccount* charged_to() const noexcept { return nullptr; }
 
   void deliver(Shard& shard) noexcept final;
 
  protected:
+  // What extra() takes.
+  [[nodiscard]] std::uint64_t extra_bytes() const noexcept;
   bool typed_ = false;
   std::uint32_t held_bytes_ = 0;
 
@@ -132,8 +137,13 @@ using EnvelopePtr = std::unique_ptr<Envelope>;
 // Without a payload: cancel, credit, end, error.
 class SignalEnvelope final : public Envelope {
  public:
+  void charge(PeerAccount& account) noexcept override;
+  [[nodiscard]] PeerAccount* charged_to() const noexcept override { return charge_.account(); }
   static void* operator new(std::size_t size) { return pool_allocate(size); }
   static void operator delete(void* block, std::size_t size) noexcept { pool_free(block, size); }
+
+ private:
+  Charge charge_;
 };
 
 // With the message object itself.
@@ -209,11 +219,6 @@ class EncodedEnvelope final : public Envelope {
   }
   // With a copy of `payload`: a small one in the same allocation.
   [[nodiscard]] static std::unique_ptr<EncodedEnvelope> copy_of(TypeId type, std::string_view payload);
-  ~EncodedEnvelope() override {
-    if (account_ != nullptr) account_->refund(charged_);
-  }
-  EncodedEnvelope(const EncodedEnvelope&) = delete;
-  EncodedEnvelope& operator=(const EncodedEnvelope&) = delete;
   struct Behind {
     std::size_t bytes;  // that the same allocation has room for
   };
@@ -227,8 +232,8 @@ class EncodedEnvelope final : public Envelope {
     envelope->~EncodedEnvelope();
     pool_free(envelope, size);
   }
-  // What it takes is on the account of whom it came from, once, until it goes.
-  void charge(PeerAccount& account) noexcept;
+  void charge(PeerAccount& account) noexcept override;
+  [[nodiscard]] PeerAccount* charged_to() const noexcept override { return charge_.account(); }
   // Besides, what extra() has taken since.
   void charge_extra() noexcept;
   [[nodiscard]] std::size_t payload_size() const override { return bytes_.size(); }
@@ -245,8 +250,7 @@ class EncodedEnvelope final : public Envelope {
   std::shared_ptr<const void> kept_;  // what they lie in, unless that is behind this object
   std::size_t memory_;                // that they take
   std::uint32_t behind_ = 0;          // so many lie there
-  PeerAccount* account_ = nullptr;
-  std::uint64_t charged_ = 0;
+  Charge charge_;
 };
 
 // The message in `envelope`, moved out or decoded. INVALID_ARGUMENT when it is of another type or its
@@ -292,8 +296,9 @@ template <class Message>
 // All of it as it then stands in a frame; `size` is what payload_size() has just said.
 [[nodiscard]] LargeBytes write_whole(const Envelope& envelope, std::size_t size, TimePoint now);
 
-// Whether what another node sends of this kind is charged to its account: what its own workers decide how
-// much of there is. Not so answers, which were asked for, and signals.
+// Whether what another node sends of this kind is refused when much of it is held: what its own workers
+// decide how much of there is. Not so answers, which were asked for, and signals: they are on an account of
+// their own.
 [[nodiscard]] constexpr bool is_charged(v1::Kind kind) noexcept {
   return kind == v1::MESSAGE || kind == v1::REQUEST || kind == v1::ITEM;
 }

@@ -170,6 +170,7 @@ class Node final : public link::LinkEvents {
   // Bytes that came from others and are held here. Any thread.
   [[nodiscard]] const PeerAccounts& peer_accounts() const noexcept { return accounts_; }
   [[nodiscard]] const PeerAccounts& large_peer_accounts() const noexcept { return large_accounts_; }
+  [[nodiscard]] const PeerAccounts& answer_peer_accounts() const noexcept { return answer_accounts_; }
   // `at`: the node of its receiver; none: this one.
   // Of one that was to go to the node `to`.
   void dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept;
@@ -257,7 +258,9 @@ class Node final : public link::LinkEvents {
   std::atomic<TrafficObserver*> observer_{nullptr};
   link::Links links_;
   std::vector<std::unique_ptr<Place>> places_;
-  std::vector<Arriving> arriving_;  // in the frame that the link reads, with whose lock it is used
+  // In the frame that the link reads, with whose lock they are used.
+  std::vector<Arriving> arriving_;
+  PeerAccount* arriving_answers_ = nullptr;  // whose; null: there are none
   std::vector<std::unique_ptr<Service>> services_;
   OffloadPool pool_;  // behind what its functions come back to: it joins first
   std::unordered_map<std::string_view, Method> methods_;  // constant after start()
@@ -267,7 +270,8 @@ class Node final : public link::LinkEvents {
   std::vector<PeerListener*> listeners_;
   DeadLetters dead_letters_;
   PeerAccounts accounts_;
-  PeerAccounts large_accounts_;  // of messages that came in parts
+  PeerAccounts large_accounts_;   // of messages that came in parts
+  PeerAccounts answer_accounts_;  // of answers and signals
 
   std::mutex denials_mutex_;
   link::RefusalLog denials_;  // guarded by denials_mutex_

@@ -77,6 +77,8 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
   }
   accounts_.lost(peer.node);
   large_accounts_.lost(peer.node);
+  answer_accounts_.lost(peer.node);
+  arriving_answers_ = nullptr;
   Status status(Code::unavailable, "lost node " + peer.name + ": " + reason.message());
   status.with("cause", "connection");
   // Whoever watches the node hears of it when every monitor and link on its workers has fired, on all shards.
@@ -113,6 +115,7 @@ void Node::deliver_to_all(const Envelope& signal, std::vector<Arriving>& into) {
       copy->extra().credit = signal.extra().credit;
       copy->extra().status = signal.extra().status;
     }
+    if (PeerAccount* account = signal.charged_to()) copy->charge(*account);
     arrive(i, std::move(copy), into);
   }
 }
@@ -189,7 +192,7 @@ bool Node::admits(const link::PeerInfo& peer, Envelope& envelope) {
   const bool large = envelope.payload_size() > limits::payload_bytes_max;
   PeerAccount& account = (large ? large_accounts_ : accounts_).of(peer.node);
   const std::uint64_t before = account.held();
-  static_cast<EncodedEnvelope&>(envelope).charge(account);
+  envelope.charge(account);
   const std::uint64_t held = account.held();
   envelope.crowds = held > limits::peer_held_bytes_max / 2;
   if (large ? before <= limits::message_bytes_max + limits::envelope_overhead_bytes_max
@@ -253,7 +256,12 @@ void Node::on_envelope(const link::PeerInfo& peer, const EnvelopeView& view, lin
   // Who may not observe may not hide either.
   if (peer.role == v1::SUBMIT) envelope->flags &= ~static_cast<std::uint32_t>(v1::HIDDEN);
   if (envelope->kind == v1::REQUEST) envelope->extra().caller = Caller{peer.name, peer.role};
-  if (is_charged(envelope->kind) && !admits(peer, *envelope)) return;
+  if (!is_charged(envelope->kind)) {
+    arriving_answers_ = &answer_accounts_.of(peer.node);
+    envelope->charge(*arriving_answers_);
+  } else if (!admits(peer, *envelope)) {
+    return;
+  }
   sort_in(std::move(envelope), arriving_);
 }
 
@@ -274,9 +282,13 @@ void Node::on_part(const link::PeerInfo& peer, const EnvelopeView& part) {
 
 Status Node::on_frame_end(const link::PeerInfo& peer) {
   bring(arriving_);
-  const std::uint64_t held = accounts_.of(peer.node).held();
-  if (held <= limits::peer_held_bytes_end) [[likely]]
-    return {};
+  const PeerAccount* const answers = std::exchange(arriving_answers_, nullptr);
+  std::uint64_t held = accounts_.of(peer.node).held();
+  if (held <= limits::peer_held_bytes_end) [[likely]] {
+    held = answers != nullptr ? answers->held() : 0;
+    if (held <= limits::peer_answers_bytes_end) [[likely]]
+      return {};
+  }
   return {Code::resource_exhausted,
           fmt::format("it sends without heed of credit and bounds: {} MiB of it are held", held >> 20)};
 }

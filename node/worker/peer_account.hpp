@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // PeerAccount: the bytes that came from one other node and are held here, whatever they wait for: in inboxes,
-// mailboxes and streams, until they are decoded or dropped. Charged on the link's thread, refunded by
-// whatever thread frees them. It outlives its session, so that nobody gets another by connecting anew, and
-// its node, as long as something is charged to it.
+// mailboxes and streams, until they are decoded or dropped; Charge: some of them. Charged on the link's
+// thread, refunded by whatever thread frees them. It outlives its session, so that nobody gets another by
+// connecting anew, and its node, as long as something is charged to it.
 #pragma once
 
 #include <atomic>
@@ -36,6 +36,38 @@ class PeerAccount {
   ~PeerAccount() = default;
   static constexpr std::uint64_t open = std::uint64_t{1} << 62;
   std::atomic<std::uint64_t> held_{open};
+};
+
+// Bytes on an account, until it goes.
+class Charge {
+ public:
+  Charge() noexcept = default;
+  Charge(const Charge&) = delete;
+  Charge& operator=(const Charge&) = delete;
+  ~Charge() {
+    if (account_ != nullptr) account_->refund(bytes_);
+  }
+  // Once, and before anything else.
+  void begin(PeerAccount& account, std::uint64_t bytes) noexcept {
+    account_ = &account;
+    more(bytes);
+  }
+  [[nodiscard]] PeerAccount* account() const noexcept { return account_; }
+  // Without an account they do nothing.
+  void more(std::uint64_t bytes) noexcept {
+    if (account_ == nullptr) return;
+    bytes_ += bytes;
+    account_->charge(bytes);
+  }
+  void less(std::uint64_t bytes) noexcept {
+    if (account_ == nullptr) return;
+    bytes_ -= bytes;
+    account_->refund(bytes);
+  }
+
+ private:
+  PeerAccount* account_ = nullptr;
+  std::uint64_t bytes_ = 0;
 };
 
 // Those of a node, by peer.

@@ -77,7 +77,8 @@ void complain_of_what_is_left(SimCluster& cluster, Complaints& complaints) {
     }
     none(node.links().waiting_bytes(), "bytes for other nodes");
     none(node.calls_running.load(), "calls that run");
-    none(node.peer_accounts().held() + node.large_peer_accounts().held(), "bytes that came from other nodes");
+    none(node.peer_accounts().held() + node.large_peer_accounts().held() + node.answer_peer_accounts().held(),
+         "bytes that came from other nodes");
   }
   each_worker(cluster, [&](const Process& process, const Worker& worker) {
     const std::source_location at = worker.where();

@@ -18,20 +18,13 @@ METHOD = "math.Primes/Count"
 
 class JobsTest(ClusterTest):
     NODES = ()
-    per_second = 0  # of numbers that are looked at: a sanitizer takes twenty times as long
 
     def submit(self, request, *flags):
         return self.json("submit", METHOD, request, "-o", "json", *flags)["id"]
 
-    def primes_for(self, seconds):
+    def request_for(self, seconds):
         """A request that takes about so long on this machine and build. A node must be up."""
-        def took(to):
-            begin = time.monotonic()
-            self.cobus("call", METHOD, json.dumps({"from": 0, "to": to}))
-            return time.monotonic() - begin
-        if not JobsTest.per_second:
-            JobsTest.per_second = 200_000_000 / min(max(took(300_000_000) - took(100_000_000), 0.1), 20)
-        return json.dumps({"from": 0, "to": int(seconds * JobsTest.per_second)})
+        return json.dumps({"from": 0, "to": self.primes_for(seconds)})
 
     def shown(self, job):
         return self.json("job", job, "-o", "json")
@@ -51,7 +44,7 @@ class Homes(JobsTest):
     def test_w9_a_home_that_stops_lets_its_jobs_end_and_loses_none(self):
         self.start_node("home", "--drain", "60", "--pool", "1")
         self.start_node("runner", "--ledger", "none", "--pool", "4")
-        some_seconds = self.primes_for(4)
+        some_seconds = self.request_for(4)
         jobs = [self.submit(some_seconds) for _ in range(3)]
         running = [self.wait_for(job, "running") for job in jobs]
         self.assertIn("runner", {job["node"] for job in running})
@@ -87,7 +80,7 @@ class Runners(JobsTest):
     def test_j5_a_runner_that_stops_while_no_broker_can_say_so_costs_no_job(self):
         self.start_node("home", "--pool", "1")
         self.start_node("runner", "--ledger", "none", "--pool", "1", "--drain", "4")
-        half_a_second = self.primes_for(0.5)
+        half_a_second = self.request_for(0.5)
         held = [self.submit(LONG, "--attempts", "1") for _ in range(2)]
         self.wait_until(lambda: {self.shown(job)["node"] for job in held} == {"home", "runner"}, "both to have one")
         jobs = [self.submit(half_a_second) for _ in range(24)]
@@ -106,7 +99,7 @@ class Runners(JobsTest):
 class Calls(JobsTest):
     def test_w9_calls_that_run_end_while_new_ones_are_refused(self):
         self.start_node("only", "--drain", "60")
-        running = self.call(self.primes_for(4))
+        running = self.call(self.request_for(4))
         self.terminate("only")
         self.wait_until(lambda: "no new work" in self.log_of("only"), "the node to drain")
         self.cobus("call", METHOD, '{"to":10}', "--timeout", "2s", code=69)
@@ -138,7 +131,7 @@ class Keys(JobsTest):
     NODES = ("alpha", "beta", "gamma")
 
     def test_j7_a_key_whose_home_does_not_answer_makes_no_second_job(self):
-        request = self.primes_for(0.5)
+        request = self.request_for(0.5)
         first = self.submit(request, "--key", "k")
         home = self.processes[self.wait_for(first, "succeeded")["home"]]
         home.send_signal(signal.SIGSTOP)

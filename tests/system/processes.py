@@ -11,10 +11,12 @@ import time
 import unittest
 
 BIN = ""
+PRIMES = {100_000_000: 5_761_455, 300_000_000: 16_252_325, 1_000_000_000: 50_847_534, 2_000_000_000: 98_222_287}
 
 
 class ClusterTest(unittest.TestCase):
     NODES = ("alpha", "beta", "gamma")
+    primes_per_second = 0  # that this machine and build look at; not measured yet
 
     def setUp(self):
         self.state = tempfile.mkdtemp(prefix="cobus-test-")
@@ -76,6 +78,21 @@ class ClusterTest(unittest.TestCase):
 
     def lines(self, *arguments, **options):
         return [json.loads(line) for line in self.cobus(*arguments, **options)[0].splitlines()]
+
+    def primes_for(self, seconds):
+        """How far math.Primes/Count gets in about that time. A node must be up."""
+        def took(to):
+            begin = time.monotonic()
+            self.cobus("call", "math.Primes/Count", json.dumps({"from": 0, "to": to}))
+            return time.monotonic() - begin
+        if not ClusterTest.primes_per_second:
+            ClusterTest.primes_per_second = 200_000_000 / min(max(took(300_000_000) - took(100_000_000), 0.1), 20)
+        return int(seconds * ClusterTest.primes_per_second)
+
+    def known_primes_for(self, seconds):
+        """(to, count): a number up to which it takes about that time, or less but for the first, and how many there are."""
+        far = self.primes_for(seconds)
+        return max((known for known in PRIMES.items() if known[0] <= far), default=min(PRIMES.items()))
 
     def names_up(self):
         return [node["name"] for node in self.lines("nodes", "-o", "jsonl") if node["state"] == "up"]

@@ -102,6 +102,7 @@ class HeldOfPeer : public TestNode {
   std::uint64_t dead(DeadLetter why) { return node_->dead_letters().count(why); }
   void expect_nothing_held() {
     EXPECT_EQ(node_->peer_accounts().held(), 0U);
+    EXPECT_EQ(node_->answer_peer_accounts().held(), 0U);
     EXPECT_EQ(workers(), 0U);
   }
   Idle* service_;
@@ -258,6 +259,63 @@ TEST_F(HeldOfPeer, M5_ItemsWithoutEndEndTheSession) {
   EXPECT_TRUE(at_frame_end_.ok()) << "once they have been refused";
   for (int i = 0; i < 4; ++i) advance(seconds(1));
   expect_nothing_held();
+}
+
+// There is as much of them as our own calls and bonds ask for; a peer may send more, while a shard is held.
+TEST_F(HeldOfPeer, M5_AnswersWithoutEndEndTheSession) {
+  link::PeerInfo peer;
+  peer.node = afar;
+  peer.role = v1::NODE;
+  // One frame, counted as often as it comes.
+  const auto frame = std::make_shared<const std::string>(std::size_t{32} * 1024 * 1024, 'x');
+  EnvelopeHeader header;
+  header.kind = v1::REPLY;
+  header.call = std::uint64_t{1} << 24;
+  header.to = WorkerId::make(0, 1, 1).value;
+  std::uint64_t bytes = 0;
+  const auto reply = [&] {
+    node_->on_envelope(peer, {header, *frame}, link::FrameIn(frame));
+    bytes += frame->size();
+    return node_->on_frame_end(peer);
+  };
+  while (bytes + frame->size() < limits::peer_answers_bytes_end) ASSERT_TRUE(reply().ok()) << bytes;
+  EXPECT_EQ(reply().code(), Code::resource_exhausted);
+  EXPECT_EQ(held(), 0U) << "its messages are counted by themselves";
+  EXPECT_GT(node_->answer_peer_accounts().held_of(afar), limits::peer_answers_bytes_end);
+  step();
+  expect_nothing_held();
+  EXPECT_TRUE(reply().ok()) << "once they have been looked at";
+  step();
+}
+
+TEST_F(HeldOfPeer, M5_SignalsTakeRoomUntilTheyAreHandled) {
+  const auto held_of_answers = [&] { return node_->answer_peer_accounts().held_of(afar); };
+  const std::string reason = encode_status({Code::aborted, std::string(500, 'r')});
+  EnvelopeHeader header;
+  header.to = WorkerId::make(1, 1, 1).value;
+  header.call = 7;
+  for (const v1::Kind kind : {v1::MONITOR, v1::DEMONITOR, v1::LINK, v1::UNLINK, v1::UNLINK_ACK, v1::DOWN,
+                              v1::EXIT, v1::ERROR, v1::END, v1::CREDIT}) {
+    header.kind = kind;
+    header.status = {};
+    const std::uint64_t before = held_of_answers();
+    come(header, 0);
+    const std::uint64_t bare = held_of_answers() - before;
+    EXPECT_GE(bare, sizeof(Envelope)) << v1::Kind_Name(kind);
+    header.status = reason;
+    come(header, 0);
+    EXPECT_GT(held_of_answers() - before, 2 * bare + 500) << v1::Kind_Name(kind);
+  }
+  step();
+  EXPECT_EQ(held_of_answers(), 0U);
+  header.kind = v1::CANCEL;  // for whichever shard has the call
+  header.to = 0;
+  header.status = {};
+  come(header, 0);
+  EXPECT_GE(held_of_answers(), node_->shards() * sizeof(Envelope));
+  step();
+  EXPECT_EQ(held_of_answers(), 0U);
+  lose(afar);
 }
 
 TEST_F(HeldOfPeer, M5_WhatHasNoKindAndNobodyToAnswerIsNotEvenKept) {
