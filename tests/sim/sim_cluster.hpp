@@ -16,7 +16,7 @@
 #include "node/cluster/membership.hpp"
 #include "node/link/sim_transport.hpp"
 #include "node/worker/node.hpp"
-#include "tests/unit/broker/private_folder.hpp"
+#include "tests/support/private_folder.hpp"
 
 namespace cobus::sim {
 
@@ -122,7 +122,7 @@ class SimCluster {
   SeededRandom random_;
   link::ClusterSecret cluster_;
   std::map<std::string, std::unique_ptr<Process>> processes_;
-  broker::PrivateFolder folder_;
+  PrivateFolder folder_;
   std::map<std::string, std::unique_ptr<broker::Trust>> disks_;  // of brokers
   std::vector<std::string> broker_names_ = {"broker"};
   std::optional<std::chrono::seconds> certificate_life_;

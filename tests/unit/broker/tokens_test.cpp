@@ -8,7 +8,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "tests/unit/broker/private_folder.hpp"
+#include "tests/support/private_folder.hpp"
 
 namespace cobus::broker {
 namespace {

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "node/link/identity.hpp"
-#include "tests/unit/broker/private_folder.hpp"
+#include "tests/support/private_folder.hpp"
 
 namespace cobus::client {
 namespace {
@@ -120,7 +120,7 @@ TEST(DoctorChecks, FindACutOfOneDirection) {
 }
 
 TEST(DoctorChecks, FindAFileThatOthersCanRead) {
-  const broker::PrivateFolder folder;
+  const PrivateFolder folder;
   EXPECT_EQ(codes(check_files(folder.path())), "");
   ASSERT_TRUE(link::make_private_folder(folder.path() / "join").ok());
   const auto file = folder.path() / "join" / "submit";

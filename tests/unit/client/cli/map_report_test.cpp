@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/private_folder.hpp"
 #include "tests/unit/client/cli/captured_console.hpp"
 
 namespace cobus::client {
@@ -156,7 +157,8 @@ TEST(MapReport, AnArrayIsClosedAtTheEnd) {
 
 TEST(MapReport, WhatIsDoneStandsInTheJoblogAtOnce) {
   CapturedConsole captured;
-  const std::string file = testing::TempDir() + "map_report_test.tsv";
+  const PrivateFolder folder;
+  const std::string file = folder.path() / "joblog.tsv";
   auto writer = JoblogWriter::open(file, false, "r");
   ASSERT_TRUE(writer);
   MapReport report(captured.console, {}, false, writer->get());
@@ -164,7 +166,6 @@ TEST(MapReport, WhatIsDoneStandsInTheJoblogAtOnce) {
   report.end(success(1));
   EXPECT_TRUE(report.status().ok());
   EXPECT_EQ(read_joblog(file)->entries.at(1).job, "j1");
-  std::remove(file.c_str());
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 
 #include <fstream>
 
+#include "tests/support/private_folder.hpp"
+
 namespace cobus::client {
 namespace {
 
@@ -15,11 +17,11 @@ using testing::HasSubstr;
 
 class FilePayloadTest : public testing::Test {
  protected:
-  ~FilePayloadTest() override { std::remove(file_.c_str()); }
   void write(const std::string& bytes) const { std::ofstream(file_, std::ios::binary) << bytes; }
   const google::protobuf::FieldDescriptor* text_ = *text_field(v1::SubmitRequest::descriptor(), "method");
   const google::protobuf::FieldDescriptor* bytes_ = *text_field(v1::SubmitRequest::descriptor(), "payload");
-  const std::string file_ = testing::TempDir() + "map_runner_test.txt";
+  const PrivateFolder folder_;
+  const std::string file_ = folder_.path() / "payload.txt";
 };
 
 TEST_F(FilePayloadTest, IsTheMessageWithThatFieldSet) {

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "proto/limits.hpp"
+#include "tests/support/private_folder.hpp"
 #include "tests/support/test_node.hpp"
 
 namespace cobus::client {
@@ -53,7 +54,8 @@ TEST_F(MapSourceTest, BlankLinesAndCarriageReturnsAreNoRequests) {
 }
 
 TEST_F(MapSourceTest, ALineThatIsTooLongIsOneBadRequestAndTheNextIsRead) {
-  const std::string file = testing::TempDir() + "map_source_test.jsonl";
+  const PrivateFolder folder;
+  const std::string file = folder.path() / "requests.jsonl";
   std::ofstream(file) << std::string(7 * limits::payload_bytes_max, 'x') << "\n{}\n";
   MapSource source(::open(file.c_str(), O_RDONLY | O_CLOEXEC), file);
   std::vector<MapInput> all;
@@ -62,18 +64,17 @@ TEST_F(MapSourceTest, ALineThatIsTooLongIsOneBadRequestAndTheNextIsRead) {
   EXPECT_EQ(all[0].unusable.code(), Code::invalid_argument);
   EXPECT_EQ(all[1].text, "{}");
   EXPECT_EQ(all[1].sequence, 2U);
-  std::remove(file.c_str());
 }
 
 TEST_F(MapSourceTest, CountsARegularFileWithoutReadingItAway) {
-  const std::string file = testing::TempDir() + "map_source_count.jsonl";
+  const PrivateFolder folder;
+  const std::string file = folder.path() / "requests.jsonl";
   std::ofstream(file) << "{}\n\n{}\n{}";
   MapSource source(::open(file.c_str(), O_RDONLY | O_CLOEXEC), file);
   EXPECT_EQ(source.count(), 3U);
   std::vector<MapInput> all;
   spawn(&drain, &source, &all);
   EXPECT_EQ(all.size(), 3U);
-  std::remove(file.c_str());
 }
 
 TEST_F(MapSourceTest, APipeCannotBeCounted) {

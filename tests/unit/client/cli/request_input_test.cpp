@@ -5,6 +5,8 @@
 
 #include <fstream>
 
+#include "tests/support/private_folder.hpp"
+
 namespace cobus::client {
 namespace {
 
@@ -16,10 +18,10 @@ TEST(RequestInput, IsTheTextItselfOrAnEmptyRequestIfLeftOut) {
 }
 
 TEST(RequestInput, AnAtSignNamesAFile) {
-  const std::string file = testing::TempDir() + "request_input_test.json";
+  const PrivateFolder folder;
+  const std::string file = folder.path() / "request.json";
   std::ofstream(file) << "{\"b\":2}\n";
   EXPECT_EQ(read_request("@" + file), "{\"b\":2}\n");
-  std::remove(file.c_str());
 }
 
 TEST(RequestInput, WhatCannotBeReadIsNamed) {
@@ -32,12 +34,12 @@ TEST(RequestInput, WhatCannotBeReadIsNamed) {
 }
 
 TEST(RequestInput, AFileHasABound) {
-  const std::string file = testing::TempDir() + "request_input_large.txt";
+  const PrivateFolder folder;
+  const std::string file = folder.path() / "large.txt";
   std::ofstream(file) << std::string(11, 'x');
   EXPECT_TRUE(read_whole_file(file, 11));
   EXPECT_NE(read_whole_file(file, 10).error().message().find("at most 10 bytes"), std::string::npos);
   EXPECT_FALSE(read_whole_file("/dev/zero", 1000)) << "and is not read beyond it";
-  std::remove(file.c_str());
 }
 
 }  // namespace

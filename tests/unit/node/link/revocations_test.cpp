@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "node/link/identity.hpp"
-#include "tests/unit/broker/private_folder.hpp"
+#include "tests/support/private_folder.hpp"
 
 namespace cobus::link {
 namespace {
@@ -76,7 +76,7 @@ TEST_F(RevocationsTest, TheKeyOfTheBrokersCannotBeRevoked) {
 }
 
 TEST_F(RevocationsTest, A5_IsKeptInAPrivateFile) {
-  const broker::PrivateFolder folder;
+  const PrivateFolder folder;
   const std::filesystem::path file = folder.path() / "revoked";
   {
     Revocations kept(cluster.key(), file);

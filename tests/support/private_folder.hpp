@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A folder of mode 0700 that goes with the test.
+// A folder of mode 0700 that goes with the test, and is no other's: tests run beside each other.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -9,12 +9,12 @@
 #include <filesystem>
 #include <string>
 
-namespace cobus::broker {
+namespace cobus {
 
 class PrivateFolder {
  public:
   PrivateFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cobus-broker-XXXXXX").string();
+    std::string pattern = (std::filesystem::temp_directory_path() / "cobus-test-XXXXXX").string();
     if (mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "no temporary folder";
     path_ = pattern;
   }
@@ -30,4 +30,4 @@ class PrivateFolder {
   std::filesystem::path path_;
 };
 
-}  // namespace cobus::broker
+}  // namespace cobus
