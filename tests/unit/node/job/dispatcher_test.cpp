@@ -98,7 +98,7 @@ class DispatcherTest : public TestNode {
   }
   bool runs() { return node_->home(0).find(worker_) != nullptr; }
 
-  TemporaryFolder folder_;
+  PrivateFolder folder_;
   View view_{network_.clock()};
   InstantLedger ledger_;
   Dispatcher dispatcher_{*node_, view_, ledger_};

@@ -48,7 +48,7 @@ class JobTablesTest : public testing::Test {
     tables_.emplace(database_->sql(), "home", clock_, random_);
   }
 
-  TemporaryFolder folder_;
+  PrivateFolder folder_;
   ManualClock clock_;
   SeededRandom random_{42};
   Result<LedgerDatabase> database_;

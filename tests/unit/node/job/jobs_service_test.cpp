@@ -56,7 +56,7 @@ class JobsServiceTest : public TestNode {
     return jobs;
   }
 
-  TemporaryFolder folder_;
+  PrivateFolder folder_;
   View view_{network_.clock()};
   InstantLedger ledger_;
   Dispatcher dispatcher_{*node_, view_, ledger_};

@@ -17,7 +17,7 @@ class LedgerDatabaseTest : public testing::Test {
     SQLite::Database(path().string(), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec(sql);
     chmod(path().c_str(), 0600);
   }
-  TemporaryFolder folder_;
+  PrivateFolder folder_;
 };
 
 TEST_F(LedgerDatabaseTest, SyncsEveryCommitAndMapsNothing) {

@@ -48,7 +48,7 @@ void read_ids(int in, std::size_t count, std::set<std::string>& ids) {
 }
 
 TEST(LedgerDurability, J1_EveryConfirmedJobSurvivesKillNine) {
-  const TemporaryFolder folder;
+  const PrivateFolder folder;
   std::set<std::string> confirmed;
   for (std::size_t life = 1; life <= 5; ++life) {
     int pipe_ends[2];
@@ -96,7 +96,7 @@ std::string mount_small(const std::filesystem::path& folder) {
 }
 
 TEST(LedgerDurability, J6_AFullDiskRefusesLosesNothingAndWorksAgainByItself) {
-  const TemporaryFolder folder;
+  const PrivateFolder folder;
   if (const std::string reason = mount_small(folder.path()); !reason.empty()) {
     GTEST_SKIP() << "THE FULL DISK IS NOT TESTED HERE: " << reason;
   }

@@ -12,7 +12,7 @@ namespace cobus::job {
 namespace {
 
 TEST(LedgerFile, IsPrivate) {
-  const TemporaryFolder folder;
+  const PrivateFolder folder;
   const auto file = LedgerFile::acquire(folder.path() / "ledger.db");
   ASSERT_TRUE(file) << file.error().to_string();
   struct stat info{};
@@ -21,7 +21,7 @@ TEST(LedgerFile, IsPrivate) {
 }
 
 TEST(LedgerFile, RefusesASecondHolderAndNamesTheFirst) {
-  const TemporaryFolder folder;
+  const PrivateFolder folder;
   const auto first = LedgerFile::acquire(folder.path() / "ledger.db");
   ASSERT_TRUE(first);
   const auto second = LedgerFile::acquire(folder.path() / "ledger.db");
@@ -32,13 +32,13 @@ TEST(LedgerFile, RefusesASecondHolderAndNamesTheFirst) {
 }
 
 TEST(LedgerFile, IsFreeAgainWhenItsHolderIsGone) {
-  const TemporaryFolder folder;
+  const PrivateFolder folder;
   ASSERT_TRUE(LedgerFile::acquire(folder.path() / "ledger.db"));
   EXPECT_TRUE(LedgerFile::acquire(folder.path() / "ledger.db"));
 }
 
 TEST(LedgerFile, RefusesWhatOthersCanReadAndSaysHowToMendIt) {
-  const TemporaryFolder folder;
+  const PrivateFolder folder;
   const auto path = folder.path() / "ledger.db";
   std::ofstream(path).put('x');
   ASSERT_EQ(chmod(path.c_str(), 0644), 0);
@@ -56,7 +56,7 @@ TEST(LedgerFile, SaysWhyAMissingFolderDoesNotDo) {
 }
 
 TEST(LedgerFile, NoticesThatItWasTakenAwayAndPutBack) {
-  const TemporaryFolder folder;
+  const PrivateFolder folder;
   const auto path = folder.path() / "ledger.db";
   const auto file = LedgerFile::acquire(path);
   ASSERT_TRUE(file);

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the tests of the ledger share: a folder of their own, and asking a ledger and waiting for its
-// answer as if it were an ordinary function.
+// What the tests of the ledger share: asking a ledger and waiting for its answer as if it were an ordinary
+// function.
 #pragma once
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 
-#include <filesystem>
 #include <future>
 #include <memory>
 #include <string>
@@ -15,27 +13,9 @@
 #include <vector>
 
 #include "node/job/sqlite_ledger.hpp"
+#include "tests/support/private_folder.hpp"
 
 namespace cobus::job {
-
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "cobus-ledger-XXXXXX").string();
-    if (mkdtemp(pattern.data()) == nullptr) ADD_FAILURE() << "no temporary folder";
-    path_ = pattern;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // Calls `ask` with a Done<T> and waits for what it is given.
 template <class T, class Ask>

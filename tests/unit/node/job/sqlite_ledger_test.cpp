@@ -29,7 +29,7 @@ class SqliteLedgerTest : public testing::Test {
   }
   void release() { release_.count_down(); }
 
-  TemporaryFolder folder_;
+  PrivateFolder folder_;
   std::latch release_{1};
   std::unique_ptr<SqliteLedger> ledger_;
 };
