@@ -1,19 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-# The libraries' headers, compiled once: half of what a source costs is reading them. Every source still includes
-# what it uses; a build with COBUS_PRECOMPILED=OFF (the debug preset) proves it.
+# Precompiled headers: the headers of the libraries, compiled once, because reading them is half of what a source costs.
+# Every source still includes what it uses; a build with COBUS_PRECOMPILED=OFF (the debug preset) proves it.
+#
+# CMake's own target_precompile_headers writes absolute paths into the precompiled header and into every command that uses it, so
+# that no other checkout can take anything from the compiler cache. Here both are named relative to the build folder,
+# in which Ninja runs every command: a second checkout on the same machine compiles only what differs.
 
 option(COBUS_PRECOMPILED "Compile the headers of the libraries once" ON)
-if(NOT COBUS_PRECOMPILED)
+if(NOT COBUS_PRECOMPILED OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR NOT CMAKE_GENERATOR STREQUAL "Ninja")
   function(cobus_precompiled target)
   endfunction()
   return()
 endif()
 
-add_compile_options($<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang$<SEMICOLON>-fno-pch-timestamp>)  # as ccache wants it
-file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/precompiled.cpp CONTENT "// Carries the precompiled headers.\nint main() {}\n")
+# An object library whose one "object" is a precompiled header.
+function(cobus_precompiled_header name)
+  cmake_parse_arguments(ARG "" "" "HEADERS;LIBS" ${ARGN})
+  list(TRANSFORM ARG_HEADERS PREPEND "#include ")
+  list(JOIN ARG_HEADERS "\n" text)
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/${name}.hpp.cxx CONTENT "${text}\n")
+  add_library(${name} OBJECT ${PROJECT_BINARY_DIR}/${name}.hpp.cxx)
+  target_compile_options(${name} PRIVATE "SHELL:-x c++-header" "SHELL:-Xclang -fno-pch-timestamp" -fpch-instantiate-templates)
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS})
+endfunction()
 
-add_library(cobus_precompiled_library STATIC ${PROJECT_BINARY_DIR}/precompiled.cpp)
-target_link_libraries(cobus_precompiled_library PRIVATE protobuf::libprotobuf spdlog::spdlog nlohmann_json::nlohmann_json)
 set(headers
   <algorithm> <array> <atomic> <charconv> <chrono> <condition_variable> <coroutine> <cstdint> <cstring> <deque> <exception>
   <filesystem> <functional> <map> <memory> <mutex> <optional> <set> <sstream> <string> <string_view> <thread> <unordered_map>
@@ -23,20 +33,25 @@ set(headers
   <google/protobuf/generated_message_reflection.h>
   <google/protobuf/io/coded_stream.h> <google/protobuf/map_field_inl.h> <google/protobuf/message.h>
   <google/protobuf/reflection_ops.h> <google/protobuf/unknown_field_set.h> <google/protobuf/wire_format.h>)
-target_precompile_headers(cobus_precompiled_library PRIVATE ${headers})
+set(libraries protobuf::libprotobuf spdlog::spdlog nlohmann_json::nlohmann_json)
+cobus_precompiled_header(cobus_precompiled_library HEADERS ${headers} LIBS ${libraries})
 if(COBUS_TESTS)
-  add_executable(cobus_precompiled_test ${PROJECT_BINARY_DIR}/precompiled.cpp)
-  target_link_libraries(cobus_precompiled_test PRIVATE protobuf::libprotobuf spdlog::spdlog nlohmann_json::nlohmann_json GTest::gmock)
-  target_precompile_headers(cobus_precompiled_test PRIVATE ${headers} <fstream> <gmock/gmock.h> <gtest/gtest.h>)
+  cobus_precompiled_header(cobus_precompiled_test HEADERS ${headers} <fstream> <gmock/gmock.h> <gtest/gtest.h>
+    LIBS ${libraries} GTest::gmock)
 endif()
 
-# cobus_precompiled(TARGET [test]): the target's sources are compiled with them; other programs than tests are
-# without, since a program is compiled as one (-fPIE) and is a single small source.
+# cobus_precompiled(TARGET [test]): compiles the target's sources with them. Programs other than tests go without: a program
+# is compiled position-dependent (-fPIE) and is a single small source.
 function(cobus_precompiled target)
   get_target_property(type ${target} TYPE)
   if("test" IN_LIST ARGN)
-    target_precompile_headers(${target} REUSE_FROM cobus_precompiled_test)
+    set(header cobus_precompiled_test)
   elseif(NOT type STREQUAL "EXECUTABLE")
-    target_precompile_headers(${target} REUSE_FROM cobus_precompiled_library)
+    set(header cobus_precompiled_library)
+  else()
+    return()
   endif()
+  file(RELATIVE_PATH folder ${CMAKE_BINARY_DIR} ${PROJECT_BINARY_DIR})
+  target_compile_options(${target} PRIVATE "SHELL:-include-pch ${folder}CMakeFiles/${header}.dir/${header}.hpp.cxx.o")
+  add_dependencies(${target} ${header})
 endfunction()
