@@ -2,9 +2,10 @@
 # Precompiled headers: the headers of the libraries, compiled once, because reading them is half of what a source costs.
 # Every source still includes what it uses; a build with COBUS_PRECOMPILED=OFF (the debug preset) proves it.
 #
-# CMake's own target_precompile_headers writes absolute paths into the precompiled header and into every command that uses it, so
-# that no other checkout can take anything from the compiler cache. Here both are named relative to the build folder,
-# in which Ninja runs every command: a second checkout on the same machine compiles only what differs.
+# CMake's own target_precompile_headers puts the absolute path of the build folder into every command, so that no other checkout
+# can take anything from the compiler cache. Here the precompiled header is named relative to the build folder, in which Ninja
+# runs every command. Clang writes the absolute path of the source into the precompiled header itself, so each checkout makes its own, and
+# ccache reads the file NAME.sum beside it instead (CCACHE_PCH_EXTSUM): a hash of what the headers say.
 
 option(COBUS_PRECOMPILED "Compile the headers of the libraries once" ON)
 if(NOT COBUS_PRECOMPILED OR NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR NOT CMAKE_GENERATOR STREQUAL "Ninja")
@@ -22,6 +23,14 @@ function(cobus_precompiled_header name)
   add_library(${name} OBJECT ${PROJECT_BINARY_DIR}/${name}.hpp.cxx)
   target_compile_options(${name} PRIVATE "SHELL:-x c++-header" "SHELL:-Xclang -fno-pch-timestamp" -fpch-instantiate-templates)
   target_link_libraries(${name} PRIVATE ${ARG_LIBS})
+  set_target_properties(${name} PROPERTIES CXX_COMPILER_LAUNCHER "")
+  execute_process(COMMAND ${CMAKE_CXX_COMPILER} -std=c++${CMAKE_CXX_STANDARD} -E -x c++ -P ${PROJECT_BINARY_DIR}/${name}.hpp.cxx
+    OUTPUT_VARIABLE preprocessed ERROR_VARIABLE problem RESULT_VARIABLE code)
+  if(NOT code EQUAL 0)
+    message(FATAL_ERROR "${CMAKE_CXX_COMPILER} cannot read the headers of the libraries; deploy/install-packages.sh installs them:\n${problem}")
+  endif()
+  string(SHA256 sum "${preprocessed}")
+  file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/CMakeFiles/${name}.dir/${name}.hpp.cxx.o.sum CONTENT "${sum}\n")
 endfunction()
 
 set(headers
@@ -52,6 +61,14 @@ function(cobus_precompiled target)
     return()
   endif()
   file(RELATIVE_PATH folder ${CMAKE_BINARY_DIR} ${PROJECT_BINARY_DIR})
-  target_compile_options(${target} PRIVATE "SHELL:-include-pch ${folder}CMakeFiles/${header}.dir/${header}.hpp.cxx.o")
-  add_dependencies(${target} ${header})
+  set(file CMakeFiles/${header}.dir/${header}.hpp.cxx.o)
+  target_compile_options(${target} PRIVATE "SHELL:-include-pch ${folder}${file}")
+  # At the end of the folder's CMakeLists.txt, when the target has all its sources: a dependency of the target alone would not make
+  # its sources wait for the object of another target.
+  cmake_language(EVAL CODE "cmake_language(DEFER CALL _cobus_precompiled_first [[${target}]] [[${PROJECT_BINARY_DIR}/${file}]])")
+endfunction()
+
+function(_cobus_precompiled_first target file)
+  get_target_property(sources ${target} SOURCES)
+  set_property(SOURCE ${sources} APPEND PROPERTY OBJECT_DEPENDS ${file})
 endfunction()
