@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints which tests failed, each with the end of its output: failures.py JUNIT-FILE...
 
-Reads what ctest --output-junit wrote. .ci/run ends with it, since the end of a long output is what is kept.
+Reads what tests/runner.py wrote. .ci/run ends with it, since the end of a long output is what is kept.
 Exit code 0 if nothing failed, 1 if something did or a file cannot be read.
 """
 import sys
@@ -12,15 +12,11 @@ LINES = 60
 
 
 def failures(path):
-    """The tests of a file that neither passed nor say themselves that they skip, as (name, status, output)."""
+    """The tests of a file that failed, as (name, reason, output)."""
     for case in ET.parse(path).getroot().iter('testcase'):
-        skipped = case.find('skipped')
-        says_so = case.get('status') == 'disabled' or (
-            skipped is not None and (skipped.get('message') or '').startswith('SKIP_'))
-        if case.get('status') != 'run' and not says_so:
-            failure = case.find('failure')
-            message = failure.get('message') if failure is not None else None
-            yield case.get('name'), message or case.get('status'), case.findtext('system-out') or ''
+        failure = case.find('failure')
+        if failure is not None:
+            yield case.get('name'), failure.get('message'), case.findtext('system-out') or ''
 
 
 def main(paths):
@@ -32,9 +28,9 @@ def main(paths):
             print(f'{path}: {error}')
             code = 1
             continue
-        for name, message, output in found:
+        for name, reason, output in found:
             code = 1
-            print(f'-- {path}: {name}: {message or "failed"}')
+            print(f'-- {path}: {name}: {reason}')
             print('\n'.join(output.rstrip().splitlines()[-LINES:]))
     return code
 

@@ -34,8 +34,8 @@ TEST(MapOptions, WithNothingToReadItDoesNotWaitForAPersonToType) {
 
 TEST(MapOptions, FilesNameAFieldAndAtLeastOnePath) {
   const auto files = options({"--files", "text", "a", "b"});
-  EXPECT_EQ(files->field, "text");
-  EXPECT_EQ(files->files, (std::vector<std::string>{"a", "b"}));
+  EXPECT_EQ(files.value().field, "text");
+  EXPECT_EQ(files.value().files, (std::vector<std::string>{"a", "b"}));
   EXPECT_THAT(options({"--files", "text"}).error().message(), HasSubstr("no file"));
   EXPECT_THAT(options({"in.jsonl", "--files", "text", "a"}).error().message(), HasSubstr("not from both"));
 }

@@ -35,7 +35,7 @@ class JobTablesTest : public testing::Test {
   v1::Job only(const std::string& id) {
     auto jobs = tables_->get(id).value();
     EXPECT_EQ(jobs.size(), 1U);
-    return jobs.empty() ? v1::Job() : jobs.front();
+    return jobs.empty() ? v1::Job() : jobs.at(0);
   }
   std::uint64_t count(v1::JobState state) const {
     return tables_->counts().jobs[static_cast<std::size_t>(state)];
@@ -101,7 +101,7 @@ TEST_F(JobTablesTest, J7_AJobIsFoundByItsKey) {
   const auto submitted = submit(echo("hello", "order-1"));
   const auto found = tables_->get_by_key("order-1");
   ASSERT_EQ(found.size(), 1U);
-  EXPECT_EQ(found[0].id(), submitted->id);
+  EXPECT_EQ(found.at(0).id(), submitted.value().id);
   EXPECT_TRUE(tables_->get_by_key("order").empty());
 }
 
@@ -110,7 +110,7 @@ TEST_F(JobTablesTest, J7_TheSameKeyWithAnotherRequestIsRefused) {
   const auto second = submit(echo("good bye", "order-1"));
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code(), Code::already_exists);
-  EXPECT_NE(second.error().message().find(first->id), std::string::npos);
+  EXPECT_NE(second.error().message().find(first.value().id), std::string::npos);
   NewJob other = echo("hello", "order-1");
   other.method = "echo.Echo/Shout";
   EXPECT_EQ(submit(other).error().code(), Code::already_exists);
@@ -123,7 +123,7 @@ TEST_F(JobTablesTest, J7_AKeyIsRememberedAfterTheJobIsDoneAndAfterARestart) {
   const auto again = submit(echo("hello", "order-1"));
   ASSERT_TRUE(again);
   EXPECT_TRUE(again->existed);
-  EXPECT_EQ(again->id, first->id);
+  EXPECT_EQ(again->id, first.value().id);
 }
 
 TEST_F(JobTablesTest, JobsAreClaimedInTheOrderOfSubmissionWhateverTheirMethod) {
@@ -131,7 +131,7 @@ TEST_F(JobTablesTest, JobsAreClaimedInTheOrderOfSubmissionWhateverTheirMethod) {
   for (int i = 0; i < 9; ++i) {
     NewJob job = echo(std::to_string(i));
     job.method = "m.S/" + std::to_string((9 - i) % 3);
-    ids.push_back(submit(job)->id);
+    ids.push_back(submit(job).value().id);
   }
   std::vector<ClaimedJob> claimed = claim(4);
   ASSERT_EQ(claimed.size(), 4U);
@@ -153,29 +153,29 @@ TEST_F(JobTablesTest, JobsThatNobodyCanRunDoNotHoldUpOthers) {
   const auto wanted = submit(job);
   const auto claimed = claim(10, {"text.Text/WordCount", "math.Primes/Count", "text.Text/WordCount"});
   ASSERT_EQ(claimed.size(), 1U);
-  EXPECT_EQ(claimed.front().id, wanted->id);
+  EXPECT_EQ(claimed.at(0).id, wanted.value().id);
 }
 
 TEST_F(JobTablesTest, ResultAndTimesAreKept) {
   NewJob job = echo();
   job.timeout_us = 5'000'000;
-  const auto id = submit(job)->id;
+  const auto id = submit(job).value().id;
   clock_.advance(std::chrono::seconds(1));
   const auto claimed = claim(1);
-  EXPECT_EQ(claimed.front().timeout_us, 5'000'000U);
+  EXPECT_EQ(claimed.at(0).timeout_us, 5'000'000U);
   const std::int64_t started_us = clock_.unix_us();
   clock_.advance(std::chrono::seconds(2));
-  EXPECT_EQ(finish(claimed.front(), Succeeded{std::string("a\0b", 3)}), v1::SUCCEEDED);
+  EXPECT_EQ(finish(claimed.at(0), Succeeded{std::string("a\0b", 3)}), v1::SUCCEEDED);
   const v1::Job read = only(id);
   EXPECT_EQ(read.state(), v1::SUCCEEDED);
   EXPECT_EQ(read.result(), std::string("a\0b", 3));
   EXPECT_EQ(read.started_us(), started_us);
   EXPECT_EQ(read.finished_us(), clock_.unix_us());
-  EXPECT_TRUE(tables_->list({}, 0).jobs.front().result().empty()) << "lists carry no results";
+  EXPECT_TRUE(tables_->list({}, 0).jobs.at(0).result().empty()) << "lists carry no results";
 }
 
 TEST_F(JobTablesTest, FailureKeepsItsCause) {
-  const auto id = submit(echo())->id;
+  const auto id = submit(echo()).value().id;
   EXPECT_EQ(finish(claim(1).front(), Failed{Status(Code::invalid_argument, "no text").with("field", "text")}),
             v1::FAILED);
   const v1::Job read = only(id);
@@ -185,7 +185,7 @@ TEST_F(JobTablesTest, FailureKeepsItsCause) {
 }
 
 TEST_F(JobTablesTest, J3_AnAttemptThatIsNotTheNewestRecordsNothing) {
-  const auto id = submit(echo())->id;
+  const auto id = submit(echo()).value().id;
   const ClaimedJob old = claim(1).front();
   ASSERT_EQ(finish(old, HandedBack{.wait_reason = "node n2 was lost", .crashed = true}), v1::READY);
   const auto while_ready = finish(old, Succeeded{"late"});
@@ -202,7 +202,7 @@ TEST_F(JobTablesTest, J3_AnAttemptThatIsNotTheNewestRecordsNothing) {
 }
 
 TEST_F(JobTablesTest, J2_ASecondResultIsRefused) {
-  const auto id = submit(echo())->id;
+  const auto id = submit(echo()).value().id;
   const ClaimedJob job = claim(1).front();
   ASSERT_TRUE(finish(job, Succeeded{"first"}));
   const auto second = finish(job, Succeeded{"second"});
@@ -218,7 +218,7 @@ TEST_F(JobTablesTest, UnknownJobCannotBeFinished) {
 }
 
 TEST_F(JobTablesTest, J3_ProgressOfAnOldAttemptIsNotShown) {
-  const auto id = submit(echo())->id;
+  const auto id = submit(echo()).value().id;
   const ClaimedJob old = claim(1).front();
   v1::Progress progress;
   progress.set_fraction(0.5);
@@ -233,7 +233,7 @@ TEST_F(JobTablesTest, J3_ProgressOfAnOldAttemptIsNotShown) {
 }
 
 TEST_F(JobTablesTest, NodeThatRanItStaysKnown) {
-  const auto id = submit(echo())->id;
+  const auto id = submit(echo()).value().id;
   const ClaimedJob job = claim(1).front();
   tables_->assign(id, job.attempt, "n3");
   ASSERT_TRUE(finish(job, Succeeded{"x"}));
@@ -245,7 +245,7 @@ TEST_F(JobTablesTest, NodeThatRanItStaysKnown) {
 TEST_F(JobTablesTest, J5_AttemptsAreBoundedAndTheLastCauseIsKept) {
   NewJob job = echo();
   job.attempts_max = 2;
-  const auto id = submit(job)->id;
+  const auto id = submit(job).value().id;
   EXPECT_EQ(finish(claim(1).front(), HandedBack{.wait_reason = "n1 lost", .crashed = true}), v1::READY);
   EXPECT_EQ(only(id).wait_reason(), "n1 lost");
   EXPECT_EQ(finish(claim(1).front(), HandedBack{.wait_reason = "n2 lost", .crashed = true}), v1::FAILED);
@@ -256,7 +256,7 @@ TEST_F(JobTablesTest, J5_AttemptsAreBoundedAndTheLastCauseIsKept) {
 TEST_F(JobTablesTest, AnAttemptThatNobodyTookDoesNotCountButStillFences) {
   NewJob job = echo();
   job.attempts_max = 1;
-  const auto id = submit(job)->id;
+  const auto id = submit(job).value().id;
   const ClaimedJob first = claim(1).front();
   EXPECT_EQ(finish(first, HandedBack{.wait_reason = "no room", .started = false}), v1::READY);
   EXPECT_EQ(only(id).attempt(), 0U);
@@ -270,9 +270,9 @@ TEST_F(JobTablesTest, AnAttemptThatNobodyTookDoesNotCountButStillFences) {
 TEST_F(JobTablesTest, RecoverMakesRunningJobsReadyAndEndsThoseWithoutAttempts) {
   NewJob once = echo("once");
   once.attempts_max = 1;
-  const auto last_try = submit(once)->id;
-  const auto more = submit(echo("more"))->id;
-  const auto waiting = submit(echo("waiting"))->id;
+  const auto last_try = submit(once).value().id;
+  const auto more = submit(echo("more")).value().id;
+  const auto waiting = submit(echo("waiting")).value().id;
   ASSERT_EQ(claim(2).size(), 2U);
   reopen();
   EXPECT_EQ(count(v1::RUNNING), 2U);
@@ -289,8 +289,8 @@ TEST_F(JobTablesTest, RecoverMakesRunningJobsReadyAndEndsThoseWithoutAttempts) {
 }
 
 TEST_F(JobTablesTest, WaitReasonIsShownWhileTheJobWaitsOnly) {
-  const auto waiting = submit(echo())->id;
-  const auto running = submit(echo())->id;
+  const auto waiting = submit(echo()).value().id;
+  const auto running = submit(echo()).value().id;
   ASSERT_TRUE(in_transaction([&](JobTables& tables) {
     return tables.set_wait_reason({waiting, running, "nonsense"}, "no node offers echo.Echo");
   }));
@@ -302,21 +302,21 @@ TEST_F(JobTablesTest, WaitReasonIsShownWhileTheJobWaitsOnly) {
 }
 
 TEST_F(JobTablesTest, JobIsFoundByThePrefixOfItsId) {
-  const auto id = submit(echo())->id;
+  const auto id = submit(echo()).value().id;
   clock_.advance(std::chrono::hours(24 * 365 * 20));
   submit(echo()).value();
   EXPECT_EQ(only(id.substr(0, 9)).id(), id);
   std::string capitals = id;
   for (char& c : capitals) c = static_cast<char>(std::toupper(c));
   EXPECT_EQ(only(capitals).id(), id);
-  EXPECT_EQ(tables_->get("0")->size(), 2U);
-  EXPECT_TRUE(tables_->get("zzz")->empty());
-  EXPECT_TRUE(tables_->get("'; DROP TABLE job")->empty());
+  EXPECT_EQ(tables_->get("0").value().size(), 2U);
+  EXPECT_TRUE(tables_->get("zzz").value().empty());
+  EXPECT_TRUE(tables_->get("'; DROP TABLE job").value().empty());
   EXPECT_EQ(tables_->get("").error().code(), Code::invalid_argument);
 }
 
 TEST_F(JobTablesTest, ManyJobsOfOnePrefixComeWithoutResultsAndNoMoreThanOneMessageHolds) {
-  const std::string first = submit(echo())->id;
+  const std::string first = submit(echo()).value().id;
   ASSERT_TRUE(finish(claim(1).at(0), Succeeded{std::string(result_bytes_max, 'x')}));
   EXPECT_EQ(only(first).result().size(), result_bytes_max);
   NewJob large = echo();
@@ -324,8 +324,8 @@ TEST_F(JobTablesTest, ManyJobsOfOnePrefixComeWithoutResultsAndNoMoreThanOneMessa
   for (int i = 0; i < 90; ++i) submit(large).value();
   const auto found = tables_->get("0").value();
   EXPECT_GT(found.size(), 1U);
-  EXPECT_EQ(found.front().id(), first);
-  EXPECT_TRUE(found.front().result().empty());
+  EXPECT_EQ(found.at(0).id(), first);
+  EXPECT_TRUE(found.at(0).result().empty());
   std::size_t bytes = 0;
   for (const v1::Job& job : found) bytes += job.ByteSizeLong();
   EXPECT_LT(bytes, limits::payload_bytes_max);
@@ -361,7 +361,7 @@ TEST_F(JobTablesTest, AJobKeepsTheRoleOfWhoSubmittedItAlsoAfterARestart) {
 
 TEST_F(JobTablesTest, ListGivesTheNewestFirstAndKeepsToTheLimit) {
   std::vector<std::string> ids;
-  for (int i = 0; i < 150; ++i) ids.push_back(submit(echo())->id);
+  for (int i = 0; i < 150; ++i) ids.push_back(submit(echo()).value().id);
   EXPECT_EQ(tables_->list({}, 0).jobs.size(), list_limit_default);
   v1::ListJobsRequest request;
   request.set_limit(2);
@@ -382,7 +382,7 @@ TEST_F(JobTablesTest, RolledBackOperationsLeaveNoTrace) {
   const auto submitted = tables_->submit(echo());
   tables_->rollback();
   tables_->publish();
-  EXPECT_TRUE(tables_->get(submitted->id)->empty());
+  EXPECT_TRUE(tables_->get(submitted.value().id).value().empty());
   EXPECT_EQ(count(v1::READY), 0U);
   EXPECT_EQ(told, 0);
 }

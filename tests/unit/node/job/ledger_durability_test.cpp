@@ -73,7 +73,7 @@ TEST(LedgerDurability, J1_EveryConfirmedJobSurvivesKillNine) {
     ASSERT_EQ(jobs->size(), 1U) << id << " was confirmed and is gone";
     ASSERT_EQ(jobs->front().state(), v1::READY);
   }
-  EXPECT_GE(counts(*ledger)->jobs[v1::READY], confirmed.size());
+  EXPECT_GE(counts(*ledger).value().jobs[v1::READY], confirmed.size());
 }
 
 // A file system of 4 MiB, seen by this process only. Says why when there can be none.
@@ -105,8 +105,8 @@ TEST(LedgerDurability, J6_AFullDiskRefusesLosesNothingAndWorksAgainByItself) {
     std::ofstream(filler) << std::string(std::size_t{2} * 1024 * 1024, 'x');
     auto ledger = open_ledger(folder.path());
     ASSERT_NE(ledger, nullptr);
-    const auto running_id = submit(*ledger, echo())->id;
-    const ClaimedJob running = claim(*ledger, 1)->front();
+    const auto running_id = submit(*ledger, echo()).value().id;
+    const ClaimedJob running = claim(*ledger, 1).value().at(0);
 
     std::set<std::string> confirmed{running_id};
     Status refused;
@@ -121,7 +121,7 @@ TEST(LedgerDurability, J6_AFullDiskRefusesLosesNothingAndWorksAgainByItself) {
     EXPECT_EQ(refused.code(), Code::resource_exhausted) << refused.to_string();
     EXPECT_NE(refused.message().find("disk full"), std::string::npos) << refused.message();
     EXPECT_NE(refused.message().find("MiB free"), std::string::npos) << refused.message();
-    EXPECT_EQ(counts(*ledger)->jobs[v1::READY], confirmed.size() - 1) << "reading goes on";
+    EXPECT_EQ(counts(*ledger).value().jobs[v1::READY], confirmed.size() - 1) << "reading goes on";
     const auto not_yet = finish(*ledger, running, Succeeded{std::string(100'000, 'r')});
     ASSERT_FALSE(not_yet);
     EXPECT_EQ(not_yet.error().code(), Code::resource_exhausted);
@@ -135,8 +135,8 @@ TEST(LedgerDurability, J6_AFullDiskRefusesLosesNothingAndWorksAgainByItself) {
     ledger.reset();
     ledger = open_ledger(folder.path());
     ASSERT_NE(ledger, nullptr);
-    for (const std::string& id : confirmed) EXPECT_EQ(get(*ledger, id)->size(), 1U) << id;
-    EXPECT_EQ(get(*ledger, running_id)->front().result().size(), 100'000U);
+    for (const std::string& id : confirmed) EXPECT_EQ(get(*ledger, id).value().size(), 1U) << id;
+    EXPECT_EQ(get(*ledger, running_id).value().at(0).result().size(), 100'000U);
   }
   umount2(folder.path().c_str(), MNT_DETACH);
 }

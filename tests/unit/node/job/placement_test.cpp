@@ -58,7 +58,7 @@ TEST_F(PlacementTest, AMethodHasThePlacesOfTheNodesThatOfferItAndOfNoOthers) {
   node(2, {{"b.B/Slow", v1::POOL}}, 100);
   EXPECT_EQ(free_for("a.A/Slow"), 2U);
   EXPECT_EQ(free_for("b.B/Slow"), 101U);
-  EXPECT_EQ(take("a.A/Slow")->node, NodeId{1});
+  EXPECT_EQ(take("a.A/Slow").value().node, NodeId{1});
   EXPECT_TRUE(take("a.A/Slow"));
   EXPECT_EQ(free_for("a.A/Slow"), 0U);
   EXPECT_EQ(take("a.A/Slow").error().code(), Code::unavailable);
@@ -69,12 +69,12 @@ TEST_F(PlacementTest, AnUnsteadyNodeGetsAJobOnlyWhenNoOtherHasAPlaceForIt) {
   node(1, {{"a.A/Slow", v1::POOL}, {"b.B/Fast", v1::SHARD}}, 1);
   node(2, {{"a.A/Slow", v1::POOL}}, 1);
   placement_.prefer_others_to({NodeId{1}});
-  EXPECT_EQ(take("a.A/Slow")->node, NodeId{2});
-  EXPECT_EQ(take("a.A/Slow")->node, NodeId{2});
-  EXPECT_EQ(take("a.A/Slow")->node, NodeId{1});
-  EXPECT_EQ(take("a.A/Slow")->node, NodeId{1});
+  EXPECT_EQ(take("a.A/Slow").value().node, NodeId{2});
+  EXPECT_EQ(take("a.A/Slow").value().node, NodeId{2});
+  EXPECT_EQ(take("a.A/Slow").value().node, NodeId{1});
+  EXPECT_EQ(take("a.A/Slow").value().node, NodeId{1});
   EXPECT_EQ(take("a.A/Slow").error().code(), Code::unavailable);
-  EXPECT_EQ(take("b.B/Fast")->node, NodeId{1}) << "nobody else offers it";
+  EXPECT_EQ(take("b.B/Fast").value().node, NodeId{1}) << "nobody else offers it";
 }
 
 TEST_F(PlacementTest, MethodsThatShareANodeShareItsPlaces) {
@@ -84,14 +84,14 @@ TEST_F(PlacementTest, MethodsThatShareANodeShareItsPlaces) {
   EXPECT_TRUE(take("a.A/Slow"));
   EXPECT_TRUE(take("a.A/Slow"));
   EXPECT_EQ(free_for("b.B/Slow"), 2U);
-  EXPECT_EQ(take("b.B/Slow")->node, NodeId{2});
+  EXPECT_EQ(take("b.B/Slow").value().node, NodeId{2});
   EXPECT_EQ(free_for("a.A/Fast"), 128U) << "what blocks in the pool takes no place on a shard";
 }
 
 TEST_F(PlacementTest, AJobGoesToANodeWithTheMethodNotOnlyTheService) {
   node(1, {{"a.A/Old", v1::SHARD}});
   node(2, {{"a.A/Old", v1::SHARD}, {"a.A/New", v1::SHARD}});
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(take("a.A/New")->node, NodeId{2});
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(take("a.A/New").value().node, NodeId{2});
   EXPECT_EQ(take("a.A/Newest").error().code(), Code::unavailable);
 }
 
@@ -100,8 +100,8 @@ TEST_F(PlacementTest, AMethodMayRunOnTheShardsOfOneNodeAndInThePoolOfAnother) {
   node(2, {{"a.A/Slow", v1::SHARD}});
   std::map<NodeId, int> given;
   while (const auto place = take("a.A/Slow")) {
-    EXPECT_EQ(place->where, place->node == NodeId{1} ? v1::POOL : v1::SHARD);
-    ++given[place->node];
+    EXPECT_EQ(place.value().where, place.value().node == NodeId{1} ? v1::POOL : v1::SHARD);
+    ++given[place.value().node];
   }
   EXPECT_EQ(given[NodeId{1}], 1);
   EXPECT_EQ(given[NodeId{2}], 128);
@@ -112,14 +112,14 @@ TEST_F(PlacementTest, AJobRunsInTheNameOfWhoSubmittedIt) {
   EXPECT_EQ(take("a.A/Admin", v1::SUBMIT).error().code(), Code::permission_denied);
   EXPECT_TRUE(take("a.A/Admin", v1::ADMIN));
   node(2, {{"a.A/Admin", v1::SHARD}});
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(take("a.A/Admin", v1::SUBMIT)->node, NodeId{2});
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(take("a.A/Admin", v1::SUBMIT).value().node, NodeId{2});
 }
 
 TEST_F(PlacementTest, ANodeThatTurnedAJobAwayIsGivenNoneForAWhile) {
   node(1, {{"a.A/Fast", v1::SHARD}, {"a.A/Slow", v1::POOL}});
   node(2, {{"a.A/Fast", v1::SHARD}});
   placement_.avoid(NodeId{1}, clock_.now());
-  for (int i = 0; i < 20; ++i) EXPECT_EQ(take("a.A/Fast")->node, NodeId{2});
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(take("a.A/Fast").value().node, NodeId{2});
   EXPECT_EQ(free_for("a.A/Slow"), 0U);
   EXPECT_FALSE(take("a.A/Slow"));
   clock_.advance(seconds(2));
@@ -129,7 +129,7 @@ TEST_F(PlacementTest, ANodeThatTurnedAJobAwayIsGivenNoneForAWhile) {
 TEST_F(PlacementTest, ANodeWithAFullPoolStillTakesWhatRunsOnItsShards) {
   node(1, {{"a.A/Fast", v1::SHARD}, {"a.A/Slow", v1::POOL}});
   const auto place = take("a.A/Slow");
-  placement_.avoid(*place, clock_.now());
+  placement_.avoid(place.value(), clock_.now());
   EXPECT_FALSE(take("a.A/Slow"));
   EXPECT_TRUE(take("a.A/Fast"));
 }
@@ -140,8 +140,8 @@ TEST_F(PlacementTest, JobsGoToTheNodeWithTheMostRoomAndAPlaceGivenBackIsFree) {
   std::vector<Placement::Place> taken;
   std::map<NodeId, int> given;
   while (const auto place = take("a.A/Slow")) {
-    ++given[place->node];
-    taken.push_back(*place);
+    ++given[place.value().node];
+    taken.push_back(place.value());
   }
   EXPECT_EQ(given[NodeId{1}], 4);
   EXPECT_EQ(given[NodeId{2}], 4);

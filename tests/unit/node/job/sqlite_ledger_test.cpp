@@ -44,14 +44,14 @@ TEST_F(SqliteLedgerTest, RunsAJobFromSubmissionToResult) {
   const auto jobs = get(*ledger_, submitted->id);
   ASSERT_TRUE(jobs);
   EXPECT_EQ(jobs->front().result(), "HELLO");
-  EXPECT_EQ(counts(*ledger_)->jobs[v1::SUCCEEDED], 1U);
+  EXPECT_EQ(counts(*ledger_).value().jobs[v1::SUCCEEDED], 1U);
 }
 
 TEST_F(SqliteLedgerTest, ConfirmedJobsAreThereAfterAReopening) {
-  const auto id = submit(*ledger_, echo())->id;
+  const auto id = submit(*ledger_, echo()).value().id;
   ledger_.reset();
   ledger_ = open_ledger(folder_.path());
-  EXPECT_EQ(get(*ledger_, id)->size(), 1U);
+  EXPECT_EQ(get(*ledger_, id).value().size(), 1U);
 }
 
 TEST_F(SqliteLedgerTest, RefusesASecondLedgerOnTheSameFile) {
@@ -82,7 +82,7 @@ TEST_F(SqliteLedgerTest, ManyThreadsSubmitAndEveryJobIsClaimedOnce) {
   }
   submitted.wait();
   for (std::thread& thread : submitters) thread.join();
-  EXPECT_TRUE(claim(*ledger_, 1)->empty());
+  EXPECT_TRUE(claim(*ledger_, 1).value().empty());
 }
 
 TEST_F(SqliteLedgerTest, OperationsOfOneCallerTakeEffectInOrder) {
@@ -115,8 +115,8 @@ TEST_F(SqliteLedgerTest, ObserverIsToldAfterTheCommit) {
   ledger_->on_change([&promise](const v1::Job& job) {
     if (job.state() == v1::SUCCEEDED) promise.set_value(job);
   });
-  const auto id = submit(*ledger_, echo())->id;
-  EXPECT_EQ(finish(*ledger_, claim(*ledger_, 1)->front(), Succeeded{"x"}), v1::SUCCEEDED);
+  const auto id = submit(*ledger_, echo()).value().id;
+  EXPECT_EQ(finish(*ledger_, claim(*ledger_, 1).value().at(0), Succeeded{"x"}), v1::SUCCEEDED);
   const v1::Job job = promise.get_future().get();
   EXPECT_EQ(job.id(), id);
   EXPECT_EQ(job.result(), "x");
@@ -153,7 +153,7 @@ TEST_F(SqliteLedgerTest, ClosingWorksOffWhatIsQueuedAndRefusesTheRest) {
   EXPECT_EQ(submit(*ledger_, echo()).error().code(), Code::unavailable);
   ledger_.reset();
   ledger_ = open_ledger(folder_.path());
-  EXPECT_EQ(counts(*ledger_)->jobs[v1::READY], 2000U);
+  EXPECT_EQ(counts(*ledger_).value().jobs[v1::READY], 2000U);
 }
 
 // Gives the same ids in each life.
@@ -166,7 +166,7 @@ TEST_F(SqliteLedgerTest, AnOperationThatFailsByItselfDoesNotFailTheOthersOfItsTr
   };
   SeededRandom first_life(7);
   reopen(first_life);
-  const auto id = submit(*ledger_, echo())->id;
+  const auto id = submit(*ledger_, echo()).value().id;
   SeededRandom second_life(7);
   reopen(second_life);
   hold();
@@ -180,11 +180,11 @@ TEST_F(SqliteLedgerTest, AnOperationThatFailsByItselfDoesNotFailTheOthersOfItsTr
   EXPECT_EQ(clash.error().code(), Code::internal);
   EXPECT_TRUE(promises[1].get_future().get());
   EXPECT_TRUE(promises[2].get_future().get());
-  EXPECT_EQ(counts(*ledger_)->jobs[v1::READY], 3U);
+  EXPECT_EQ(counts(*ledger_).value().jobs[v1::READY], 3U);
 }
 
 TEST_F(SqliteLedgerTest, J6_AnIoErrorRefusesAndLaterWorksAgain) {
-  const auto before = submit(*ledger_, echo())->id;
+  const auto before = submit(*ledger_, echo()).value().id;
   rlimit old{};
   ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &old), 0);
   const auto old_handler = signal(SIGXFSZ, SIG_IGN);
@@ -197,8 +197,8 @@ TEST_F(SqliteLedgerTest, J6_AnIoErrorRefusesAndLaterWorksAgain) {
   EXPECT_EQ(refused.error().code(), Code::unavailable) << refused.error().to_string();
   EXPECT_NE(refused.error().message().find("ledger.db"), std::string::npos);
   EXPECT_TRUE(submit(*ledger_, echo()));
-  EXPECT_EQ(get(*ledger_, before)->size(), 1U);
-  EXPECT_EQ(counts(*ledger_)->jobs[v1::READY], 2U);
+  EXPECT_EQ(get(*ledger_, before).value().size(), 1U);
+  EXPECT_EQ(counts(*ledger_).value().jobs[v1::READY], 2U);
 }
 
 TEST_F(SqliteLedgerTest, J6_ALedgerThatWasTakenAwayRefusesUntilItIsBack) {

@@ -23,9 +23,9 @@ TEST(Session, TakesFramesFromOneOnAndSaysWhatHasCome) {
   for (std::uint64_t i = 1; i <= 3; ++i) EXPECT_EQ(pass(frame_of(a, i), b), Verdict::fresh);
   EXPECT_EQ(b.received(), 3U);
   const auto back = read_frame_header(frame_of(b, 1));
-  EXPECT_EQ(back->session, 7U);
-  EXPECT_EQ(back->sequence, 1U);
-  EXPECT_EQ(back->acknowledged, 3U);
+  EXPECT_EQ(back.value().session, 7U);
+  EXPECT_EQ(back.value().sequence, 1U);
+  EXPECT_EQ(back.value().acknowledged, 3U);
 }
 
 TEST(Session, DoesNotNumberBeatsAndWordsOfItsEnd) {

@@ -50,7 +50,7 @@ void expect_common(void* socket, const CurvePair& own) {
 TEST(SocketFactory, GivesTheDoorEveryOption) {
   const auto context = make_context();
   const CurvePair own = make_curve_pair();
-  const auto door = make_door(context->get(), own, false);
+  const auto door = make_door(context.value().get(), own, false);
   ASSERT_TRUE(door) << door.error().message();
   expect_common(door->get(), own);
   EXPECT_EQ(option<int>(door->get(), ZMQ_CURVE_SERVER), 1);
@@ -60,13 +60,13 @@ TEST(SocketFactory, GivesTheDoorEveryOption) {
   ASSERT_EQ(zmq_getsockopt(door->get(), ZMQ_ZAP_DOMAIN, domain.data(), &size), 0);
   EXPECT_STREQ(domain.data(), "cobus");
   EXPECT_EQ(option<int>(door->get(), zap_enforce_domain_option), 1);
-  EXPECT_EQ(option<int>(make_door(context->get(), own, true)->get(), ZMQ_IPV6), 1);
+  EXPECT_EQ(option<int>(make_door(context.value().get(), own, true)->get(), ZMQ_IPV6), 1);
 }
 
 TEST(SocketFactory, GivesTheDiallerEveryOption) {
   const auto context = make_context();
   const CurvePair own = make_curve_pair();
-  const auto dialler = make_dialler(context->get(), own);
+  const auto dialler = make_dialler(context.value().get(), own);
   ASSERT_TRUE(dialler) << dialler.error().message();
   expect_common(dialler->get(), own);
   EXPECT_EQ(option<int>(dialler->get(), ZMQ_CURVE_SERVER), 0);
@@ -75,8 +75,8 @@ TEST(SocketFactory, GivesTheDiallerEveryOption) {
 TEST(SocketFactory, MakesRoutersThatSayWhenAPeerIsUnknown) {
   // ROUTER_MANDATORY cannot be read back, but shows.
   const auto context = make_context();
-  const auto dialler = make_dialler(context->get(), make_curve_pair());
-  EXPECT_EQ(zmq_send(dialler->get(), "nobody", 6, ZMQ_SNDMORE | ZMQ_DONTWAIT), -1);
+  const auto dialler = make_dialler(context.value().get(), make_curve_pair());
+  EXPECT_EQ(zmq_send(dialler.value().get(), "nobody", 6, ZMQ_SNDMORE | ZMQ_DONTWAIT), -1);
   EXPECT_EQ(zmq_errno(), EHOSTUNREACH);
 }
 
@@ -84,15 +84,15 @@ TEST(SocketFactory, MakesADoorThatStaysShutWithoutAHandler) {
   // The trap of libzmq 4.3.4: CURVE and a domain alone let everybody in when no handler answers.
   const auto context = make_context();
   const CurvePair own = make_curve_pair();
-  const auto door = make_door(context->get(), own, false);
+  const auto door = make_door(context.value().get(), own, false);
   ASSERT_EQ(zmq_bind(door->get(), "tcp://127.0.0.1:*"), 0);
   std::array<char, 64> endpoint{};
   std::size_t size = endpoint.size();
   ASSERT_EQ(zmq_getsockopt(door->get(), ZMQ_LAST_ENDPOINT, endpoint.data(), &size), 0);
 
-  const auto stranger = make_dialler(context->get(), make_curve_pair());
+  const auto stranger = make_dialler(context.value().get(), make_curve_pair());
   ASSERT_EQ(zmq_setsockopt(stranger->get(), ZMQ_CURVE_SERVERKEY, own.key.bytes.data(), 32), 0);
-  const auto monitor = make_monitor(context->get(), stranger->get(), "stranger",
+  const auto monitor = make_monitor(context.value().get(), stranger->get(), "stranger",
                                     ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED);
   ASSERT_TRUE(monitor);
   ASSERT_EQ(zmq_connect(stranger->get(), endpoint.data()), 0);
@@ -108,8 +108,8 @@ TEST(SocketFactory, MakesADoorThatStaysShutWithoutAHandler) {
 
 TEST(SocketFactory, ArmsTheDescriptorOfAMonitor) {
   const auto context = make_context();
-  const auto dialler = make_dialler(context->get(), make_curve_pair());
-  const auto monitor = make_monitor(context->get(), dialler->get(), "dialler", ZMQ_EVENT_CLOSED);
+  const auto dialler = make_dialler(context.value().get(), make_curve_pair());
+  const auto monitor = make_monitor(context.value().get(), dialler->get(), "dialler", ZMQ_EVENT_CLOSED);
   ASSERT_TRUE(monitor);
   pollfd ready{descriptor_of(monitor->get()), POLLIN, 0};
   EXPECT_EQ(::poll(&ready, 1, 0), 0);

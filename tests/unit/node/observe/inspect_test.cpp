@@ -97,7 +97,7 @@ TEST_F(InspectTest, ShowsBoundsNameAndTies) {
   ASSERT_TRUE(child.has_value());
   EXPECT_EQ(child->spawned_by().worker(), worker.worker.value);
   EXPECT_EQ(child->monitors(0).worker(), worker.worker.value);
-  EXPECT_EQ(show({}, "counter")->row().worker(), worker.worker.value);
+  EXPECT_EQ(show({}, "counter").value().row().worker(), worker.worker.value);
 }
 
 TEST_F(InspectTest, ShowsTheCallThatIsHandledAndTheOneThatWaits) {

@@ -41,12 +41,12 @@ class OptionsTest : public ::testing::Test {
 };
 
 TEST_F(OptionsTest, FlagBeatsEnvironmentBeatsFileBeatsDefault) {
-  EXPECT_EQ(parse({})->values.number("shards"), 2);
+  EXPECT_EQ(parse({}).value().values.number("shards"), 2);
   const char* file = write("shards = 3\n");
-  EXPECT_EQ(parse({"--config", file})->values.number("shards"), 3);
+  EXPECT_EQ(parse({"--config", file}).value().values.number("shards"), 3);
   ::setenv("COBUS_SHARDS", "4", 1);
-  EXPECT_EQ(parse({"--config", file})->values.number("shards"), 4);
-  EXPECT_EQ(parse({"--config", file, "--shards", "5"})->values.number("shards"), 5);
+  EXPECT_EQ(parse({"--config", file}).value().values.number("shards"), 4);
+  EXPECT_EQ(parse({"--config", file, "--shards", "5"}).value().values.number("shards"), 5);
 }
 
 TEST_F(OptionsTest, NamesTheFlagAndItsBounds) {
@@ -75,7 +75,8 @@ TEST_F(OptionsTest, NamesFileLineAndKeyOfAValueThatDoesNotFit) {
   EXPECT_EQ(complaint("label = [\"a\", {b = 1}]\n"),
             ", line 1: label wants a text, a whole number, true or false");
   EXPECT_EQ(complaint("[name]\nfirst = 1\n"), ", line 1: name wants a text, a whole number, true or false");
-  EXPECT_EQ(parse({"--config", write("label = []\n")})->values.list("label"), std::vector<std::string>());
+  EXPECT_EQ(parse({"--config", write("label = []\n")}).value().values.list("label"),
+            std::vector<std::string>());
 }
 
 TEST_F(OptionsTest, AFolderIsNoFileOfOptions) {
@@ -93,7 +94,7 @@ TEST_F(OptionsTest, FilesAndEnvironmentAloneSayWhereAValueComesFrom) {
 }
 
 TEST_F(OptionsTest, CollectsEveryValueOfAList) {
-  EXPECT_EQ(parse({"--label", "a=1", "--label", "b=2"})->values.list("label"),
+  EXPECT_EQ(parse({"--label", "a=1", "--label", "b=2"}).value().values.list("label"),
             (std::vector<std::string>{"a=1", "b=2"}));
 }
 
