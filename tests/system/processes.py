@@ -23,6 +23,9 @@ class ClusterTest(unittest.TestCase):
         self.processes = {}
         self.addCleanup(shutil.rmtree, self.state)
         self.addCleanup(self.stop_all)
+        self.start_cluster()
+
+    def start_cluster(self):
         self.start("broker", "cobus-broker", "--listen", "tcp://127.0.0.1:0")
         for name in self.NODES:
             self.start_node(name)

@@ -292,6 +292,52 @@ class Session(DoorTest):
             self.assertEqual(answer.session, 10)
         self.at_each_door(test)
 
+    def test_an_end_behind_a_frame_that_is_missing_costs_the_connection_only(self):
+        async def test(endpoint, key):
+            await self.begin(endpoint, key, Frame(session=9, sent=1, end=Status(code=Code.UNAVAILABLE, message="enough")))
+            await self.ended("a gap")
+            answer = await self.begin(endpoint, key, Frame(session=9, sequence=1, envelopes=[request(1)]), session=10, resume=9)
+            self.assertEqual(answer.session, 9)
+            await self.answered(1)
+        self.at_each_door(test)
+
+    async def twin(self, endpoint, key, session, resume, answer):
+        """Another connection of the same node, which is answered with this number and waits for its first frame."""
+        twin = Raw(self.join_string(), self.own.identity.folder)
+        twin.maker.node, twin.maker.incarnation = self.own.maker.node, self.own.maker.incarnation
+        await twin.dial(endpoint, key, twin.maker.hello(session, resume))
+        self.assertEqual((await twin.answer()).session, answer)
+        return twin
+
+    def test_of_two_connections_that_wait_each_takes_the_session_over_when_it_speaks(self):
+        async def test(endpoint, key):
+            await self.begin(endpoint, key, Frame(session=9, sequence=1, envelopes=[request(1)]))
+            await self.answered(1)
+            first, second = [await self.twin(endpoint, key, session, 9, 9) for session in (10, 11)]
+            for number, (twin, before) in enumerate(((second, self.own), (first, second)), 2):
+                twin.connection.send(Frame(session=9, sequence=number, envelopes=[request(number)]).SerializeToString())
+                await before.until(lambda ended=before: ended.closed, "the connection before to be closed")
+                await twin.until(lambda answers=twin.frames, call=number: any(
+                    each.call == call for frame in answers for each in frame.envelopes), "an answer over the new one")
+            for twin in (first, second):
+                await twin.close()
+        self.at_each_door(test)
+
+    def test_a_connection_that_waits_is_closed_when_another_session_has_begun(self):
+        async def test(endpoint, key):
+            await self.begin(endpoint, key, Frame(session=9, sequence=1, envelopes=[request(1)]))
+            await self.answered(1)
+            goes_on = await self.twin(endpoint, key, 10, 9, 9)
+            begins = await self.twin(endpoint, key, 11, 0, 11)
+            begins.connection.send(Frame(session=11, sequence=1, envelopes=[request(2)]).SerializeToString())
+            await begins.until(lambda: any(frame.envelopes for frame in begins.frames), "an answer in the new session")
+            goes_on.connection.send(Frame(session=9).SerializeToString())
+            await goes_on.until(lambda: goes_on.closed, "the other to be closed")
+            self.assertFalse(begins.closed)
+            for twin in (goes_on, begins):
+                await twin.close()
+        self.at_each_door(test)
+
     def test_who_is_silent_for_five_seconds_is_down(self):
         async def test(endpoint, key):
             await self.begin(endpoint, key)

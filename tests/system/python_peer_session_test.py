@@ -14,8 +14,9 @@ import processes
 import text_pb2
 from cli_cluster import start
 from cobus.v1 import directory_pb2
+from forwarder import Forwarder
 from python_peer import Code, CobusError
-from python_peer_cluster import Forwarder, Numbers, PeerTest
+from python_peer_cluster import Numbers, PeerTest
 
 
 class Breaking(PeerTest):

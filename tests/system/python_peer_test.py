@@ -17,6 +17,7 @@ import primes_pb2
 import processes
 import text_pb2
 from cli_cluster import start
+from cobus.v1 import directory_pb2
 from cobus.v1.envelope_pb2 import ITEM
 from python_peer import Code, CobusError
 from python_peer.wire import FEATURES, packed
@@ -66,6 +67,20 @@ class Joining(PeerTest):
         self.wait_until(outlives_its_lease, "its lease to have been renewed")
         self.stop(node)
         self.assertNotIn("py", self.cluster.names_up())
+
+    def test_it_renews_and_leaves_for_itself_whatever_it_says(self):
+        node = self.node()
+        other = next(record for record in node.records().values() if record.name == "alpha")
+
+        async def ask():
+            broker, own = node.memberships[0], node.id
+            for_another = directory_pb2.RenewRequest(node=other.node, incarnation=other.incarnation)
+            known = [(await broker._call("Renew", for_another, directory_pb2.RenewReply)).known]
+            await broker._call("Leave", directory_pb2.LeaveRequest(node=other.node), directory_pb2.LeaveReply)
+            for_itself = directory_pb2.RenewRequest(node=own, incarnation=node.greeter.incarnation)
+            return [*known, (await broker._call("Renew", for_itself, directory_pb2.RenewReply)).known]
+        self.assertEqual(self.run_in_loop(ask()), [False, False])
+        self.assertEqual(self.states()["alpha"], "up")
 
     def test_one_that_is_killed_is_gone_soon(self):
         folder = self.folder()
@@ -236,7 +251,7 @@ class Calling(PeerTest):
         self.assertEqual(self.run_in_loop(ask()), list(sizes))
         with self.assertRaises(CobusError) as raised:
             self.run_in_loop(node.call("echo.Echo/Echo", echo_pb2.EchoRequest(text="x" * 1_040_000), echo_pb2.EchoReply))
-        self.assertEqual(raised.exception.code, Code.RESOURCE_EXHAUSTED)
+        self.assertEqual(raised.exception.code, Code.OUT_OF_RANGE)
 
 
 class Watching(PeerTest):

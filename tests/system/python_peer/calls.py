@@ -33,7 +33,7 @@ class Call:
         self._came = asyncio.Event()
         self._over = False
         self._send(REQUEST, to_name=method, credit=credit, time_left_us=int(timeout * 1e6) if timeout else 0,
-                   **packed(request, Code.RESOURCE_EXHAUSTED))
+                   **packed(request))
         calls.open[self._number] = self
 
     def __enter__(self):

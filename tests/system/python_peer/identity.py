@@ -90,7 +90,7 @@ class Identity:
 
     def __init__(self, folder, fingerprint):
         self.fingerprint = fingerprint
-        self._folder = folder
+        self.folder = folder
         os.makedirs(folder, mode=0o700, exist_ok=True)
         secret = self._read("key")
         if secret is None:
@@ -115,13 +115,13 @@ class Identity:
 
     def _read(self, name):
         try:
-            with open(os.path.join(self._folder, name), "rb") as file:
+            with open(os.path.join(self.folder, name), "rb") as file:
                 return file.read()
         except FileNotFoundError:
             return None
 
     def _write(self, name, content):
-        path = os.path.join(self._folder, name)
+        path = os.path.join(self.folder, name)
         with open(os.open(path + ".new", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(content)
             file.flush()

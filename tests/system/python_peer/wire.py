@@ -87,10 +87,10 @@ def type_id(name):
     return value
 
 
-def packed(message, too_large=Code.OUT_OF_RANGE):
-    """The fields of an envelope that carries this message; an error with that code when it is too large for one."""
+def packed(message):
+    """The fields of an envelope that carries this message; OUT_OF_RANGE when it is too large for one."""
     payload = message.SerializeToString()
     if len(payload) > PAYLOAD_BYTES_MAX:
-        raise CobusError(too_large, f"{message.DESCRIPTOR.full_name} has {len(payload)} bytes; "
-                                    f"one message holds {PAYLOAD_BYTES_MAX}")
+        raise CobusError(Code.OUT_OF_RANGE, f"{message.DESCRIPTOR.full_name} has {len(payload)} bytes; "
+                                            f"one message holds {PAYLOAD_BYTES_MAX}")
     return {"type": type_id(message.DESCRIPTOR.full_name), "payload": payload}
