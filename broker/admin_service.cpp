@@ -49,6 +49,20 @@ Stream<v1::IssuedCertificate> AdminService::ListCertificates(Call /*call*/,
   for (v1::IssuedCertificate& certificate : trust_.certificates(unix_s())) co_yield std::move(certificate);
 }
 
+namespace {
+
+// What is answered about a revocation that is not on this broker's disk: not that it is done.
+Status unwritten(const std::string& who, const Status& why) {
+  return {
+      Code::failed_precondition,
+      fmt::format("{} is refused from now on, but this broker could not write that down and forgets it when "
+                  "it is restarted: {}; it tries again by itself: mend that, and revoke {} once more to be "
+                  "told when it is kept",
+                  who, why.message(), who)};
+}
+
+}  // namespace
+
 Task<Result<v1::RevokeReply>> AdminService::Revoke(Call call, v1::RevokeRequest request) {
   const auto caller = node_.peer(call.caller_address().node);
   if (!caller) co_return fail(Code::unavailable, "the connection ended");
@@ -68,11 +82,11 @@ Task<Result<v1::RevokeReply>> AdminService::Revoke(Call call, v1::RevokeRequest 
   if (!revoked) co_return fail(revoked.error());
   spdlog::warn("{} revokes {}", by, request.who());
   for (const link::Revoked& each : *revoked) *reply.add_revoked() = each.proof;
-  if (request.own()) {
-    node_.spawn("cobus.revoke", &AdminService::revoke_later, &directory_, *revoked);
-  } else {
-    directory_.revoke(*revoked);
-  }
+  // The others do not wait for the disk; the caller is told first when it is about its own key.
+  if (!request.own()) directory_.revoke(*revoked);
+  const Status written = co_await directory_.write_revocations();
+  if (request.own()) node_.spawn("cobus.revoke", &AdminService::revoke_later, &directory_, *revoked);
+  if (!written.ok()) co_return fail(unwritten(request.who(), written));
   co_return reply;
 }
 

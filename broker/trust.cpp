@@ -2,7 +2,6 @@
 #include "broker/trust.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <charconv>
@@ -272,9 +271,6 @@ Result<std::vector<link::Revoked>> Trust::revoke(std::span<const Issued> keys, c
     *signed_ones.Add() = secret_.sign(body);
   }
   static_cast<void>(revocations_.merge(signed_ones, now_s));
-  // It holds all the same; and after a restart the nodes tell it.
-  if (Status saved = revocations_.save(); !saved.ok())
-    spdlog::error("what was revoked could not be written down: {}", saved.message());
   std::vector<link::Revoked> revoked;
   for (const Issued& issued : keys) {
     if (auto found = revocations_.find(issued.key, now_s)) revoked.push_back(std::move(*found));

@@ -79,8 +79,8 @@ class Trust {
   // several, FAILED_PRECONDITION for a broker.
   [[nodiscard]] Result<std::vector<Issued>> find(const std::string& who, std::span<const Issued> seen,
                                                  std::int64_t now_s);
-  // Signs and writes down that these keys count no more. INVALID_ARGUMENT, RESOURCE_EXHAUSTED: nothing is
-  // changed.
+  // Signs that these keys count no more, and takes that into revocations(); they have yet to be written down.
+  // INVALID_ARGUMENT, RESOURCE_EXHAUSTED: nothing is changed.
   [[nodiscard]] Result<std::vector<link::Revoked>> revoke(std::span<const Issued> keys,
                                                           const std::string& reason, std::int64_t now_s);
 

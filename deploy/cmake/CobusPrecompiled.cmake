@@ -47,6 +47,9 @@ cobus_precompiled_header(cobus_precompiled_library HEADERS ${headers} LIBS ${lib
 if(COBUS_TESTS)
   cobus_precompiled_header(cobus_precompiled_test HEADERS ${headers} <fstream> <gmock/gmock.h> <gtest/gtest.h>
     LIBS ${libraries} GTest::gmock)
+  # Tests are programs, which CMake compiles with -fPIE, and a precompiled header is for one of the two.
+  set_target_properties(cobus_precompiled_test PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(cobus_precompiled_test PRIVATE -fPIE)
 endif()
 
 # cobus_precompiled(TARGET [test]): compiles the target's sources with them. Programs other than tests go without: a program

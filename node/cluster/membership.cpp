@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "node/runtime/offload.hpp"
-
 namespace cobus {
 namespace {
 
@@ -64,6 +62,7 @@ Membership::Membership(Node& node, View& view, Hooks hooks, link::Revocations* r
     own_revocations_ = std::make_unique<link::Revocations>(node.links().cluster());
     revocations_ = own_revocations_.get();
   }
+  revocation_writer_ = std::make_unique<RevocationWriter>(node, *revocations_);
   for (const link::Revoked& each : revocations_->all(unix_s()))
     node.links().revoke(each.key, each.body.until());
   node.add_peer_listener(this);
@@ -173,19 +172,10 @@ Task<> Membership::watch(Self self, Membership* membership, NodeId broker, std::
       // A gap means that something was missed: watch anew, from a snapshot.
       if (!order.follows(*event)) break;
       if (!membership->apply(broker, session, *event)) co_return;
-      if (!event->revoked().empty()) co_await membership->keep_revoked();
+      if (!event->revoked().empty()) static_cast<void>(co_await membership->revocation_writer_->write());
     }
     if (!(co_await sleep(again_after)).ok()) co_return;
   }
-}
-
-Task<> Membership::keep_revoked() {
-  auto saved = co_await offload([list = revocations_] { return list->save(); });
-  if (saved && !saved->ok())
-    spdlog::error(
-        "what was revoked could not be written down, so the next start does not know it until a "
-        "broker answers: {}",
-        saved->message());
 }
 
 // Not at once: with many nodes one of them will do, or the broker hears it by itself.

@@ -2,8 +2,11 @@
 #
 # Trust as people handle it, with real processes: tokens, certificates, revocation, and the doctor.
 # Run as: trust_test.py BIN_FOLDER [TEST...]
+import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -187,6 +190,54 @@ class Revocation(processes.ClusterTest):
         code, shown = in_terminal(self.command("revoke", "beta"), typed="y\n")
         self.assertEqual(code, 0, shown)
         self.wait_until(lambda: self.names_up() == ["alpha"], "beta to be gone")
+
+    def test_a_revocation_that_is_not_written_down_is_not_done(self):
+        kept = os.path.join(self.state, "broker", "revoked")
+        os.mkdir(kept)  # where the file is to be: nothing can be written there, as on a full disk
+        out, err = self.cobus("revoke", "beta", "-o", "json", code=1)
+        self.assertEqual(out, "")
+        self.assertIn("could not write that down", err)
+        self.assertIn(kept, err)
+        self.wait_until(lambda: self.names_up() == ["alpha"], "beta to be out all the same")
+        self.cobus("revoke", "beta", code=1)
+        os.rmdir(kept)
+        self.wait_until(lambda: os.path.isfile(kept), "the broker to write it down by itself")
+        self.wait_until(lambda: "what is revoked is written down now" in self.log_of("broker"), "the broker to say so")
+        revoked = json.loads(self.cobus("revoke", "beta", "-o", "json")[0])
+        self.assertEqual([key["state"] for key in revoked], ["revoked"])
+        # Its disk is all that knows of it then.
+        for name in ("alpha", "beta"):
+            self.processes[name].terminate()
+            self.assertEqual(self.processes[name].wait(timeout=30), 0)
+        self.kill("broker")
+        for name in ("alpha", "beta"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(self.state, "nodes", name, "revoked"))
+        self.start("broker", "cobus-broker", "--listen", "tcp://127.0.0.1:0")
+        again = subprocess.run([os.path.join(processes.BIN, "cobus-node"), "--state", self.state, "--name", "beta"],
+                               capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(again.returncode, 77, again.stderr)
+
+    def test_one_broker_that_writes_it_down_is_enough(self):
+        other = os.path.join(self.state, "other")
+        for folder in (other, os.path.join(other, "broker")):
+            os.mkdir(folder, 0o700)
+        shutil.copy(os.path.join(self.state, "broker", "cluster.key"), os.path.join(other, "broker"))
+        self.start("broker2", "cobus-broker", "--listen", "tcp://127.0.0.1:0", state=other)
+        join = {}
+        for which, state in (("first", self.state), ("second", other)):
+            with open(os.path.join(state, "join", "admin"), encoding="utf-8") as file:
+                join[which] = file.read().strip()
+        second = re.match(r"cobus://([^?]+)", join["second"]).group(1)
+        both = os.path.join(self.state, "both.join")
+        with open(both, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(join["first"].replace("?", f",{second}?", 1) + "\n")
+        self.cobus("nodes")  # has a certificate now, which counts at both
+        os.mkdir(os.path.join(self.state, "broker", "revoked"))
+        out, err = self.cobus("revoke", "beta", "-o", "json", "--join", "@" + both)
+        self.assertEqual([key["name"] for key in json.loads(out)], ["beta"])
+        self.assertIn("does not keep it", err)
+        self.assertTrue(os.path.isfile(os.path.join(other, "broker", "revoked")))
 
     def test_what_cannot_be_revoked_is_said(self):
         for who, says in (("nobody", "knows no certificate"), ("7", "knows no certificate")):

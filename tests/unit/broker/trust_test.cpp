@@ -185,6 +185,7 @@ TEST_F(TrustTest, A5_ARevocationOutlivesEveryCertificateOfTheKeyAndARestart) {
   const auto revoked = trust_->revoke(find("n1"), "stolen\nfrom the\x1b[31m rack", now_s + 10);
   ASSERT_TRUE(revoked);
   ASSERT_EQ(revoked->size(), 1U);
+  ASSERT_TRUE(trust_->revocations().save().ok());
   const auto body = link::check_revocation(revoked->at(0).proof, trust_->secret().key());
   ASSERT_TRUE(body);
   EXPECT_GT(body->until(), now_s + day_s) << "another broker may have renewed it just now";
