@@ -33,6 +33,14 @@ link::CurveKey key_of(const v1::NodeRecord& record) {
   return key;
 }
 
+// Whether it is worth showing: the links use no other (a broker may issue shorter ones than it did).
+bool later_than(const v1::Certificate& one, const std::optional<v1::Certificate>& other) {
+  v1::CertificateBody offered;
+  v1::CertificateBody own;
+  if (!other || !own.ParseFromString(other->body())) return true;
+  return offered.ParseFromString(one.body()) && offered.not_after() > own.not_after();
+}
+
 // Whether events come in order: a snapshot in all its parts, then delta after delta.
 class EventOrder {
  public:
@@ -232,11 +240,12 @@ Task<bool> Membership::renew_once(Self self) {
   for (const NodeId broker : brokers()) {
     v1::CertificatesStub certificates(self, broker);
     auto reply = co_await certificates.Renew({}, quiet(std::chrono::seconds(5)));
-    if (reply) {
+    if (reply && later_than(reply->certificate(), self.node().links().certificate())) {
       self.node().links().use_certificate(std::move(*reply->mutable_certificate()));
       co_return true;
     }
-    spdlog::warn("a broker does not renew the certificate: {}", reply.error().to_string());
+    spdlog::warn("a broker does not renew the certificate: {}",
+                 reply ? "the one that it gives ends no later" : reply.error().to_string());
   }
   co_return false;
 }
