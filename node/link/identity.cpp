@@ -209,6 +209,24 @@ Status make_private_folder(const fs::path& folder) {
   return check_private_folder(folder);
 }
 
+Status check_private_file(const fs::path& file) {
+  struct stat facts{};
+  struct stat folder_facts{};
+  if (::stat(file.c_str(), &facts) != 0 && errno == ENOENT) return {Code::not_found, "no " + file.string()};
+  const fs::path folder = folder_of(file);
+  if (::stat(file.c_str(), &facts) != 0 || ::stat(folder.c_str(), &folder_facts) != 0)
+    return io_failure("cannot look at " + file.string());
+  if (!S_ISREG(facts.st_mode)) return {Code::failed_precondition, file.string() + " is not a file"};
+  if (Status checked = check_private(folder, folder_facts); !checked.ok()) return checked;
+  return check_private(file, facts);
+}
+
+Status replace_file(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    return io_failure("cannot replace " + to.string() + " by " + from.string());
+  return sync_folder(folder_of(to));
+}
+
 Status write_private_file(const fs::path& file, std::string_view bytes) {
   return place_file(file, bytes, Existing::replace);
 }

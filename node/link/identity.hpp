@@ -41,6 +41,10 @@ struct Identity {
 // `bytes_max`.
 inline constexpr std::size_t private_file_bytes_max = 4 * 1'048'576;
 [[nodiscard]] Status check_private_folder(const std::filesystem::path& folder);
+// Whether `file` is private, without reading it. NOT_FOUND when there is none.
+[[nodiscard]] Status check_private_file(const std::filesystem::path& file);
+// Moves `from` to where `to` is, in one step that a loss of power does not undo. Both are in one folder.
+[[nodiscard]] Status replace_file(const std::filesystem::path& from, const std::filesystem::path& to);
 [[nodiscard]] Status make_private_folder(const std::filesystem::path& folder);
 [[nodiscard]] Status write_private_file(const std::filesystem::path& file, std::string_view bytes);
 [[nodiscard]] Result<std::string> read_private_file(const std::filesystem::path& file,

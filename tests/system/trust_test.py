@@ -246,6 +246,52 @@ class Revocation(processes.ClusterTest):
         self.assertIn("at most 200", self.cobus("revoke", "beta", "--reason", "x" * 201, code=2)[1])
 
 
+class Record(processes.ClusterTest):
+    NODES = ()
+
+    def restart_broker(self, *flags):
+        broker = self.processes["broker"]
+        address = re.search(r"is ready at tcp://(\S+);", self.log_of("broker")).group(1)
+        broker.terminate()
+        self.assertEqual(broker.wait(timeout=30), 0)
+        self.start("broker", "cobus-broker", "--listen", "tcp://" + address, *flags)
+
+    def test_a_full_record_takes_no_newcomers_and_forgets_nobody(self):
+        self.cobus("keys")  # the admin is the first
+        self.restart_broker("--certificates-max", "2")
+        self.start_node("alpha")
+        submit = os.path.join(self.state, "join", "submit")
+        you = os.path.join(self.state, "you")
+        err = self.cobus("nodes", "--join", "@" + submit, state=you, code=75)[1]
+        self.assertIn("record of certificates is full", err)
+        self.assertIn("--certificates-max", err)
+        self.assertEqual(len(self.lines("keys")), 2)
+        self.assertEqual(self.names_up(), ["alpha"])
+        late = subprocess.Popen([os.path.join(processes.BIN, "cobus-node"), "--state", self.state, "--name", "late"],
+                                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.processes["late"] = late
+        self.restart_broker("--certificates-max", "10")
+        self.wait_until(lambda: self.names_up() == ["alpha", "late"], "the node that waited to be let in")
+        self.cobus("nodes", "--join", "@" + submit, state=you)
+        self.assertEqual(sorted(key["role"] for key in self.lines("keys")), ["admin", "node", "node", "submit"])
+
+    def test_the_record_of_an_earlier_release_is_taken_over(self):
+        self.cobus("keys")
+        record = os.path.join(self.state, "broker", "certificates")
+        self.processes["broker"].terminate()
+        self.assertEqual(self.processes["broker"].wait(timeout=30), 0)
+        end = int(time.time()) + 86_400
+        with open(record, "w", encoding="utf-8") as file:
+            file.write(f"cobus certificates v1\n7 node {'a' * 52} {end - 90_000} {end} earlier\n"
+                       f"8 node {'a' * 52} {end - 90_000} {end + 9} earlier\n")
+        for rest in ("-wal", "-journal"):
+            self.assertFalse(os.path.exists(record + rest), "a broker that stopped leaves one file")
+        self.start("broker", "cobus-broker", "--listen", "tcp://127.0.0.1:0")
+        self.assertEqual([(key["name"], key["serial"]) for key in self.lines("keys")], [("earlier", "8")])
+        self.assertEqual(oct(os.stat(record).st_mode & 0o777), "0o600")
+        self.cobus("revoke", "earlier")
+
+
 class Doctor(processes.ClusterTest):
     NODES = ("alpha", "beta")
 
