@@ -6,7 +6,19 @@
 
 #include <algorithm>
 
+#include "node/runtime/offload.hpp"
+
 namespace cobus::broker {
+namespace {
+
+// What the function gave, or why the pool did not come to it.
+template <class Value>
+Result<Value> flat(Result<Result<Value>> offloaded) {
+  if (!offloaded) return fail(std::move(offloaded).error());
+  return std::move(*offloaded);
+}
+
+}  // namespace
 
 // Whoever did something that is worth a line of the log.
 std::string AdminService::who(const Call& call) const {
@@ -15,7 +27,8 @@ std::string AdminService::who(const Call& call) const {
 }
 
 Task<Result<v1::CreateTokenReply>> AdminService::CreateToken(Call call, v1::CreateTokenRequest request) {
-  auto reply = trust_.create_token(request, unix_s());
+  auto reply = flat(
+      co_await offload([this, request, now_s = unix_s()] { return trust_.create_token(request, now_s); }));
   if (!reply) co_return reply;
   reply->set_address(address_);
   const v1::Token& token = reply->token();
@@ -27,7 +40,9 @@ Task<Result<v1::CreateTokenReply>> AdminService::CreateToken(Call call, v1::Crea
 Task<Result<v1::ListTokensReply>> AdminService::ListTokens(Call /*call*/, v1::ListTokensRequest /*request*/) {
   v1::ListTokensReply reply;
   std::size_t bytes = 0;
-  for (v1::Token& token : trust_.tokens(unix_s())) {
+  auto tokens = co_await offload([this, now_s = unix_s()] { return trust_.tokens(now_s); });
+  if (!tokens) co_return fail(std::move(tokens).error());
+  for (v1::Token& token : *tokens) {
     bytes += token.ByteSizeLong() + 8;
     if (bytes > limits::payload_bytes_max) break;  // the oldest are left out
     *reply.add_tokens() = std::move(token);
@@ -36,7 +51,8 @@ Task<Result<v1::ListTokensReply>> AdminService::ListTokens(Call /*call*/, v1::Li
 }
 
 Task<Result<v1::DeleteTokenReply>> AdminService::DeleteToken(Call call, v1::DeleteTokenRequest request) {
-  auto removed = trust_.delete_token(request.id(), unix_s());
+  auto removed = flat(co_await offload(
+      [this, id = request.id(), now_s = unix_s()] { return trust_.delete_token(id, now_s); }));
   if (!removed) co_return fail(std::move(removed).error());
   spdlog::info("{} deleted token {}", who(call), removed->id());
   v1::DeleteTokenReply reply;
@@ -46,15 +62,40 @@ Task<Result<v1::DeleteTokenReply>> AdminService::DeleteToken(Call call, v1::Dele
 
 Stream<v1::IssuedCertificate> AdminService::ListCertificates(Call /*call*/,
                                                              v1::ListCertificatesRequest /*request*/) {
-  for (v1::IssuedCertificate& certificate : trust_.certificates(unix_s())) co_yield std::move(certificate);
+  Trust::Page page;
+  while (!page.is_last) {
+    auto read = flat(co_await offload(
+        [this, after = page.next, now_s = unix_s()] { return trust_.certificates(after, now_s); }));
+    if (!read) {
+      co_yield fail(std::move(read).error());
+      co_return;
+    }
+    page = std::move(*read);
+    for (v1::IssuedCertificate& certificate : page.certificates) co_yield std::move(certificate);
+  }
 }
+
+namespace {
+
+// What is answered about a revocation that is not on this broker's disk: not that it is done.
+Status unwritten(const std::string& who, const Status& why) {
+  return {
+      Code::failed_precondition,
+      fmt::format("{} is refused from now on, but this broker could not write that down and forgets it when "
+                  "it is restarted: {}; it tries again by itself: mend that, and revoke {} once more to be "
+                  "told when it is kept",
+                  who, why.message(), who)};
+}
+
+}  // namespace
 
 Task<Result<v1::RevokeReply>> AdminService::Revoke(Call call, v1::RevokeRequest request) {
   const auto caller = node_.peer(call.caller_address().node);
   if (!caller) co_return fail(Code::unavailable, "the connection ended");
   std::vector<Issued> seen;
   for (const v1::CertificateBody& body : directory_.certificates()) seen.push_back(issued_of(body));
-  const auto keys = trust_.find(request.who(), seen, unix_s());
+  const auto keys = flat(co_await offload([this, who = request.who(), seen = std::move(seen),
+                                           now_s = unix_s()] { return trust_.find(who, seen, now_s); }));
   if (!keys) co_return fail(keys.error());
   v1::RevokeReply reply;
   for (const Issued& issued : *keys) *reply.add_keys() = to_proto(issued);
@@ -68,11 +109,11 @@ Task<Result<v1::RevokeReply>> AdminService::Revoke(Call call, v1::RevokeRequest 
   if (!revoked) co_return fail(revoked.error());
   spdlog::warn("{} revokes {}", by, request.who());
   for (const link::Revoked& each : *revoked) *reply.add_revoked() = each.proof;
-  if (request.own()) {
-    node_.spawn("cobus.revoke", &AdminService::revoke_later, &directory_, *revoked);
-  } else {
-    directory_.revoke(*revoked);
-  }
+  // The others do not wait for the disk; the caller is told first when it is about its own key.
+  if (!request.own()) directory_.revoke(*revoked);
+  const Status written = co_await directory_.write_revocations();
+  if (request.own()) node_.spawn("cobus.revoke", &AdminService::revoke_later, &directory_, *revoked);
+  if (!written.ok()) co_return fail(unwritten(request.who(), written));
   co_return reply;
 }
 
@@ -87,7 +128,15 @@ Task<Result<v1::RenewCertificateReply>> CertificatesService::Renew(Call call,
                                                                    v1::RenewCertificateRequest /*request*/) {
   const auto peer = node_.peer(call.caller_address().node);
   if (!peer) co_return fail(Code::unavailable, "the connection ended");
-  auto certificate = trust_.renew(*peer, node_.clock().unix_us() / 1'000'000);
+  const std::int64_t now_s = node_.clock().unix_us() / 1'000'000;
+  if (!renewals_.admit(peer->key, now_s)) {
+    co_return fail(
+        Code::resource_exhausted,
+        fmt::format("this key asked for a later certificate more than {} times within {} s: ask less often",
+                    renewals_per_window, renewal_window_s));
+  }
+  auto certificate =
+      flat(co_await offload([this, peer = *peer, now_s] { return trust_.renew(peer, now_s); }));
   if (!certificate) co_return fail(std::move(certificate).error());
   v1::RenewCertificateReply reply;
   *reply.mutable_certificate() = std::move(*certificate);

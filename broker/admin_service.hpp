@@ -9,6 +9,7 @@
 #include <string>
 
 #include "broker/directory_service.hpp"
+#include "broker/key_rate_limit.hpp"
 #include "broker/trust.hpp"
 
 namespace cobus::broker {
@@ -36,6 +37,11 @@ class AdminService final : public v1::AdminService {
   const std::string address_;
 };
 
+// What one key may ask for: a node asks once in half of the life of its certificate, but programs that share
+// a key may start together, and an answer may be lost.
+inline constexpr unsigned renewals_per_window = 30;
+inline constexpr std::int64_t renewal_window_s = 60;
+
 class CertificatesService final : public v1::CertificatesService {
  public:
   CertificatesService(Node& node, Trust& trust) : node_(node), trust_(trust) {}
@@ -44,6 +50,7 @@ class CertificatesService final : public v1::CertificatesService {
  private:
   Node& node_;
   Trust& trust_;
+  KeyRateLimit renewals_{renewals_per_window, renewal_window_s};
 };
 
 }  // namespace cobus::broker

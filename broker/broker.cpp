@@ -7,6 +7,7 @@
 #include "node/link/join_string.hpp"
 #include "node/link/reach_probe.hpp"
 #include "node/link/route.hpp"
+#include "node/runtime/offload.hpp"
 
 namespace cobus::broker {
 
@@ -36,6 +37,13 @@ const std::vector<OptionSpec>& broker_options() {
        "Days that the certificates it issues are valid; they are renewed at two thirds of that",
        1,
        3650,
+       {}},
+      {"certificates-max",
+       Kind::number,
+       "1000000",
+       "Certificates that it keeps a record of, at some 300 bytes each; when none is left nobody enrols",
+       1,
+       100'000'000,
        {}},
       {"state", Kind::text, "", "State folder; else $COBUS_STATE or the user's own", 0, 0, {}},
       {"log-level", Kind::text, "info", "How much to log", 0, 0, {"debug", "info", "warn", "error"}},
@@ -108,14 +116,21 @@ Task<> Broker::keep_certificate(Self self, Broker* broker) {
   }
 }
 
-Result<v1::Certificate> Broker::enrol(const v1::Hello& hello, const link::CurveKey& key) {
-  Result<v1::Certificate> issued = trust_->enrol(hello, key, unix_s());
+Task<> Broker::enrol(Self self, Broker* broker, v1::Hello hello, link::CurveKey key,
+                     link::ConnectionId connection) {
+  auto offloaded = co_await offload([trust = broker->trust_.get(), hello, key, now_s = unix_s()]() mutable {
+    auto issued = trust->enrol(hello, key, now_s);
+    link::wipe(*hello.mutable_token());
+    return issued;
+  });
+  link::wipe(*hello.mutable_token());
+  Result<v1::Certificate> issued = offloaded ? std::move(*offloaded) : fail(std::move(offloaded).error());
   // Somebody may be after the name of another: that is worth an alarm.
   if (!issued && issued.error().code() == Code::already_exists &&
-      refusals_.due(issued.error().message(), system_clock().now())) {
+      broker->refusals_.due(issued.error().message(), system_clock().now())) {
     spdlog::warn("node {} is refused: {}", hello.name(), issued.error().message());
   }
-  return issued;
+  self.node().links().enrolled(connection, std::move(issued));
 }
 
 Status Broker::write_join_strings() {
@@ -187,7 +202,8 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   }
   if (!lock) return fail(std::move(lock).error());
   const std::chrono::hours life(24 * options.number("certificate-days"));
-  auto trust = Trust::open(own, life, system_random(), unix_s());
+  auto trust = Trust::open(own, life, system_random(), unix_s(),
+                           static_cast<std::size_t>(options.number("certificates-max")));
   if (!trust) return fail(std::move(trust).error());
   std::unique_ptr<Broker> broker(new Broker(std::move(*lock), std::move(*trust)));
 
@@ -209,8 +225,9 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   with.shards = 1;
   with.pool_threads = 1;
   with.idle_poll_max = Duration(0);  // nobody waits for it in a hurry, and thousands renew their leases here
-  with.enroller = [self = broker.get()](const v1::Hello& hello, const link::CurveKey& key) {
-    return self->enrol(hello, key);
+  with.enroller = [self = broker.get()](const v1::Hello& hello, const link::CurveKey& key,
+                                        link::ConnectionId connection) {
+    self->node_->spawn("cobus.enrol", &Broker::enrol, self, hello, key, connection);
   };
   broker->node_ = std::make_unique<Node>(std::move(with), *broker->transport_, std::move(identity));
   broker->add_services();

@@ -50,13 +50,15 @@ class Broker {
   [[nodiscard]] link::Identity own_identity();
   // Shows a later certificate of its own in time. A worker's coroutine.
   static Task<> keep_certificate(Self self, Broker* broker);
-  // Under the lock of the links.
-  [[nodiscard]] Result<v1::Certificate> enrol(const v1::Hello& hello, const link::CurveKey& key);
+  // Decides about a newcomer on the pool, since it writes to the disk, and tells the links. A worker's
+  // coroutine.
+  static Task<> enrol(Self self, Broker* broker, v1::Hello hello, link::CurveKey key,
+                      link::ConnectionId connection);
   [[nodiscard]] std::optional<link::CurveKey> holder_of(std::string_view name) const;
 
   const FileLock lock_;
   const std::unique_ptr<Trust> trust_;
-  Reminder refusals_{std::chrono::seconds(30)};
+  Reminder refusals_{std::chrono::seconds(30)};  // of enrol(), on the broker's shard
   std::string address_;
   std::filesystem::path join_folder_;
   std::unique_ptr<link::ZmqTransport> transport_;

@@ -5,8 +5,6 @@
 
 #include <algorithm>
 
-#include "node/runtime/offload.hpp"
-
 namespace cobus::broker {
 namespace {
 
@@ -15,7 +13,7 @@ constexpr std::size_t events_waiting_max = 1000;
 }  // namespace
 
 DirectoryService::DirectoryService(Node& node, link::Revocations& revocations)
-    : node_(node), revocations_(revocations) {
+    : node_(node), revocations_(revocations), revocation_writer_(node, revocations) {
   for (const link::Revoked& each : revocations.all(unix_s()))
     node.links().revoke(each.key, each.body.until());
 }
@@ -111,11 +109,10 @@ Task<Result<v1::ShareReply>> DirectoryService::Share(Call /*call*/, v1::ShareReq
   const std::vector<link::Revoked> news = revocations_.merge(request.revoked(), unix_s());
   v1::ShareReply reply;
   reply.set_news(static_cast<std::uint32_t>(news.size()));
-  if (news.empty()) co_return reply;
-  revoke(news);
-  auto saved = co_await offload([list = &revocations_] { return list->save(); });
-  if (saved && !saved->ok())
-    spdlog::error("what was revoked could not be written down: {}", saved->message());
+  if (!news.empty()) revoke(news);
+  // Also when nothing is new: what was told before may not be on the disk yet.
+  if (const Status written = co_await write_revocations(); !written.ok())
+    reply.set_unwritten(written.message());
   co_return reply;
 }
 

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "broker/directory.hpp"
+#include "node/cluster/revocation_writer.hpp"
 #include "node/runtime/reminder.hpp"
 #include "node/runtime/signal.hpp"
 #include "node/worker/node.hpp"
@@ -30,6 +31,8 @@ class DirectoryService final : public v1::DirectoryService {
 
   // What the list of revocations has learned: to the links, and to all who watch. The broker's shard.
   void revoke(const std::vector<link::Revoked>& news);
+  // Writes down what the list has taken in: as RevocationWriter::write.
+  [[nodiscard]] Task<Status> write_revocations() { return revocation_writer_.write(); }
   [[nodiscard]] std::vector<v1::CertificateBody> certificates() const { return directory_.certificates(); }
   // Ends leases and puts out collected changes when they are due. A worker's coroutine; run it once.
   static Task<> keep_time(Self self, DirectoryService* service);
@@ -53,6 +56,7 @@ class DirectoryService final : public v1::DirectoryService {
 
   Node& node_;
   link::Revocations& revocations_;
+  RevocationWriter revocation_writer_;
   Directory directory_;
   List<Watcher> watchers_;
   Signal changed_;

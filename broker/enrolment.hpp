@@ -15,6 +15,7 @@
 #include "broker/issued.hpp"
 #include "broker/tokens.hpp"
 #include "node/link/keys.hpp"
+#include "node/link/links.hpp"
 #include "node/runtime/random.hpp"
 
 namespace cobus::broker {
@@ -41,17 +42,24 @@ class Enrolment {
   // Trades the token in `hello` for a certificate of the name in it and of `key`, which the transport has
   // proved to be the speaker's. INVALID_ARGUMENT for a bad name, UNAUTHENTICATED without a token or key,
   // ALREADY_EXISTS when another key holds the name, and everything TokenStore::redeem answers. The token is
-  // used only when a certificate is issued.
+  // used only when a certificate is issued. RESOURCE_EXHAUSTED when the record of certificates is full.
   [[nodiscard]] Result<v1::Certificate> issue(const v1::Hello& hello, const link::CurveKey& key,
                                               std::int64_t now_s);
 
-  // A later certificate for who has one: the same key, name and role. UNAVAILABLE when it cannot be written
-  // down.
-  [[nodiscard]] Result<v1::Certificate> renew(const std::string& name, v1::Role role,
-                                              const link::CurveKey& key, std::int64_t now_s);
+  // A later certificate for the key, name and role of `peer`, which has shown one. FAILED_PRECONDITION before
+  // half of the life of that one has passed. Within the first half of the life of the later one, asking again
+  // gives it again: an answer that was lost shuts nobody out, and who asks often writes nothing. Nodes ask
+  // when two thirds have passed, so a clock may be ahead by a sixth of the life. The errors of
+  // IssuedStore::add.
+  [[nodiscard]] Result<v1::Certificate> renew(const link::PeerInfo& peer, std::int64_t now_s);
   [[nodiscard]] std::chrono::seconds life() const noexcept { return life_; }
 
  private:
+  // Writes down and signs a certificate from now on.
+  [[nodiscard]] Result<v1::Certificate> make(const std::string& name, v1::Role role,
+                                             const link::CurveKey& key, std::int64_t now_s,
+                                             std::int64_t known_until_s = 0);
+
   const link::ClusterSecret& secret_;
   TokenStore& tokens_;
   IssuedStore& issued_;

@@ -2,11 +2,9 @@
 #include "broker/trust.hpp"
 
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <charconv>
-#include <map>
+#include <iterator>
 #include <utility>
 
 #include "node/link/identity.hpp"
@@ -57,11 +55,6 @@ bool means_broker(const std::string& who, const link::ClusterSecret& secret) {
           link::fingerprint(secret.key()).starts_with(who));
 }
 
-void count(std::map<link::CurveKey, Issued>& found, const Issued& issued) {
-  const auto [known, is_new] = found.try_emplace(issued.key, issued);
-  if (!is_new && known->second.not_after_s < issued.not_after_s) known->second = issued;
-}
-
 }  // namespace
 
 v1::IssuedCertificate to_proto(const Issued& issued) {
@@ -76,17 +69,18 @@ v1::IssuedCertificate to_proto(const Issued& issued) {
 }
 
 Result<std::unique_ptr<Trust>> Trust::open(const std::filesystem::path& folder, std::chrono::seconds life,
-                                           Random& random, std::int64_t now_s) {
+                                           Random& random, std::int64_t now_s, std::size_t certificates_max) {
   Result<link::ClusterSecret> secret = link::load_cluster_secret(folder);
   if (!secret) return fail(std::move(secret).error());
-  return open(folder, std::move(*secret), life, random, now_s);
+  return open(folder, std::move(*secret), life, random, now_s, certificates_max);
 }
 
 Result<std::unique_ptr<Trust>> Trust::open(const std::filesystem::path& folder, link::ClusterSecret secret,
-                                           std::chrono::seconds life, Random& random, std::int64_t now_s) {
+                                           std::chrono::seconds life, Random& random, std::int64_t now_s,
+                                           std::size_t certificates_max) {
   Result<TokenStore> tokens = TokenStore::open(folder / "tokens");
   if (!tokens) return fail(std::move(tokens).error());
-  Result<IssuedStore> issued = IssuedStore::open(folder / "certificates");
+  Result<IssuedStore> issued = IssuedStore::open(folder / "certificates", certificates_max);
   if (!issued) return fail(std::move(issued).error());
   std::unique_ptr<Trust> trust(
       new Trust(std::move(secret), std::move(*tokens), std::move(*issued), folder, life, random));
@@ -132,7 +126,7 @@ Result<v1::Certificate> Trust::renew(const link::PeerInfo& peer, std::int64_t no
         fmt::format("key {} was revoked: {}", link::short_fingerprint(peer.key), revoked->body.reason()));
   }
   const std::scoped_lock lock(mutex_);
-  return enrolment_.renew(peer.name, peer.role, peer.key, now_s);
+  return enrolment_.renew(peer, now_s);
 }
 
 Result<std::string> Trust::join_token(v1::Role role, const std::string& before, std::int64_t now_s) {
@@ -172,23 +166,34 @@ Result<v1::Token> Trust::delete_token(const std::string& id, std::int64_t now_s)
   return to_proto(*removed);
 }
 
-std::vector<v1::IssuedCertificate> Trust::certificates(std::int64_t now_s) {
-  std::vector<v1::IssuedCertificate> all;
-  std::map<link::CurveKey, link::Revoked> revoked;
-  for (link::Revoked& each : revocations_.all(now_s)) revoked.emplace(each.key, std::move(each));
-  std::map<link::CurveKey, bool> listed;
+Result<Trust::Page> Trust::certificates(std::int64_t after, std::int64_t now_s) {
   const std::scoped_lock lock(mutex_);
-  for (const Issued& issued : issued_.all()) {
-    if (issued.not_after_s <= now_s) continue;
-    v1::IssuedCertificate& certificate = all.emplace_back(to_proto(issued));
-    const auto found = revoked.find(issued.key);
-    if (found == revoked.end()) continue;
-    listed[issued.key] = true;
-    certificate.set_revoked_at(found->second.body.revoked_at());
-    certificate.set_reason(found->second.body.reason());
+  const auto issued = issued_.after(after, now_s, certificates_at_once);
+  if (!issued) return fail(issued.error());
+  Page page;
+  page.next = after;
+  for (const Issued& each : *issued) {
+    v1::IssuedCertificate& certificate = page.certificates.emplace_back(to_proto(each));
+    page.next = each.sequence;
+    const auto revoked = revocations_.find(each.key, now_s);
+    if (!revoked) continue;
+    certificate.set_revoked_at(revoked->body.revoked_at());
+    certificate.set_reason(revoked->body.reason());
   }
-  for (const auto& [key, each] : revoked) {
-    if (listed.contains(key)) continue;
+  page.is_last = issued->size() < certificates_at_once;
+  if (!page.is_last) return page;
+  auto rest = revoked_elsewhere(now_s);
+  if (!rest) return fail(std::move(rest).error());
+  std::ranges::move(*rest, std::back_inserter(page.certificates));
+  return page;
+}
+
+Result<std::vector<v1::IssuedCertificate>> Trust::revoked_elsewhere(std::int64_t now_s) {
+  std::vector<v1::IssuedCertificate> all;
+  for (const link::Revoked& each : revocations_.all(now_s)) {
+    const auto known = issued_.of_key(each.key, now_s);
+    if (!known) return fail(known.error());
+    if (!known->empty()) continue;
     v1::IssuedCertificate& certificate = all.emplace_back();
     certificate.set_name(each.body.name());
     certificate.set_role(each.body.role());
@@ -200,6 +205,31 @@ std::vector<v1::IssuedCertificate> Trust::certificates(std::int64_t now_s) {
   return all;
 }
 
+Result<Trust::ByKey> Trust::search(const std::string& who, std::span<const Issued> seen, std::int64_t now_s) {
+  auto recorded = issued_.search(who, now_s, link::revocations_max);
+  if (!recorded) return fail(std::move(recorded).error());
+  ByKey named;
+  ByKey others;
+  for (const Issued& issued : *recorded) (issued.name == who ? named : others).emplace(issued.key, issued);
+  for (const Issued& issued : seen) {
+    if (issued.name == who) named.emplace(issued.key, issued);
+    if (who.size() >= fingerprint_length_min && link::fingerprint(issued.key).starts_with(who))
+      others.emplace(issued.key, issued);
+  }
+  return named.empty() ? others : named;
+}
+
+Result<Issued> Trust::latest(Issued issued, std::span<const Issued> seen, std::int64_t now_s) {
+  auto known = issued_.of_key(issued.key, now_s);
+  if (!known) return fail(std::move(known).error());
+  std::ranges::copy_if(seen, std::back_inserter(*known),
+                       [&issued](const Issued& each) { return each.key == issued.key; });
+  for (Issued& each : *known) {
+    if (each.valid_until_s > issued.valid_until_s) issued = std::move(each);
+  }
+  return issued;
+}
+
 Result<std::vector<Issued>> Trust::find(const std::string& who, std::span<const Issued> seen,
                                         std::int64_t now_s) {
   if (means_broker(who, secret_)) {
@@ -208,27 +238,10 @@ Result<std::vector<Issued>> Trust::find(const std::string& who, std::span<const 
                 "make itself anybody. If it was stolen, begin a new cluster: start the brokers with a new "
                 "--state, and let everybody join again");
   }
-  std::uint64_t serial = 0;
-  const auto [end, error] = std::from_chars(who.data(), who.data() + who.size(), serial);
-  if (error != std::errc() || end != who.data() + who.size()) serial = 0;
-  std::map<link::CurveKey, Issued> named;
-  std::map<link::CurveKey, Issued> others;
-  std::map<link::CurveKey, Issued> latest;
-  {
-    const std::scoped_lock lock(mutex_);
-    for (const Issued& issued : issued_.all()) {
-      if (issued.not_after_s > now_s) count(latest, issued);
-      if (issued.not_after_s > now_s && serial != 0 && issued.serial == serial) count(others, issued);
-    }
-  }
-  for (const Issued& issued : seen) count(latest, issued);
-  for (const auto& [key, issued] : latest) {
-    if (issued.name == who) count(named, issued);
-    if (who.size() >= fingerprint_length_min && link::fingerprint(key).starts_with(who))
-      count(others, issued);
-  }
-  std::map<link::CurveKey, Issued>& found = named.empty() ? others : named;
-  if (found.empty()) {
+  const std::scoped_lock lock(mutex_);
+  auto found = search(who, seen, now_s);
+  if (!found) return fail(std::move(found).error());
+  if (found->empty()) {
     const auto raw = link::parse_base32(who);
     if (!raw || raw->size() != link::CurveKey().bytes.size()) {
       return fail(
@@ -238,14 +251,18 @@ Result<std::vector<Issued>> Trust::find(const std::string& who, std::span<const 
                       one_line(who.substr(0, 80))));
     }
     const link::CurveKey key = link::curve_key_of(*raw);
-    found.emplace(key, Issued{.name = {}, .key = key});
+    found->emplace(key, Issued{.name = {}, .key = key});
   }
-  if (named.empty() && found.size() > 1) {
+  if (found->size() > 1 && found->begin()->second.name != who) {
     return fail(Code::invalid_argument,
-                fmt::format("{} keys begin with '{}'; write more of it", found.size(), who));
+                fmt::format("{} keys begin with '{}'; write more of it", found->size(), who));
   }
   std::vector<Issued> keys;
-  for (const auto& [key, issued] : found) keys.push_back(latest.contains(key) ? latest.at(key) : issued);
+  for (const auto& [key, issued] : *found) {
+    auto last = latest(issued, seen, now_s);
+    if (!last) return fail(std::move(last).error());
+    keys.push_back(std::move(*last));
+  }
   return keys;
 }
 
@@ -263,7 +280,8 @@ Result<std::vector<link::Revoked>> Trust::revoke(std::span<const Issued> keys, c
     v1::RevocationBody body;
     body.set_curve_key(issued.key.bytes.data(), issued.key.bytes.size());
     // Another broker may have renewed it a moment ago.
-    body.set_until(std::max(issued.not_after_s, now_s + enrolment_.life().count()) + 1);
+    body.set_until(std::max({issued.not_after_s, issued.valid_until_s, now_s + enrolment_.life().count()}) +
+                   1);
     body.set_name(issued.name);
     body.set_role(issued.role);
     body.set_serial(issued.serial);
@@ -272,9 +290,6 @@ Result<std::vector<link::Revoked>> Trust::revoke(std::span<const Issued> keys, c
     *signed_ones.Add() = secret_.sign(body);
   }
   static_cast<void>(revocations_.merge(signed_ones, now_s));
-  // It holds all the same; and after a restart the nodes tell it.
-  if (Status saved = revocations_.save(); !saved.ok())
-    spdlog::error("what was revoked could not be written down: {}", saved.message());
   std::vector<link::Revoked> revoked;
   for (const Issued& issued : keys) {
     if (auto found = revocations_.find(issued.key, now_s)) revoked.push_back(std::move(*found));

@@ -9,6 +9,7 @@
 
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "client/cli/admin_client.hpp"
 #include "client/cli/options.hpp"
@@ -27,6 +28,11 @@ struct RevokeVerb {
   std::vector<Session::Broker> knowing;
   v1::RevokeRequest request;
   std::map<std::string, v1::IssuedCertificate> keys;  // by key
+  v1::ShareRequest revoked;                           // what brokers signed and wrote down
+  std::set<std::string> kept;                         // keys of which a broker said so
+  std::set<NodeId> failed;                            // brokers that did not
+  std::vector<std::string> notes;                     // about those
+  Status failure;                                     // of one of them
 };
 
 // Whom it would be, and which brokers know that.
@@ -51,18 +57,49 @@ Task<int> find(Self self, RevokeVerb* verb) {
   co_return verb->knowing.empty() ? fail_name(verb->context, unknown) : 0;
 }
 
-Task<int> revoke(Self self, RevokeVerb* verb) {
-  v1::ShareRequest revoked;
-  for (const Session::Broker& broker : verb->knowing) {
-    auto reply = co_await v1::AdminStub(self, broker.node).Revoke(verb->request, admin_options());
-    if (!reply) co_return fail_call(verb->context, "revoke", reply.error());
-    revoked.mutable_revoked()->MergeFrom(reply->revoked());
+// Has `broker` revoke what `request` means. An answer says that this is on that broker's disk.
+Task<> revoke_at(Self self, RevokeVerb* verb, Session::Broker broker, v1::RevokeRequest request) {
+  auto reply = co_await v1::AdminStub(self, broker.node).Revoke(std::move(request), admin_options());
+  if (reply) {
+    for (const v1::IssuedCertificate& key : reply->keys()) verb->kept.insert(key.curve_key());
+    verb->revoked.mutable_revoked()->MergeFrom(reply->revoked());
+    co_return;
   }
+  // That it is not kept says more than that somebody was not reached.
+  if (verb->failure.ok() || reply.error().code() == Code::failed_precondition) verb->failure = reply.error();
+  if (!verb->failed.insert(broker.node).second) co_return;
+  verb->notes.push_back(
+      fmt::format("broker {} does not keep it: {}", broker.address, printable(reply.error().message())));
+}
+
+// True once each key is on the disk of a broker; one that did not know the name is given the key.
+Task<bool> revoke_somewhere(Self self, RevokeVerb* verb) {
+  for (const Session::Broker& broker : verb->knowing) co_await revoke_at(self, verb, broker, verb->request);
+  for (const auto& [key, certificate] : verb->keys) {
+    for (const Session::Broker& broker : verb->brokers) {
+      if (verb->kept.contains(key)) break;
+      if (verb->failed.contains(broker.node)) continue;
+      v1::RevokeRequest request = verb->request;
+      request.set_who(link::base32(key));
+      co_await revoke_at(self, verb, broker, std::move(request));
+    }
+    if (!verb->kept.contains(key)) co_return false;
+  }
+  co_return true;
+}
+
+Task<int> revoke(Self self, RevokeVerb* verb) {
+  if (!co_await revoke_somewhere(self, verb)) co_return fail_call(verb->context, "revoke", verb->failure);
+  for (const std::string& note : verb->notes) verb->context.console.note(note);
   for (const Session::Broker& broker : verb->brokers) {
-    const auto reply = co_await v1::DirectoryStub(self, broker.node).Share(revoked, admin_options());
+    const auto reply = co_await v1::DirectoryStub(self, broker.node).Share(verb->revoked, admin_options());
     if (!reply && !verb->request.own()) {
       verb->context.console.note(fmt::format("broker {} was not told ({}); it hears it from the nodes",
                                              broker.address, printable(reply.error().message())));
+    } else if (reply && !reply->unwritten().empty() && !verb->failed.contains(broker.node)) {
+      verb->context.console.note(
+          fmt::format("broker {} could not write it down yet, and tries again by itself: {}", broker.address,
+                      printable(reply->unwritten())));
     }
   }
   ListOutput output(verb->context.console, format_of(verb->context), certificate_columns(), "fingerprint");
@@ -140,13 +177,15 @@ Command revoke_command() {
       "take back the trust in a key: its sessions end, and nobody lets it in again",
       "Within a second of this, every node and broker refuses the key, whatever certificate it shows, and "
       "ends\n"
-      "its sessions, calls and taps. Those that are away hear it when they are back. A name means every key\n"
-      "with a certificate for it. On a terminal it asks first. For the role admin. Tokens stay good: "
-      "whoever\n"
-      "knows one joins again with another key, so look at: cobus token list. The child processes of a node\n"
-      "(--isolate) have names and keys of their own. A broker cannot be revoked: all brokers hold the key of "
-      "the\n"
-      "cluster, so that a stolen one means a new cluster.",
+      "its sessions, calls and taps. Those that are away hear it when they are back. When no broker could "
+      "write\n"
+      "it down, a restart of the brokers may forget it: then the exit code is 1 and the error says why.\n"
+      "A name means every key with a certificate for it. On a terminal it asks first. For the role admin.\n"
+      "Tokens stay good: whoever knows one joins again with another key, so look at: cobus token list. The "
+      "child\n"
+      "processes of a node (--isolate) have names and keys of their own. A broker cannot be revoked: all "
+      "brokers\n"
+      "hold the key of the cluster, so that a stolen one means a new cluster.",
       {{"WHO", "a name, a serial, or a fingerprint (8 characters or more); see: cobus keys"}},
       {{"reason", "", Kind::text, "TEXT", "why, for the logs and cobus keys"},
        {"yes", "", Kind::toggle, "", "do not ask, not even about one's own key"}},

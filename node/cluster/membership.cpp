@@ -8,8 +8,6 @@
 #include <algorithm>
 #include <chrono>
 
-#include "node/runtime/offload.hpp"
-
 namespace cobus {
 namespace {
 
@@ -33,6 +31,14 @@ link::CurveKey key_of(const v1::NodeRecord& record) {
     std::copy(body.curve_key().begin(), body.curve_key().end(), key.bytes.begin());
   }
   return key;
+}
+
+// Whether it is worth showing: the links use no other (a broker may issue shorter ones than it did).
+bool later_than(const v1::Certificate& one, const std::optional<v1::Certificate>& other) {
+  v1::CertificateBody offered;
+  v1::CertificateBody own;
+  if (!other || !own.ParseFromString(other->body())) return true;
+  return offered.ParseFromString(one.body()) && offered.not_after() > own.not_after();
 }
 
 // Whether events come in order: a snapshot in all its parts, then delta after delta.
@@ -64,6 +70,7 @@ Membership::Membership(Node& node, View& view, Hooks hooks, link::Revocations* r
     own_revocations_ = std::make_unique<link::Revocations>(node.links().cluster());
     revocations_ = own_revocations_.get();
   }
+  revocation_writer_ = std::make_unique<RevocationWriter>(node, *revocations_);
   for (const link::Revoked& each : revocations_->all(unix_s()))
     node.links().revoke(each.key, each.body.until());
   node.add_peer_listener(this);
@@ -173,19 +180,10 @@ Task<> Membership::watch(Self self, Membership* membership, NodeId broker, std::
       // A gap means that something was missed: watch anew, from a snapshot.
       if (!order.follows(*event)) break;
       if (!membership->apply(broker, session, *event)) co_return;
-      if (!event->revoked().empty()) co_await membership->keep_revoked();
+      if (!event->revoked().empty()) static_cast<void>(co_await membership->revocation_writer_->write());
     }
     if (!(co_await sleep(again_after)).ok()) co_return;
   }
-}
-
-Task<> Membership::keep_revoked() {
-  auto saved = co_await offload([list = revocations_] { return list->save(); });
-  if (saved && !saved->ok())
-    spdlog::error(
-        "what was revoked could not be written down, so the next start does not know it until a "
-        "broker answers: {}",
-        saved->message());
 }
 
 // Not at once: with many nodes one of them will do, or the broker hears it by itself.
@@ -242,11 +240,12 @@ Task<bool> Membership::renew_once(Self self) {
   for (const NodeId broker : brokers()) {
     v1::CertificatesStub certificates(self, broker);
     auto reply = co_await certificates.Renew({}, quiet(std::chrono::seconds(5)));
-    if (reply) {
+    if (reply && later_than(reply->certificate(), self.node().links().certificate())) {
       self.node().links().use_certificate(std::move(*reply->mutable_certificate()));
       co_return true;
     }
-    spdlog::warn("a broker does not renew the certificate: {}", reply.error().to_string());
+    spdlog::warn("a broker does not renew the certificate: {}",
+                 reply ? "the one that it gives ends no later" : reply.error().to_string());
   }
   co_return false;
 }

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "node/cluster/revocation_writer.hpp"
 #include "node/cluster/view.hpp"
 #include "node/link/revocations.hpp"
 #include "node/worker/node.hpp"
@@ -60,8 +61,6 @@ class Membership final : public PeerListener {
   bool apply(NodeId broker, std::uint64_t session, const v1::DirectoryEvent& event);
   // Of `event`, what is revoked. With mutex_ held.
   void learn_revoked(NodeId broker, const v1::DirectoryEvent& event);
-  // To the disk, if it is kept at all.
-  Task<> keep_revoked();
   [[nodiscard]] std::int64_t unix_s() const { return node_.clock().unix_us() / 1'000'000; }
 
   struct Broker {
@@ -74,6 +73,7 @@ class Membership final : public PeerListener {
   const Hooks hooks_;
   std::unique_ptr<link::Revocations> own_revocations_;  // unless the hooks have some
   link::Revocations* revocations_ = nullptr;
+  std::unique_ptr<RevocationWriter> revocation_writer_;  // of revocations_
   mutable std::mutex mutex_;          // taken before those of the view and of the link's commands
   std::map<NodeId, Broker> brokers_;  // guarded by mutex_
   std::uint64_t sessions_ = 0;        // guarded by mutex_

@@ -46,29 +46,42 @@ Status Greeter::check_revoked(const CurveKey& key, std::int64_t now_s) const {
                                        "with a new token"};
 }
 
+Status Greeter::check_newcomer(const v1::Hello& hello, const CurveKey& key, std::int64_t now_s) const {
+  if (Status status = check_hello(hello, options_.node); !status.ok()) return status;
+  if (Status status = check_revoked(key, now_s); !status.ok()) return status;
+  if (!identity_.certificate)
+    return {Code::unavailable, "this node has no certificate of its own yet; try again later"};
+  return {};
+}
+
 Result<Newcomer> Greeter::welcome(const v1::Hello& hello, const CurveKey& key, std::int64_t now_s) const {
-  if (Status status = check_hello(hello, options_.node); !status.ok()) return fail(std::move(status));
-  if (Status status = check_revoked(key, now_s); !status.ok()) return fail(std::move(status));
-  if (!identity_.certificate) {
-    return fail(Code::unavailable, "this node has no certificate of its own yet; try again later");
-  }
-  Newcomer newcomer;
+  if (Status status = check_newcomer(hello, key, now_s); !status.ok()) return fail(std::move(status));
   if (!hello.has_certificate()) {
-    if (hello.token().empty() || !options_.enroller) {
-      return fail(
-          Code::unauthenticated,
-          "no certificate was shown, and no token that counts here; join with a join string that has one: "
-          "the broker's host has them in STATE/join/ROLE");
-    }
-    auto issued = options_.enroller(hello, key);
-    if (!issued) return fail(std::move(issued.error()));
-    newcomer.issued = std::move(*issued);
+    return fail(
+        Code::unauthenticated,
+        "no certificate was shown, and no token that counts here; join with a join string that has one: "
+        "the broker's host has them in STATE/join/ROLE");
   }
-  auto peer = identify(hello, newcomer.issued ? *newcomer.issued : hello.certificate(), identity_.cluster,
-                       key, now_s);
+  auto peer = identify(hello, hello.certificate(), identity_.cluster, key, now_s);
   if (!peer) return fail(std::move(peer.error()));
-  newcomer.peer = std::move(*peer);
-  return newcomer;
+  return Newcomer{std::move(*peer), std::nullopt};
+}
+
+bool Greeter::enrols(const v1::Hello& hello) const noexcept {
+  return !hello.has_certificate() && !hello.token().empty() && options_.enroller != nullptr;
+}
+
+void Greeter::enrol(const v1::Hello& hello, const CurveKey& key, ConnectionId connection) const {
+  options_.enroller(hello, key, connection);
+}
+
+Result<Newcomer> Greeter::admit(const v1::Hello& hello, const v1::Certificate& issued, const CurveKey& key,
+                                std::int64_t now_s) const {
+  // It may have been revoked meanwhile.
+  if (Status status = check_revoked(key, now_s); !status.ok()) return fail(std::move(status));
+  auto peer = identify(hello, issued, identity_.cluster, key, now_s);
+  if (!peer) return fail(std::move(peer.error()));
+  return Newcomer{std::move(*peer), issued};
 }
 
 Result<Host> Greeter::meet(const v1::Hello& hello, const CurveKey& key, const SessionTerms& asked,

@@ -51,11 +51,19 @@ class Greeter {
   [[nodiscard]] std::string answer(const SessionTerms& terms,
                                    const std::optional<v1::Certificate>& issued) const;
 
-  // Judges the Hello of somebody who dialled us and proved `key`; enrols who has a token. The error is
-  // what to tell him: FAILED_PRECONDITION (no common version), UNAUTHENTICATED (no certificate),
-  // PERMISSION_DENIED (a bad one), UNAVAILABLE (we are not enrolled ourselves), or what the enroller says.
+  // Judges the Hello of a newcomer who dialled us and proved `key`. The error is what to tell the newcomer:
+  // FAILED_PRECONDITION (no common version), UNAUTHENTICATED (no certificate), PERMISSION_DENIED (a bad one),
+  // UNAVAILABLE (we are not enrolled ourselves).
   [[nodiscard]] Result<Newcomer> welcome(const v1::Hello& hello, const CurveKey& key,
                                          std::int64_t now_s) const;
+  // Whether the newcomer shows a token instead of a certificate, and tokens count here. Then, in this order:
+  // check_newcomer() says what welcome() would say of everything else; enrol() has the enroller begin;
+  // admit() judges as welcome() does once the enroller has given a certificate.
+  [[nodiscard]] bool enrols(const v1::Hello& hello) const noexcept;
+  [[nodiscard]] Status check_newcomer(const v1::Hello& hello, const CurveKey& key, std::int64_t now_s) const;
+  void enrol(const v1::Hello& hello, const CurveKey& key, ConnectionId connection) const;
+  [[nodiscard]] Result<Newcomer> admit(const v1::Hello& hello, const v1::Certificate& issued,
+                                       const CurveKey& key, std::int64_t now_s) const;
 
   // Judges the answer to introduction(asked) and takes a certificate that was issued to us into use. The
   // error is why we do not stay; when the other side refused us, in its own words.

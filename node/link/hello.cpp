@@ -115,6 +115,7 @@ Result<PeerInfo> identify(const v1::Hello& hello, const v1::Certificate& certifi
   peer.protocol = std::min(hello.protocol_max(), limits::protocol_max);
   peer.features = hello.features() & limits::features;
   peer.build = hello.build().substr(0, build_bytes_max);
+  peer.issued_s = body->not_before();
   peer.expires_s = body->not_after();
   // Renewals are at two thirds of the time, so by now there is a later one.
   peer.show_again_s = body->not_after() - (body->not_after() - body->not_before()) / 10;

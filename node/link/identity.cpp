@@ -22,8 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t private_file_bytes_max = 4 * 1'048'576;
-
 Status io_failure(const std::string& what) { return io_status(what, errno); }
 
 class Descriptor {
@@ -211,11 +209,29 @@ Status make_private_folder(const fs::path& folder) {
   return check_private_folder(folder);
 }
 
+Status check_private_file(const fs::path& file) {
+  struct stat facts{};
+  struct stat folder_facts{};
+  if (::stat(file.c_str(), &facts) != 0 && errno == ENOENT) return {Code::not_found, "no " + file.string()};
+  const fs::path folder = folder_of(file);
+  if (::stat(file.c_str(), &facts) != 0 || ::stat(folder.c_str(), &folder_facts) != 0)
+    return io_failure("cannot look at " + file.string());
+  if (!S_ISREG(facts.st_mode)) return {Code::failed_precondition, file.string() + " is not a file"};
+  if (Status checked = check_private(folder, folder_facts); !checked.ok()) return checked;
+  return check_private(file, facts);
+}
+
+Status replace_file(const fs::path& from, const fs::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0)
+    return io_failure("cannot replace " + to.string() + " by " + from.string());
+  return sync_folder(folder_of(to));
+}
+
 Status write_private_file(const fs::path& file, std::string_view bytes) {
   return place_file(file, bytes, Existing::replace);
 }
 
-Result<std::string> read_private_file(const fs::path& file) {
+Result<std::string> read_private_file(const fs::path& file, std::size_t bytes_max) {
   const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!descriptor.ok()) {
     const Code code = errno == ENOENT ? Code::not_found : Code::unavailable;
@@ -230,7 +246,7 @@ Result<std::string> read_private_file(const fs::path& file) {
   if (!S_ISREG(facts.st_mode)) return fail(Code::failed_precondition, file.string() + " is not a file");
   if (Status checked = check_private(folder, folder_facts); !checked.ok()) return fail(std::move(checked));
   if (Status checked = check_private(file, facts); !checked.ok()) return fail(std::move(checked));
-  if (static_cast<std::size_t>(facts.st_size) > private_file_bytes_max) {
+  if (static_cast<std::size_t>(facts.st_size) > bytes_max) {
     return fail(Code::failed_precondition, file.string() + " is too large to be one of ours");
   }
   std::string bytes(static_cast<std::size_t>(facts.st_size), '\0');

@@ -37,11 +37,18 @@ struct Identity {
 
 // Private files: written 0600 atomically; read only when nobody else can read them or their folder, and both
 // belong to this user or to root. PERMISSION_DENIED names the owner or the mode, and what to type.
-// A folder that is not there yet is as good as a private one.
+// A folder that is not there yet is as good as a private one. FAILED_PRECONDITION for a file of more than
+// `bytes_max`.
+inline constexpr std::size_t private_file_bytes_max = 4 * 1'048'576;
 [[nodiscard]] Status check_private_folder(const std::filesystem::path& folder);
+// Whether `file` is private, without reading it. NOT_FOUND when there is none.
+[[nodiscard]] Status check_private_file(const std::filesystem::path& file);
+// Moves `from` to where `to` is, in one step that a loss of power does not undo. Both are in one folder.
+[[nodiscard]] Status replace_file(const std::filesystem::path& from, const std::filesystem::path& to);
 [[nodiscard]] Status make_private_folder(const std::filesystem::path& folder);
 [[nodiscard]] Status write_private_file(const std::filesystem::path& file, std::string_view bytes);
-[[nodiscard]] Result<std::string> read_private_file(const std::filesystem::path& file);
+[[nodiscard]] Result<std::string> read_private_file(const std::filesystem::path& file,
+                                                    std::size_t bytes_max = private_file_bytes_max);
 
 // The state folder: `flag` if given, else $COBUS_STATE, else /var/lib/cobus for root, else
 // $XDG_STATE_HOME/cobus or ~/.local/state/cobus.

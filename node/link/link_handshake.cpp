@@ -63,6 +63,7 @@ void LinkMachine::on_closed(ConnectionId id, CloseReason reason) {
     case Stage::up:
       detach(peers_.at(connection->peer.node), status);
       return;
+    case Stage::enrolling:
     case Stage::held:
     case Stage::probation:
     case Stage::leaving:
@@ -83,11 +84,42 @@ void LinkMachine::accept(ConnectionId id, const CurveKey& key, std::string_view 
   connection.terms = {hello->session(), hello->resume(), 0};
   connection.their_received = hello->last_received();
   if (shut_) return refuse(connection, key, {Code::unavailable, "this node stops"});
+  if (greeter_.enrols(*hello)) return enrol(connection, *hello, key);
   auto newcomer = greeter_.welcome(*hello, key, unix_s());
   if (!newcomer) return refuse(connection, key, newcomer.error());
-  if (const Status claim = check_claim(newcomer->peer); !claim.ok()) return refuse(connection, key, claim);
-  connection.peer = std::move(newcomer->peer);
-  connection.issued = std::move(newcomer->issued);
+  let_in(connection, std::move(*newcomer));
+}
+
+// Whoever decides about the token writes to a disk, and is not waited for here.
+void LinkMachine::enrol(Connection& connection, const v1::Hello& hello, const CurveKey& key) {
+  if (const Status checked = greeter_.check_newcomer(hello, key, unix_s()); !checked.ok())
+    return refuse(connection, key, checked);
+  connection.peer.node = NodeId{hello.node()};
+  connection.peer.key = key;
+  if (const Status claim = check_claim(connection.peer); !claim.ok()) return refuse(connection, key, claim);
+  auto kept = std::make_unique<v1::Hello>(hello);
+  wipe(*kept->mutable_token());
+  connection.hello = std::move(kept);
+  enter(connection, Stage::enrolling);
+  greeter_.enrol(hello, key, connection.id);
+}
+
+void LinkMachine::enrolled(ConnectionId id, const Result<v1::Certificate>& certificate) {
+  Connection* const connection = find(id);
+  if (connection == nullptr || connection->stage != Stage::enrolling) return;
+  const CurveKey key = connection->peer.key;
+  const std::unique_ptr<const v1::Hello> hello = std::move(connection->hello);
+  if (!certificate) return refuse(*connection, key, certificate.error());
+  auto newcomer = greeter_.admit(*hello, *certificate, key, unix_s());
+  if (!newcomer) return refuse(*connection, key, newcomer.error());
+  let_in(*connection, std::move(*newcomer));
+}
+
+void LinkMachine::let_in(Connection& connection, Newcomer newcomer) {
+  const CurveKey key = newcomer.peer.key;
+  if (const Status claim = check_claim(newcomer.peer); !claim.ok()) return refuse(connection, key, claim);
+  connection.peer = std::move(newcomer.peer);
+  connection.issued = std::move(newcomer.issued);
   if (must_hold(connection)) {
     enter(connection, Stage::held);
   } else {

@@ -213,6 +213,7 @@ void LinkMachine::on_frame(ConnectionId id, const CurveKey& key, FrameIn frame) 
     case Stage::greeted:
       read_answer(*connection, key, frame.bytes());
       return;
+    case Stage::enrolling:
     case Stage::held:
       ++counters_.malformed;  // it has no business to speak before our answer
       drop(*connection);

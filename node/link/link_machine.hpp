@@ -48,6 +48,7 @@ class LinkMachine final : public TransportEvents {
   void forget(NodeId node);
   void revoke(const CurveKey& key, std::int64_t until_s);
   void use_certificate(const v1::Certificate& certificate);
+  void enrolled(ConnectionId id, const Result<v1::Certificate>& certificate);
   [[nodiscard]] const std::optional<v1::Certificate>& certificate() const noexcept {
     return greeter_.certificate();
   }
@@ -79,6 +80,7 @@ class LinkMachine final : public TransportEvents {
   enum class Stage : std::uint8_t {
     opening,    // dialled
     greeted,    // our Hello went out
+    enrolling,  // its Hello has a token, and waits for the enroller
     held,       // its Hello waits until our own dial to the same node has ended
     probation,  // answered, but the session goes on elsewhere until a frame comes
     up,         // carries the session with its peer
@@ -92,11 +94,12 @@ class LinkMachine final : public TransportEvents {
     SessionTerms terms;    // in the Hello of whoever dialled
     PeerInfo peer;         // from its Hello on
     std::optional<v1::Certificate> issued;
-    bool resumes = false;              // agreed: it goes on with terms.resume
-    std::uint64_t their_received = 0;  // then: by the other side's Hello
-    bool is_urgent = false;            // a session, or something to be sent, waits for it
-    std::uint64_t rival = 0;           // in probation: the session that goes on until then
-    TimePoint since{};                 // in this stage
+    std::unique_ptr<const v1::Hello> hello;  // while enrolling, without the token
+    bool resumes = false;                    // agreed: it goes on with terms.resume
+    std::uint64_t their_received = 0;        // then: by the other side's Hello
+    bool is_urgent = false;                  // a session, or something to be sent, waits for it
+    std::uint64_t rival = 0;                 // in probation: the session that goes on until then
+    TimePoint since{};                       // in this stage
   };
   // A node that we have a session with, or that something waits for.
   struct Peer {
@@ -124,6 +127,8 @@ class LinkMachine final : public TransportEvents {
   // Handshake.
   void start(const Dialler::Attempt& attempt);
   void accept(ConnectionId id, const CurveKey& key, std::string_view frame);
+  void enrol(Connection& connection, const v1::Hello& hello, const CurveKey& key);
+  void let_in(Connection& connection, Newcomer newcomer);
   [[nodiscard]] Status check_claim(const PeerInfo& peer) const;
   [[nodiscard]] bool must_hold(const Connection& connection) const;
   void answer(Connection& connection);

@@ -76,6 +76,7 @@ void LinkMachine::attach(Connection& connection, Peer& peer) {
   const NodeId node = peer.info.node;
   const TimePoint now = clock_.now();
   if (connection.peer.expires_s > peer.info.expires_s) {
+    peer.info.issued_s = connection.peer.issued_s;
     peer.info.expires_s = connection.peer.expires_s;
     peer.info.show_again_s = connection.peer.show_again_s;
     peers_changed_ = true;

@@ -34,6 +34,7 @@ TimePoint LinkMachine::deadline_of(const Connection& connection) noexcept {
     case Stage::greeted:
       return connection.since +
              (connection.is_urgent ? limits::session_handshake_timeout : limits::handshake_timeout);
+    case Stage::enrolling:
     case Stage::probation:
       return connection.since + limits::handshake_timeout;
     case Stage::up:
@@ -92,6 +93,10 @@ void LinkMachine::expire(Connection& connection, TimePoint now) {
       if (ends || now - connection.since >= hold_max) answer(connection);
       return;
     }
+    case Stage::enrolling:
+      refuse(connection, connection.peer.key,
+             {Code::unavailable, "the broker has not written the certificate down yet; try again"});
+      return;
     case Stage::probation:
     case Stage::leaving:
       drop(connection);

@@ -60,6 +60,11 @@ void Links::use_certificate(v1::Certificate certificate) {
   wake();
 }
 
+void Links::enrolled(ConnectionId connection, Result<v1::Certificate> certificate) {
+  push(Enrolled{connection, std::move(certificate)});
+  wake();
+}
+
 std::optional<v1::Certificate> Links::certificate() const {
   const std::scoped_lock lock(front_mutex_);
   return certificate_;
@@ -101,6 +106,7 @@ void Links::take_commands() {
                    [this](const Forget& c) { machine_->forget(c.node); },
                    [this](const Revoke& c) { machine_->revoke(c.key, c.until_s); },
                    [this](UseCertificate& c) { machine_->use_certificate(std::move(c.certificate)); },
+                   [this](Enrolled& c) { machine_->enrolled(c.connection, std::move(c.certificate)); },
                    [this](AddTarget& c) { machine_->add_target(c.target, std::move(c.endpoints), c.key); }},
         command);
   }

@@ -37,7 +37,8 @@ struct PeerInfo {
   std::string build;
   std::uint32_t protocol = 0;     // the version spoken with it: the highest that both know
   std::uint64_t features = 0;     // bits of what both can do besides
-  std::int64_t expires_s = 0;     // Unix seconds: the end of its certificate
+  std::int64_t issued_s = 0;      // Unix seconds: the beginning of its certificate
+  std::int64_t expires_s = 0;     // and its end
   std::int64_t show_again_s = 0;  // when it should have shown a later one; see LinkMachine::ask_for_later
 };
 
@@ -77,8 +78,10 @@ class LinkEvents {
   virtual void on_enrolled(const v1::Certificate& certificate) = 0;
 };
 
-// Decides about newcomers who present a token instead of a certificate. Brokers only.
-using Enroller = std::function<Result<v1::Certificate>(const v1::Hello& hello, const CurveKey& key)>;
+// Decides about newcomers who present a token instead of a certificate, with a key that the transport has
+// proved. Brokers only. Called with the lock held, so it only begins: whoever writes the certificate down
+// gives it, or the refusal in words for the newcomer, to Links::enrolled() with the same connection, once.
+using Enroller = std::function<void(const v1::Hello& hello, const CurveKey& key, ConnectionId connection)>;
 
 struct LinkOptions {
   NodeId node = NodeId::none;  // our own id
@@ -123,6 +126,10 @@ class Links {
   // From now on, until `until_s` (Unix seconds), nobody with `key` is let in or stayed with: sessions with it
   // end, whoever dialled. Any thread.
   void revoke(CurveKey key, std::int64_t until_s);
+  // The answer to a call of the enroller: a certificate for the key of that newcomer, or why there is none.
+  // Nothing happens when it did not wait for that: limits::handshake_timeout, or until its connection ended.
+  // Any thread, also the enroller's own.
+  void enrolled(ConnectionId connection, Result<v1::Certificate> certificate);
   // Shows `certificate` from now on: to those who can be dialled at once, over another connection of the
   // same session. Any thread.
   void use_certificate(v1::Certificate certificate);
@@ -191,7 +198,11 @@ class Links {
   struct UseCertificate {
     v1::Certificate certificate;
   };
-  using Command = std::variant<Submit, Learn, Forget, AddTarget, Revoke, UseCertificate>;
+  struct Enrolled {
+    ConnectionId connection;
+    Result<v1::Certificate> certificate;
+  };
+  using Command = std::variant<Submit, Learn, Forget, AddTarget, Revoke, UseCertificate, Enrolled>;
 
   void push(Command command);
   // Hands the machine what was asked since the last time. With mutex_ held.

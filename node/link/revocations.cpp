@@ -13,7 +13,7 @@ Revocations::Revocations(const ClusterKey& cluster, std::filesystem::path file)
     : cluster_(cluster), broker_(broker_curve_key(cluster)), file_(std::move(file)) {}
 
 Status Revocations::load(std::int64_t now_s) {
-  const auto bytes = read_private_file(file_);
+  const auto bytes = read_private_file(file_, revocations_file_bytes_max);
   if (!bytes && bytes.error().code() == Code::not_found) return {};
   if (!bytes) return bytes.error();
   v1::ShareRequest list;
@@ -64,6 +64,12 @@ Status Revocations::save() {
   const std::scoped_lock lock(mutex_);
   changed_ = true;
   return written;
+}
+
+bool Revocations::written() const {
+  if (file_.empty()) return true;
+  const std::scoped_lock lock(mutex_);
+  return !changed_;
 }
 
 bool Revocations::empty() const {

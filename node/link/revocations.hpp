@@ -27,6 +27,9 @@ struct Revoked {
 
 // Those that a list holds; at brokers, where they are made.
 inline constexpr std::size_t revocations_max = 10'000;
+// Of the file: what several brokers made while they heard nothing of one another, at some 400 bytes each.
+// What was written must be readable at the next start.
+inline constexpr std::size_t revocations_file_bytes_max = 64 * 1'048'576;
 // Of what is said in one message.
 inline constexpr std::size_t revocations_bytes_max = 256 * 1024;
 
@@ -43,8 +46,13 @@ class Revocations {
   // the key. Gives that. The broker's own key, which is the cluster's, cannot be revoked.
   [[nodiscard]] std::vector<Revoked> merge(const google::protobuf::RepeatedPtrField<v1::Revocation>& said,
                                            std::int64_t now_s);
-  // Writes the file if something was taken in since the last time. Blocks: milliseconds.
+  // Writes the file if something was taken in that is not in it. Ok: all that merge() gave before this call
+  // is on the disk. Otherwise it counts all the same, the file is as it was, and the next call tries again:
+  // RESOURCE_EXHAUSTED for a full disk, UNAVAILABLE for other I/O errors, with the file and errno's text.
+  // Blocks: milliseconds, or as long as the disk takes.
   [[nodiscard]] Status save();
+  // Whether save() has nothing to do, or is at it.
+  [[nodiscard]] bool written() const;
 
   [[nodiscard]] bool empty() const;
   [[nodiscard]] std::vector<Revoked> all(std::int64_t now_s) const;
@@ -56,10 +64,10 @@ class Revocations {
   const ClusterKey cluster_;
   const CurveKey broker_;
   const std::filesystem::path file_;
-  std::mutex file_mutex_;  // taken first
+  std::mutex file_mutex_;  // taken first, and held while the file is written
   mutable std::mutex mutex_;
   std::map<CurveKey, Revoked> entries_;  // guarded by mutex_
-  bool changed_ = false;                 // guarded by mutex_
+  bool changed_ = false;                 // since the file was written. Guarded by mutex_
 };
 
 }  // namespace cobus::link

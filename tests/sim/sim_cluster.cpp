@@ -133,6 +133,7 @@ void SimCluster::revoke(const std::string& broker, const std::string& name) {
     broker::Issued issued{.name = name, .role = v1::NODE, .key = seat_of(name).key};
     const std::int64_t now_s = network_.clock().unix_us() / 1'000'000;
     directory->revoke(disk_of(broker).revoke({{issued}}, "for the test", now_s).value());
+    if (!disk_of(broker).revocations().save().ok()) throw std::runtime_error("not written down");
   });
 }
 

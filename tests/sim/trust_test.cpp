@@ -2,9 +2,14 @@
 //
 // Trust over a whole cluster: what is revoked counts everywhere within a second, also where somebody was
 // away; certificates are renewed without anybody noticing.
+#include <cobus/v1/admin.cobus.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
+
+#include "broker/admin_service.hpp"
 
 #include "echo.cobus.h"
 #include "tests/sim/seeds.hpp"
@@ -160,6 +165,36 @@ TEST(SimTrust, A6_CertificatesAreRenewedAndNothingIsLostByIt) {
     };
     EXPECT_TRUE(cluster.run_until(record_has_it, seconds(5))) << "the record shows the one that is used";
   }
+}
+
+Task<> renew(Self self, NodeId broker, int times, std::vector<Code>* answers) {
+  for (int i = 0; i < times; ++i) {
+    const auto reply = co_await v1::CertificatesStub(self, broker).Renew({});
+    answers->push_back(reply ? Code::ok : reply.error().code());
+  }
+}
+
+TEST(SimTrust, A6_WhoRenewsAllTheTimeIsRefused) {
+  SimCluster cluster(1);
+  cluster.use_certificate_life(hours(1));
+  ASSERT_TRUE(cluster.start({"alpha", "beta"}));
+  const NodeId broker = cluster.process("broker").node->id();
+  std::vector<Code> answers;
+  const auto ask = [&](const std::string& who, int times) {
+    answers.clear();
+    cluster.process(who).node->spawn("test.renew", &renew, broker, times, &answers);
+    return cluster.run_until([&] { return answers.size() == static_cast<std::size_t>(times); }, seconds(10));
+  };
+  ASSERT_TRUE(ask("alpha", 100));
+  const auto early = std::ranges::count(answers, Code::failed_precondition);
+  EXPECT_EQ(early, broker::renewals_per_window) << "before half of the life has passed";
+  EXPECT_EQ(std::ranges::count(answers, Code::resource_exhausted), 100 - early) << "and too often";
+  ASSERT_TRUE(ask("beta", 1));
+  EXPECT_EQ(answers[0], Code::failed_precondition) << "another key is not concerned";
+  cluster.run_for(seconds(31 * 60));
+  ASSERT_TRUE(ask("alpha", 10));
+  EXPECT_EQ(std::ranges::count(answers, Code::ok), 10) << "the same one, ten times";
+  EXPECT_TRUE(cluster.all_see({"alpha", "beta"}));
 }
 
 TEST(SimTrust, A6_WhoseCertificateHasExpiredIsOut) {

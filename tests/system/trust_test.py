@@ -2,8 +2,11 @@
 #
 # Trust as people handle it, with real processes: tokens, certificates, revocation, and the doctor.
 # Run as: trust_test.py BIN_FOLDER [TEST...]
+import contextlib
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -188,11 +191,105 @@ class Revocation(processes.ClusterTest):
         self.assertEqual(code, 0, shown)
         self.wait_until(lambda: self.names_up() == ["alpha"], "beta to be gone")
 
+    def test_a_revocation_that_is_not_written_down_is_not_done(self):
+        kept = os.path.join(self.state, "broker", "revoked")
+        os.mkdir(kept)  # where the file is to be: nothing can be written there, as on a full disk
+        out, err = self.cobus("revoke", "beta", "-o", "json", code=1)
+        self.assertEqual(out, "")
+        self.assertIn("could not write that down", err)
+        self.assertIn(kept, err)
+        self.wait_until(lambda: self.names_up() == ["alpha"], "beta to be out all the same")
+        self.cobus("revoke", "beta", code=1)
+        os.rmdir(kept)
+        self.wait_until(lambda: os.path.isfile(kept), "the broker to write it down by itself")
+        self.wait_until(lambda: "what is revoked is written down now" in self.log_of("broker"), "the broker to say so")
+        revoked = json.loads(self.cobus("revoke", "beta", "-o", "json")[0])
+        self.assertEqual([key["state"] for key in revoked], ["revoked"])
+        # Its disk is all that knows of it then.
+        for name in ("alpha", "beta"):
+            self.processes[name].terminate()
+            self.assertEqual(self.processes[name].wait(timeout=30), 0)
+        self.kill("broker")
+        for name in ("alpha", "beta"):
+            with contextlib.suppress(FileNotFoundError):
+                os.remove(os.path.join(self.state, "nodes", name, "revoked"))
+        self.start("broker", "cobus-broker", "--listen", "tcp://127.0.0.1:0")
+        again = subprocess.run([os.path.join(processes.BIN, "cobus-node"), "--state", self.state, "--name", "beta"],
+                               capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(again.returncode, 77, again.stderr)
+
+    def test_one_broker_that_writes_it_down_is_enough(self):
+        other = os.path.join(self.state, "other")
+        for folder in (other, os.path.join(other, "broker")):
+            os.mkdir(folder, 0o700)
+        shutil.copy(os.path.join(self.state, "broker", "cluster.key"), os.path.join(other, "broker"))
+        self.start("broker2", "cobus-broker", "--listen", "tcp://127.0.0.1:0", state=other)
+        join = {}
+        for which, state in (("first", self.state), ("second", other)):
+            with open(os.path.join(state, "join", "admin"), encoding="utf-8") as file:
+                join[which] = file.read().strip()
+        second = re.match(r"cobus://([^?]+)", join["second"]).group(1)
+        both = os.path.join(self.state, "both.join")
+        with open(both, "w", encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write(join["first"].replace("?", f",{second}?", 1) + "\n")
+        self.cobus("nodes")  # has a certificate now, which counts at both
+        os.mkdir(os.path.join(self.state, "broker", "revoked"))
+        out, err = self.cobus("revoke", "beta", "-o", "json", "--join", "@" + both)
+        self.assertEqual([key["name"] for key in json.loads(out)], ["beta"])
+        self.assertIn("does not keep it", err)
+        self.assertTrue(os.path.isfile(os.path.join(other, "broker", "revoked")))
+
     def test_what_cannot_be_revoked_is_said(self):
         for who, says in (("nobody", "knows no certificate"), ("7", "knows no certificate")):
             self.assertIn(says, self.cobus("revoke", who, code=2)[1])
         self.assertIn("a broker cannot be revoked", self.cobus("revoke", "broker", code=1)[1])
         self.assertIn("at most 200", self.cobus("revoke", "beta", "--reason", "x" * 201, code=2)[1])
+
+
+class Record(processes.ClusterTest):
+    NODES = ()
+
+    def restart_broker(self, *flags):
+        broker = self.processes["broker"]
+        address = re.search(r"is ready at tcp://(\S+);", self.log_of("broker")).group(1)
+        broker.terminate()
+        self.assertEqual(broker.wait(timeout=30), 0)
+        self.start("broker", "cobus-broker", "--listen", "tcp://" + address, *flags)
+
+    def test_a_full_record_takes_no_newcomers_and_forgets_nobody(self):
+        self.cobus("keys")  # the admin is the first
+        self.restart_broker("--certificates-max", "2")
+        self.start_node("alpha")
+        submit = os.path.join(self.state, "join", "submit")
+        you = os.path.join(self.state, "you")
+        err = self.cobus("nodes", "--join", "@" + submit, state=you, code=75)[1]
+        self.assertIn("record of certificates is full", err)
+        self.assertIn("--certificates-max", err)
+        self.assertEqual(len(self.lines("keys")), 2)
+        self.assertEqual(self.names_up(), ["alpha"])
+        late = subprocess.Popen([os.path.join(processes.BIN, "cobus-node"), "--state", self.state, "--name", "late"],
+                                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.processes["late"] = late
+        self.restart_broker("--certificates-max", "10")
+        self.wait_until(lambda: self.names_up() == ["alpha", "late"], "the node that waited to be let in")
+        self.cobus("nodes", "--join", "@" + submit, state=you)
+        self.assertEqual(sorted(key["role"] for key in self.lines("keys")), ["admin", "node", "node", "submit"])
+
+    def test_the_record_of_an_earlier_release_is_taken_over(self):
+        self.cobus("keys")
+        record = os.path.join(self.state, "broker", "certificates")
+        self.processes["broker"].terminate()
+        self.assertEqual(self.processes["broker"].wait(timeout=30), 0)
+        end = int(time.time()) + 86_400
+        with open(record, "w", encoding="utf-8") as file:
+            file.write(f"cobus certificates v1\n7 node {'a' * 52} {end - 90_000} {end} earlier\n"
+                       f"8 node {'a' * 52} {end - 90_000} {end + 9} earlier\n")
+        for rest in ("-wal", "-journal"):
+            self.assertFalse(os.path.exists(record + rest), "a broker that stopped leaves one file")
+        self.start("broker", "cobus-broker", "--listen", "tcp://127.0.0.1:0")
+        self.assertEqual([(key["name"], key["serial"]) for key in self.lines("keys")], [("earlier", "8")])
+        self.assertEqual(oct(os.stat(record).st_mode & 0o777), "0o600")
+        self.cobus("revoke", "earlier")
 
 
 class Doctor(processes.ClusterTest):

@@ -32,7 +32,7 @@ MAY_INCLUDE = {
 # Foreign headers that stay in one room, so that what they bring with them stays there too.
 ONLY_IN = {
     r"zmq(\.hpp|\.h|_addon\.hpp)": ["node/link"],
-    r"SQLiteCpp/.*|sqlite3\.h": ["node/job"],
+    r"SQLiteCpp/.*|sqlite3\.h": ["node/job", "broker"],
     r"coroutine": ["node", "client", "deploy"],
     r"thread|mutex|condition_variable|sys/socket\.h": ["node", "broker", "client"],
 }

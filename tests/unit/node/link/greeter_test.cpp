@@ -18,7 +18,6 @@ struct GreeterTest : testing::Test {
   ClusterSecret cluster = ClusterSecret::make();
   CurvePair pair_a = make_curve_pair();
   CurvePair pair_b = make_curve_pair();
-  bool has_room = true;
 
   Greeter make(std::uint64_t id, const CurvePair& pair, bool certified, bool enrols = false) {
     Identity identity{{pair.key, pair.secret.clone()}, cluster.key(), {}};
@@ -29,13 +28,14 @@ struct GreeterTest : testing::Test {
     options.name = name;
     options.token = "sesame";
     if (enrols) {
-      options.enroller = [this](const v1::Hello& hello, const CurveKey& key) -> Result<v1::Certificate> {
-        if (!has_room) return fail(Code::already_exists, "the name is taken");
-        return certify(cluster, hello.name(), v1::NODE, key);
+      options.enroller = [this](const v1::Hello& hello, const CurveKey& key, ConnectionId connection) {
+        EXPECT_EQ(connection, ConnectionId{9});
+        issued = certify(cluster, hello.name(), v1::NODE, key);
       };
     }
     return {std::move(identity), std::move(options)};
   }
+  v1::Certificate issued;  // by the enroller
   static v1::Hello hello_of(const std::string& frame) { return *read_hello(frame); }
 };
 
@@ -63,8 +63,12 @@ TEST_F(GreeterTest, RefusesACertificateOfAnotherKeyOrAnotherTime) {
 TEST_F(GreeterTest, EnrolsWithATokenAndTakesTheCertificateIntoUse) {
   Greeter a = make(1, pair_a, false);
   const Greeter b = make(2, pair_b, true, true);
-  EXPECT_EQ(hello_of(a.introduction(terms)).token(), "sesame");
-  const auto newcomer = b.welcome(hello_of(a.introduction(terms)), pair_a.key, world_start_s);
+  const v1::Hello introduction = hello_of(a.introduction(terms));
+  EXPECT_EQ(introduction.token(), "sesame");
+  ASSERT_TRUE(b.enrols(introduction));
+  ASSERT_TRUE(b.check_newcomer(introduction, pair_a.key, world_start_s).ok());
+  b.enrol(introduction, pair_a.key, ConnectionId{9});
+  const auto newcomer = b.admit(introduction, issued, pair_a.key, world_start_s);
   ASSERT_TRUE(newcomer.has_value()) << newcomer.error().to_string();
   ASSERT_TRUE(newcomer->issued.has_value());
   EXPECT_EQ(newcomer->peer.name, "node-1");
@@ -76,13 +80,27 @@ TEST_F(GreeterTest, EnrolsWithATokenAndTakesTheCertificateIntoUse) {
   EXPECT_TRUE(later.token().empty());
 }
 
+TEST_F(GreeterTest, A5_AKeyThatWasRevokedMeanwhileIsNotAdmitted) {
+  const Greeter a = make(1, pair_a, false);
+  Greeter b = make(2, pair_b, true, true);
+  const v1::Hello introduction = hello_of(a.introduction(terms));
+  b.enrol(introduction, pair_a.key, ConnectionId{9});
+  b.revoke(pair_a.key, world_start_s + 60);
+  EXPECT_EQ(b.admit(introduction, issued, pair_a.key, world_start_s).error().code(), Code::permission_denied);
+  EXPECT_EQ(b.check_newcomer(introduction, pair_a.key, world_start_s).code(), Code::permission_denied);
+}
+
+TEST_F(GreeterTest, WhoEnrolsNobodyTakesNoToken) {
+  const Greeter a = make(1, pair_a, false);
+  EXPECT_FALSE(make(2, pair_b, true).enrols(hello_of(a.introduction(terms))));
+  EXPECT_FALSE(make(2, pair_b, true, true).enrols(hello_of(make(1, pair_a, true).introduction(terms))))
+      << "with a certificate";
+}
+
 TEST_F(GreeterTest, PassesTheEnrollersRefusalOn) {
   Greeter a = make(1, pair_a, false);
-  const Greeter b = make(2, pair_b, true, true);
-  has_room = false;
-  const auto newcomer = b.welcome(hello_of(a.introduction(terms)), pair_a.key, world_start_s);
-  ASSERT_FALSE(newcomer.has_value());
-  const v1::Hello refusal = hello_of(hello_frame(make_refusal(newcomer.error(), terms.session)));
+  const Status refused(Code::already_exists, "the name is taken");
+  const v1::Hello refusal = hello_of(hello_frame(make_refusal(refused, terms.session)));
   const auto host = a.meet(refusal, pair_b.key, terms, world_start_s);
   ASSERT_FALSE(host.has_value());
   EXPECT_EQ(host.error(), Status(Code::already_exists, "the name is taken"));

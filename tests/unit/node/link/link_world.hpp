@@ -104,13 +104,17 @@ struct LinkNode final : LinkEvents {
   std::unique_ptr<Links> links;  // ends before its transport
 };
 
+// Enrols at once; see LinkNodeOptions::begin_enrolment for who takes its time.
+using EnrolAtOnce = std::function<Result<v1::Certificate>(const v1::Hello& hello, const CurveKey& key)>;
+
 struct LinkNodeOptions {
   std::string name = {};
   std::string endpoint = {};
   std::uint64_t id = 0;
   v1::Role role = v1::NODE;  // ROLE_UNSPECIFIED: has no certificate
   std::string token = {};
-  Enroller enroller = {};
+  EnrolAtOnce enroller = {};
+  Enroller begin_enrolment = {};             // instead
   const ClusterSecret* signer = nullptr;     // of the certificate; null: the cluster of the world
   const ClusterSecret* member_of = nullptr;  // what it takes for the cluster; null: the cluster of the world
 };
@@ -156,7 +160,13 @@ class LinkWorld {
     link.incarnation = options.id;
     link.name = options.name;
     link.token = options.token;
-    link.enroller = options.enroller;
+    link.enroller = options.begin_enrolment;
+    if (options.enroller) {
+      link.enroller = [at = node.get(), enrol = options.enroller](const v1::Hello& hello, const CurveKey& key,
+                                                                  ConnectionId connection) {
+        at->links->enrolled(connection, enrol(hello, key));
+      };
+    }
     node->links = std::make_unique<Links>(*node->transport, network.clock(), network.random(), *node,
                                           std::move(identity), std::move(link));
     return node;

@@ -144,6 +144,73 @@ TEST_F(EnrolmentTest, TradesATokenForACertificateAndIsUpAtOnce) {
   EXPECT_TRUE(world.run(1s, [&] { return !other.got.empty(); }));
 }
 
+// The certificate is written to a disk, which takes its time.
+struct SlowEnrolmentTest : testing::Test {
+  LinkWorld world;
+  std::vector<std::pair<ConnectionId, CurveKey>> asked;
+  LinkNode& broker = world.add(
+      {.name = "broker",
+       .endpoint = endpoint_a,
+       .id = 1,
+       .role = v1::BROKER,
+       .begin_enrolment = [this](const v1::Hello& hello, const CurveKey& of, ConnectionId connection) {
+         EXPECT_EQ(hello.token(), "sesame");
+         asked.emplace_back(connection, of);
+       }});
+  LinkNode& newcomer = world.add(
+      {.name = "newcomer", .endpoint = endpoint_b, .id = 2, .role = v1::ROLE_UNSPECIFIED, .token = "sesame"});
+  const CurveKey key = newcomer.key;
+  void SetUp() override {
+    newcomer.links->add_target({endpoint_a}, broker.key);
+    ASSERT_TRUE(world.run(1s, [&] { return !asked.empty(); }));
+  }
+  [[nodiscard]] Result<v1::Certificate> certificate() const {
+    return certify(world.cluster, "newcomer", v1::NODE, key);
+  }
+};
+
+TEST_F(SlowEnrolmentTest, OthersAreServedMeanwhile) {
+  LinkNode& member = world.add({.name = "member", .endpoint = endpoint_c, .id = 3});
+  member.links->add_target({endpoint_a}, broker.key);
+  EXPECT_TRUE(world.run(1s, [&] { return member.sees(broker); }));
+  world.run(1s);
+  EXPECT_FALSE(newcomer.sees(broker));
+  ASSERT_EQ(asked.size(), 1U) << "once for each connection";
+  EXPECT_EQ(asked[0].second, newcomer.key);
+  broker.links->enrolled(asked[0].first, certificate());
+  EXPECT_TRUE(world.run(1s, [&] { return newcomer.sees(broker) && broker.sees(newcomer); }));
+  EXPECT_EQ(newcomer.enrolled.size(), 1U);
+}
+
+TEST_F(SlowEnrolmentTest, AnAnswerThatComesTooLateIsForNobody) {
+  world.run(10s);
+  EXPECT_FALSE(newcomer.sees(broker));
+  EXPECT_GT(asked.size(), 1U) << "it knocks again";
+  broker.links->enrolled(asked[0].first, certificate());
+  broker.links->enrolled(ConnectionId{12'345}, certificate());
+  world.run(100ms);
+  EXPECT_FALSE(newcomer.sees(broker));
+  EXPECT_TRUE(world.run(20s, [&] {
+    broker.links->enrolled(asked.back().first, certificate());
+    return newcomer.sees(broker);
+  }));
+}
+
+TEST_F(SlowEnrolmentTest, ARefusalComesInTheEnrollersWords) {
+  broker.links->enrolled(asked[0].first, fail(Code::resource_exhausted, "the record is full"));
+  ASSERT_TRUE(world.run(1s, [&] { return !newcomer.target_failures.empty(); }));
+  EXPECT_EQ(newcomer.target_failures[0].code(), Code::resource_exhausted);
+  EXPECT_THAT(newcomer.target_failures[0].message(), HasSubstr("the record is full"));
+}
+
+TEST_F(SlowEnrolmentTest, NobodyIsThereForAnAnswerToOneThatIsGone) {
+  world.kill(newcomer);
+  world.run(10ms);
+  broker.links->enrolled(asked[0].first, certificate());
+  world.run(1s);
+  EXPECT_TRUE(broker.ups.empty());
+}
+
 TEST_F(EnrolmentTest, RefusesAWrongTokenWithTheEnrollersWords) {
   LinkNode& newcomer = world.add(
       {.name = "newcomer", .endpoint = "", .id = 2, .role = v1::ROLE_UNSPECIFIED, .token = "guess"});

@@ -64,7 +64,7 @@ TEST_F(LinksTrust, A5_OnlyTheRevokedKeyIsRefusedAndOnlyForItsTime) {
 
 TEST_F(LinksTrust, A5_NobodyEnrolsWithARevokedKey) {
   int enrolled = 0;
-  const Enroller enroller = [&](const v1::Hello& hello, const CurveKey& key) -> Result<v1::Certificate> {
+  const EnrolAtOnce enroller = [&](const v1::Hello& hello, const CurveKey& key) -> Result<v1::Certificate> {
     ++enrolled;
     return certify(world.cluster, hello.name(), v1::NODE, key);
   };

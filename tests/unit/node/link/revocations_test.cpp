@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/link/revocations.hpp"
 
+#include <cobus/v1/directory.pb.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -69,6 +70,23 @@ TEST_F(RevocationsTest, AnEntryGoesWithTheCertificates) {
   EXPECT_FALSE(list.find(key, now_s + 100));
   EXPECT_TRUE(list.all(now_s + 100).empty());
   EXPECT_TRUE(list.merge(said({revoked(key)}), now_s + 100).empty()) << "nor does it come back";
+}
+
+TEST_F(RevocationsTest, A5_AFileThatIsLargerThanOthersIsReadAgain) {
+  const PrivateFolder folder;
+  const std::filesystem::path file = folder.path() / "revoked";
+  v1::ShareRequest large;
+  while (large.ByteSizeLong() < private_file_bytes_max) {
+    v1::RevocationBody body;
+    body.set_curve_key(key.bytes.data(), key.bytes.size());
+    body.set_until(now_s + 100);
+    body.set_reason(std::string(100'000, 'x'));
+    *large.add_revoked() = cluster.sign(body);
+  }
+  ASSERT_TRUE(write_private_file(file, large.SerializeAsString()).ok());
+  Revocations again(cluster.key(), file);
+  EXPECT_TRUE(again.load(now_s).ok());
+  EXPECT_TRUE(again.find(key, now_s));
 }
 
 TEST_F(RevocationsTest, TheKeyOfTheBrokersCannotBeRevoked) {
