@@ -24,7 +24,8 @@ import xml.etree.ElementTree as ET
 from collections import deque
 from dataclasses import dataclass, field
 
-BATCH = 25             # tests of one program started together: few starts, and still something left for every job at the end
+BATCH = 25             # tests of one program started together, at most
+BATCHES_PER_JOB = 2    # of one program, at least, where it has the tests: every job has something to do until the end
 LOOK_S = 0.02          # between two looks at a running process
 SILENT_PROGRESS_S = 30  # between two lines of progress when nobody watches a terminal
 LINES_SHOWN = 60       # of a failed test's output
@@ -74,17 +75,19 @@ def cases_of(document):
         yield case
 
 
-def batches_of(cases):
-    """What is started as one process: a batch of a program's tests, or one other test. Other tests are the long ones, so they come first."""
+def batches_of(cases, jobs):
+    """What is started as one process: a batch of a program's tests, or one other test. What takes long comes first: other tests, then
+    the programs with few tests, the simulations among them."""
     programs = {}
     for case in cases:
         if case.program:
             programs.setdefault((case.program, case.alone), []).append(case)
         else:
             yield [case]
-    for tests in programs.values():
-        for i in range(0, len(tests), BATCH):
-            yield tests[i:i + BATCH]
+    for tests in sorted(programs.values(), key=len):
+        size = max(1, min(BATCH, len(tests) // (BATCHES_PER_JOB * jobs)))
+        for i in range(0, len(tests), size):
+            yield tests[i:i + size]
 
 
 class Process:
@@ -260,15 +263,15 @@ class Run:
         for case in self._cases:
             if case.outcome == FAILED:
                 self._show_failure(case)
-        self._pass(batches_of(case for case in todo if not case.alone), self._jobs)
-        self._pass(batches_of(case for case in todo if case.alone), 1)
+        self._pass((case for case in todo if not case.alone), self._jobs)
+        self._pass((case for case in todo if case.alone), 1)
         self._erase()
 
     def counts(self):
         return tuple(sum(case.outcome == outcome for case in self._cases) for outcome in (PASSED, FAILED, SKIPPED))
 
-    def _pass(self, batches, jobs):
-        self._waiting.extend(batches)
+    def _pass(self, cases, jobs):
+        self._waiting.extend(batches_of(cases, jobs))
         threads = [threading.Thread(target=self._work) for _ in range(jobs)]
         for thread in threads:
             thread.start()

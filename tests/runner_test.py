@@ -6,6 +6,7 @@ import stat
 import tempfile
 import textwrap
 import unittest
+import unittest.mock
 import xml.etree.ElementTree as ET
 
 import runner
@@ -70,6 +71,11 @@ class Runner(unittest.TestCase):
                  'properties': [{'name': key, 'value': value} for key, value in properties.items()]}
         return next(runner.cases_of({'tests': [entry]}))
 
+    def together(self, *cases):
+        """The outcomes of these when they are one batch."""
+        with unittest.mock.patch.object(runner, 'BATCHES_PER_JOB', 1):
+            return self.outcomes(*cases, jobs=1)
+
     def outcomes(self, *cases, jobs=2):
         self.out = io.StringIO()
         run = runner.Run(list(cases), jobs, self.out)
@@ -82,46 +88,46 @@ class Runner(unittest.TestCase):
             return len(file.read())
 
     def test_a_batch_is_one_process(self):
-        cases = [self.case(f'S.passes{i}') for i in range(runner.BATCH)]
+        cases = [self.case(f'S.passes{i}') for i in range(2 * runner.BATCHES_PER_JOB * runner.BATCH)]
         self.assertEqual(self.outcomes(*cases), [runner.PASSED] * len(cases))
-        self.assertEqual(self.started(), 1)
+        self.assertEqual(self.started(), 2 * runner.BATCHES_PER_JOB)
 
     def test_a_failure_is_told_with_its_own_output_only(self):
         cases = [self.case('S.before'), self.case('S.fails'), self.case('S.after')]
-        self.assertEqual(self.outcomes(*cases), [runner.PASSED, runner.FAILED, runner.PASSED])
+        self.assertEqual(self.together(*cases), [runner.PASSED, runner.FAILED, runner.PASSED])
         self.assertIn('FAILED program.S.fails: a check failed', self.out.getvalue())
         self.assertIn('this is S.fails', self.out.getvalue())
         self.assertNotIn('this is S.before', self.out.getvalue())
 
     def test_a_skip_is_not_a_pass(self):
-        self.assertEqual(self.outcomes(self.case('S.skips'), self.case('S.passes')), [runner.SKIPPED, runner.PASSED])
+        self.assertEqual(self.together(self.case('S.skips'), self.case('S.passes')), [runner.SKIPPED, runner.PASSED])
 
     def test_a_crash_fails_one_test_and_the_rest_runs(self):
         cases = [self.case('S.before'), self.case('S.crashes'), self.case('S.after')]
-        self.assertEqual(self.outcomes(*cases), [runner.PASSED, runner.FAILED, runner.PASSED])
+        self.assertEqual(self.together(*cases), [runner.PASSED, runner.FAILED, runner.PASSED])
         self.assertEqual(cases[1].reason, 'ended by SIGSEGV')
         self.assertEqual(self.started(), 2)
 
     def test_a_hang_fails_one_test_and_the_rest_runs(self):
         cases = [self.case('S.hangs', TIMEOUT=0.3), self.case('S.after')]
-        self.assertEqual(self.outcomes(*cases), [runner.FAILED, runner.PASSED])
+        self.assertEqual(self.together(*cases), [runner.FAILED, runner.PASSED])
         self.assertEqual(cases[0].reason, 'took longer than 0 s')
 
     def test_an_exit_in_the_middle_of_a_test_is_a_failure(self):
-        self.assertEqual(self.outcomes(self.case('S.exits'), self.case('S.after')), [runner.FAILED, runner.PASSED])
+        self.assertEqual(self.together(self.case('S.exits'), self.case('S.after')), [runner.FAILED, runner.PASSED])
 
     def test_a_leak_that_is_found_at_exit_is_traced_to_its_test(self):
         cases = [self.case('S.before'), self.case('S.leaks'), self.case('S.after')]
-        self.assertEqual(self.outcomes(*cases), [runner.PASSED, runner.FAILED, runner.PASSED])
+        self.assertEqual(self.together(*cases), [runner.PASSED, runner.FAILED, runner.PASSED])
         self.assertIn('exit code 23', cases[1].reason)
         self.assertIn('leak: 16 bytes', cases[1].output)
 
     def test_a_program_that_cannot_start_fails_its_tests(self):
         cases = [self.case('S.cannot_start'), self.case('S.passes')]
-        self.assertEqual(self.outcomes(*cases), [runner.FAILED, runner.PASSED])
+        self.assertEqual(self.together(*cases), [runner.FAILED, runner.PASSED])
 
     def test_a_test_that_the_program_does_not_have_fails(self):
-        self.assertEqual(self.outcomes(self.case('S.unknown'), self.case('S.passes')), [runner.FAILED, runner.PASSED])
+        self.assertEqual(self.together(self.case('S.unknown'), self.case('S.passes')), [runner.FAILED, runner.PASSED])
 
     def test_a_program_that_is_not_built_fails_its_tests(self):
         case = self.case('S.passes')
