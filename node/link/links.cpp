@@ -106,7 +106,7 @@ void Links::take_commands() {
                    [this](const Forget& c) { machine_->forget(c.node); },
                    [this](const Revoke& c) { machine_->revoke(c.key, c.until_s); },
                    [this](UseCertificate& c) { machine_->use_certificate(std::move(c.certificate)); },
-                   [this](Enrolled& c) { machine_->enrolled(c.connection, std::move(c.certificate)); },
+                   [this](const Enrolled& c) { machine_->enrolled(c.connection, c.certificate); },
                    [this](AddTarget& c) { machine_->add_target(c.target, std::move(c.endpoints), c.key); }},
         command);
   }

@@ -170,6 +170,13 @@ TEST_F(IssuedTest, WhatIsNoRecordIsRefusedAndLeftAlone) {
   }
 }
 
+TEST_F(IssuedTest, ARecordThatWasMovedAwayLeavesNothingToTheNext) {
+  ASSERT_TRUE(link::write_private_file(file_.string() + "-wal", std::string(5'000, 'x')).ok());
+  IssuedStore store = open();
+  EXPECT_EQ(store.size(), 0U);
+  EXPECT_TRUE(store.add(body(1, "n1", 1), now_s).ok());
+}
+
 TEST_F(IssuedTest, HasExactlyOneConnection) {
   const IssuedStore store = open();
   EXPECT_EQ(IssuedStore::open(file_).error().code(), Code::unavailable) << "it is held exclusively";
