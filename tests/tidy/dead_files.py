@@ -10,6 +10,9 @@ from tree import Problem
 KNOWN = {"README.md", "CMakeLists.txt", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CMakePresets.json",
          ".clang-format", ".clang-tidy", ".gitignore", ".gitattributes", ".ci/run", "tests/run.sh"}
 
+# Tests that ctest does not run, for a reason that tests/README.md gives.
+LONG = {"tests/system/skew_test.py"}
+
 
 def _cmake_files(tree, path):
     """The CMakeLists.txt of the file's folder and of those above it, and the modules they share."""
@@ -34,6 +37,18 @@ def _built(tree, path):
         if re.search(r"(?<![\w./-])" + re.escape(path) + r"(?![\w./-])", code):
             return True
     return False
+
+
+def _is_registered(tree, path):
+    """Whether a CMakeLists.txt names this test: in full anywhere, or in its own folder without its ending, as a loop over
+    names does."""
+    base = posixpath.basename(path)
+    own = posixpath.join(posixpath.dirname(path), "CMakeLists.txt")
+    names = {cmake: re.escape(base) for cmake in tree.matching("CMakeLists.txt")}
+    if own in names:
+        names[own] = re.escape(base.removesuffix("_test.py")) + r"(_test(\.py)?)?"
+    return any(re.search(r"(?<![\w-])" + name + r"(?![\w-])", re.sub(r"#.*", "", tree.text(cmake)))
+               for cmake, name in names.items())
 
 
 def _included(tree, path):
@@ -63,7 +78,13 @@ def check(tree):
     for path in tree.files:
         if path in KNOWN or posixpath.basename(path) in ("README.md", "CMakeLists.txt"):
             continue
-        if path.endswith((".cpp", ".proto")):
+        if path.endswith("_test.py"):
+            where = "tests/README.md" if path in LONG else ""
+            if where and posixpath.basename(path) not in (tree.text(where) if where in tree else ""):
+                yield Problem(path, 0, f"ctest does not run this test, and {where} does not say when to")
+            elif not where and not _is_registered(tree, path):
+                yield Problem(path, 0, "this test is not registered: no CMakeLists.txt names it")
+        elif path.endswith((".cpp", ".proto")):
             if not _built(tree, path):
                 what = "test is not registered" if path.endswith("_test.cpp") else "file is not built"
                 yield Problem(path, 0, f"this {what}: no CMakeLists.txt of its folder or above names it")

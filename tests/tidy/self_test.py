@@ -149,6 +149,17 @@ class DeadFiles(Check):
             "tests/unit/b_test.cpp": SOURCE,
         }, "tests/unit/b_test.cpp", "not registered")
 
+    def test_a_test_in_python_must_be_registered_and_not_only_mentioned(self):
+        files = {"tests/system/a_test.py": "# SPDX-License-Identifier: Apache-2.0\n", "tests/README.md": "`a_test.py`\n"}
+        self.assert_says("dead_files", files, "tests/system/a_test.py", "not registered")
+        for registered in ("add_test(NAME a COMMAND a_test.py)\n", "foreach(test b a)\n"):
+            self.assert_content("dead_files", {**files, "tests/system/CMakeLists.txt": registered})
+
+    def test_a_long_test_must_be_described(self):
+        files = {"tests/system/skew_test.py": "", "tests/README.md": ""}
+        self.assert_says("dead_files", files, "tests/system/skew_test.py", "tests/README.md does not say")
+        self.assert_content("dead_files", {**files, "tests/README.md": "`skew_test.py`\n"})
+
     def test_a_header_that_nobody_includes_is_named(self):
         files = {"CMakeLists.txt": "proto/a.cpp", "proto/a.cpp": SOURCE + '#include "proto/a.hpp"\n', "proto/a.hpp": HEADER}
         self.assert_says("dead_files", files, "proto/a.hpp", "nobody includes")
