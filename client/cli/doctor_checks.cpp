@@ -66,6 +66,13 @@ void check_health(const Examined& node, std::int64_t now_s, std::vector<Finding>
          fmt::format("{} of {} file descriptors are in use", health.descriptors(), health.descriptors_max()),
          "raise the limit of open files before it starts: ulimit -n, LimitNOFILE="});
   }
+  if (health.log_lines_dropped() > 0) {
+    findings.push_back({"D014", object,
+                        fmt::format("{} lines of its log were dropped since it started: whoever reads its "
+                                    "stderr does not keep up",
+                                    health.log_lines_dropped()),
+                        "mend the reader of its stderr, or start it with a higher --log-level"});
+  }
 }
 
 void check_record(const Examined& node, std::string_view own_build, std::vector<Finding>& findings) {

@@ -14,6 +14,7 @@
 #include "client/cli/map_resume.hpp"
 #include "client/cli/map_runner.hpp"
 #include "client/cli/options.hpp"
+#include "client/cli/request_input.hpp"
 #include "client/cli/run.hpp"
 #include "client/cli/status_line.hpp"
 #include "client/cli/units.hpp"
@@ -240,6 +241,7 @@ Status open_source(MapVerb& verb) {
     for (const std::string& file : options.files) inputs.push_back({inputs.size() + 1, true, file, {}});
     verb.source = std::make_unique<MapSource>(std::move(inputs));
   } else if (options.input == "-") {
+    if (Status readable = check_stdin(); !readable.ok()) return readable;
     verb.source = std::make_unique<MapSource>(STDIN_FILENO, "stdin");
   } else {
     const int descriptor = ::open(options.input.c_str(), O_RDONLY | O_CLOEXEC);

@@ -108,6 +108,12 @@ TEST(DoctorChecks, FindAnAddressForItsOwnHostOnlyWhereThereAreOthers) {
   }
 }
 
+TEST(DoctorChecks, FindLinesOfALogThatWereDropped) {
+  Examined node = well("alpha", 1);
+  node.health->set_log_lines_dropped(7);
+  EXPECT_EQ(codes_of(node), "D014");
+}
+
 TEST(DoctorChecks, FindACutOfOneDirection) {
   Examined alpha = well("alpha", 1);
   const Examined beta = well("beta", 2);
