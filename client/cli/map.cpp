@@ -246,7 +246,13 @@ Status open_source(MapVerb& verb) {
   } else {
     const int descriptor = ::open(options.input.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
-      return {Code::invalid_argument, fmt::format("cannot read {}: {}", options.input, std::strerror(errno))};
+      const int error = errno;
+      const bool at = options.input.starts_with('@') && options.input.size() > 1;
+      return {
+          Code::invalid_argument,
+          fmt::format(
+              "cannot read {}: {}{}", options.input, std::strerror(error),
+              at ? "; map takes the name of a file as it is, without @: " + options.input.substr(1) : "")};
     }
     verb.source = std::make_unique<MapSource>(descriptor, options.input);
     struct stat facts{};
