@@ -20,6 +20,10 @@ Result<Value> flat(Result<Result<Value>> offloaded) {
 
 }  // namespace
 
+Task<Result<v1::LostReply>> AdminService::Lost(Call /*call*/, v1::LostRequest /*request*/) {
+  co_return directory_.lost();
+}
+
 // Whoever did something that is worth a line of the log.
 std::string AdminService::who(const Call& call) const {
   const auto peer = node_.peer(call.caller_address().node);

@@ -25,6 +25,7 @@ class AdminService final : public v1::AdminService {
   Task<Result<v1::DeleteTokenReply>> DeleteToken(Call call, v1::DeleteTokenRequest request) override;
   Stream<v1::IssuedCertificate> ListCertificates(Call call, v1::ListCertificatesRequest request) override;
   Task<Result<v1::RevokeReply>> Revoke(Call call, v1::RevokeRequest request) override;
+  Task<Result<v1::LostReply>> Lost(Call call, v1::LostRequest request) override;
 
  private:
   [[nodiscard]] std::int64_t unix_s() const { return node_.clock().unix_us() / 1'000'000; }

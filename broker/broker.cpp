@@ -7,6 +7,7 @@
 #include "node/link/join_string.hpp"
 #include "node/link/reach_probe.hpp"
 #include "node/link/route.hpp"
+#include "node/link/state_folder_check.hpp"
 #include "node/runtime/offload.hpp"
 
 namespace cobus::broker {
@@ -64,7 +65,8 @@ class Broker::Departures final : public PeerListener {
   Departures(Node& node, DirectoryService& directory) : node_(node), directory_(directory) {}
   // A name counts only once the directory took it in, which says so itself.
   void on_peer_up(const link::PeerInfo& peer, link::TargetId) override {
-    spdlog::debug("{} {} connected", link::role_name(peer.role), peer.name);
+    spdlog::debug("{} {} connected (id {}, key {})", link::role_name(peer.role), peer.name,
+                  to_string(peer.node), link::short_fingerprint(peer.key));
   }
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override {
     spdlog::debug("{} {} is disconnected: {}", link::role_name(peer.role), peer.name, reason.message());
@@ -182,11 +184,14 @@ Status check_addresses(const std::string& listen, const std::string& advertise) 
 Status Broker::check(const OptionValues& options) {
   if (Status checked = check_addresses(options.text("listen"), options.text("advertise")); !checked.ok())
     return checked;
+  if (Status checked = link::check_state_folder(options.text("state")); !checked.ok()) return checked;
   return link::check_private_folder(link::state_folder(options.text("state")));
 }
 
 Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   if (Status checked = check_addresses(options.text("listen"), options.text("advertise")); !checked.ok())
+    return fail(std::move(checked));
+  if (Status checked = link::check_state_folder(options.text("state")); !checked.ok())
     return fail(std::move(checked));
   const std::filesystem::path state = link::state_folder(options.text("state"));
   const std::filesystem::path own = state / "broker";

@@ -20,6 +20,7 @@ DirectoryService::DirectoryService(Node& node, link::Revocations& revocations)
 
 void DirectoryService::publish() {
   for (v1::DirectoryEvent& delta : directory_.take_deltas()) {
+    lost_.apply(delta, node_.clock().now());
     for (const v1::Departure& gone : delta.gone())
       spdlog::info("node {} is gone: {}", gone.name(), gone.reason());
     const auto event = std::make_shared<const v1::DirectoryEvent>(std::move(delta));

@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "broker/directory.hpp"
+#include "broker/lost_nodes.hpp"
 #include "node/cluster/revocation_writer.hpp"
 #include "node/runtime/reminder.hpp"
 #include "node/runtime/signal.hpp"
@@ -40,6 +41,8 @@ class DirectoryService final : public v1::DirectoryService {
   void connection_lost(NodeId node);
   // It is silent, or heard again. The broker's shard.
   void suspect(NodeId node, bool suspected);
+  // Who went away without taking its leave. The broker's shard.
+  [[nodiscard]] v1::LostReply lost() const { return lost_.list(node_.clock().now()); }
   // The key that holds a name, if one does. Any thread.
   [[nodiscard]] std::optional<link::CurveKey> holder(std::string_view name) const {
     return directory_.holder(name);
@@ -58,6 +61,7 @@ class DirectoryService final : public v1::DirectoryService {
   link::Revocations& revocations_;
   RevocationWriter revocation_writer_;
   Directory directory_;
+  LostNodes lost_;
   List<Watcher> watchers_;
   Signal changed_;
   Reminder refusals_{std::chrono::seconds(30)};

@@ -11,19 +11,22 @@
 #include "node/runtime/descriptor_limit.hpp"
 #include "node/runtime/exit_code.hpp"
 #include "node/runtime/signals.hpp"
+#include "node/runtime/standard_descriptors.hpp"
 
 namespace {
 
 int complain(const cobus::Status& status) {
-  std::fprintf(stderr, "cobus-broker: %s\n", status.message().c_str());
+  cobus::say_on_stderr("cobus-broker: " + status.message());
   return cobus::exit_code(status.code());
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  cobus::open_standard_descriptors();
   cobus::SignalGate signals;  // before any thread
   cobus::raise_descriptor_limit();
+  const cobus::OpenLog log("cobus-broker");
   auto parsed =
       cobus::parse_options("cobus-broker", "The broker of a cobus cluster: who is there, and who may join.",
                            cobus::broker::broker_options(), argc, argv);
@@ -36,15 +39,15 @@ int main(int argc, char** argv) {
     std::fputs(parsed->output.c_str(), stdout);
     return 0;
   }
-  cobus::set_up_log("cobus-broker", parsed->values.text("log-level"), parsed->values.text("log-format"));
+  cobus::change_log(parsed->values.text("log-level"), parsed->values.text("log-format"));
   auto broker = cobus::broker::Broker::open(parsed->values);
   if (!broker) return complain(broker.error());
   cobus::Reload reload("cobus-broker", cobus::broker::broker_options(), argc, argv, parsed->values);
   signals.on_reload([&reload] { reload(); });
   (*broker)->start();
   const std::string join = ((*broker)->join_folder() / "node").string();
-  std::fprintf(stderr, "cobus-broker is ready at %s; join string in %s; next: cobus-node --join @%s\n",
-               (*broker)->address().c_str(), join.c_str(), join.c_str());
+  cobus::say_on_stderr("cobus-broker is ready at " + (*broker)->address() + "; join string in " + join +
+                       "; next: cobus-node --join @" + join);
   signals.wait();
   spdlog::info("stopping");
   signals.on_reload({});

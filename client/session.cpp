@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "client/own_identity.hpp"
+#include "node/link/state_folder_check.hpp"
 #include "node/link/zmq_transport.hpp"
 
 namespace cobus::client {
@@ -52,6 +53,8 @@ Result<std::vector<std::string>> resolve_in_time(const std::string& broker, Dura
 }  // namespace
 
 Result<link::JoinString> Session::find_join(const SessionOptions& options) {
+  if (Status checked = link::check_state_folder(options.state); !checked.ok())
+    return fail(std::move(checked));
   const std::filesystem::path state = link::state_folder(options.state);
   const auto left = state / "join";  // by a broker on this host
   auto join = link::find_join_string(
@@ -169,6 +172,8 @@ Status explained(const Status& reason, const link::JoinString& join) {
 }  // namespace
 
 Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
+  if (Status checked = link::check_state_folder(options.state); !checked.ok())
+    return fail(std::move(checked));
   const std::filesystem::path state = link::state_folder(options.state);
   if (Status checked = link::check_private_folder(state); !checked.ok()) return fail(std::move(checked));
   auto join = find_join(options);

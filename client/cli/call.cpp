@@ -40,7 +40,8 @@ Task<int> call_stream(Self self, Context* context, Catalog* catalog,
     context->console.print(one_line(catalog->decoded(method->output_type(), "", item->encoded())));
   }
   if (self.stop_requested()) co_return 0;  // said where the signal is known
-  if (!stream.status().ok()) co_return fail_call(*context, name, stream.status());
+  if (!stream.status().ok())
+    co_return fail_timed_call(*context, name, stream.status(), options_of(*context).timeout);
   co_return 0;
 }
 
@@ -59,7 +60,7 @@ Task<int> call_once(Self self, Context* context, Catalog* catalog,
                                       std::make_unique<EncodedEnvelope>(type, std::move(bytes)), options);
   line.end();
   if (self.stop_requested()) co_return 0;
-  if (!reply) co_return fail_call(*context, name, reply.error());
+  if (!reply) co_return fail_timed_call(*context, name, reply.error(), options_of(*context).timeout);
   print_value(context->console, format_of(*context),
               catalog->decoded(method->output_type(), "", (*reply)->encoded()));
   co_return 0;
@@ -143,7 +144,7 @@ Command call_command() {
       {{"METHOD", "package.Service/Method, or any end of it that is clear"},
        {"JSON",
         "the request: JSON, @FILE, or - for stdin; an empty request if left out. Of a method that takes a\n"
-        "stream: one on each line, or a JSON array of them",
+        "stream: one after the other, or a JSON array of them",
         false}},
       {{"node", "", Flag::Kind::text, "NAME", "the node to call, rather than any that offers the method"},
        {"timeout", "", Flag::Kind::duration, "DURATION", "how long to wait for the answer (30s)", 1}},

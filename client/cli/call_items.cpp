@@ -4,6 +4,8 @@
 #include <fmt/format.h>
 
 #include "client/cli/options.hpp"
+#include "client/cli/run.hpp"
+#include "client/cli/units.hpp"
 #include "node/runtime/scope.hpp"
 #include "node/worker/call_stream.hpp"
 
@@ -93,7 +95,8 @@ Task<Status> print_all(Conversation* talk) {
 }  // namespace
 
 Result<std::unique_ptr<MapSource>> open_items(const NamedInput& input) {
-  if (input.descriptor >= 0) return std::make_unique<MapSource>(input.descriptor, input.name);
+  if (input.descriptor >= 0)
+    return std::make_unique<MapSource>(input.descriptor, input.name, Framing::values);
   const std::size_t first = input.text.find_first_not_of(" \t\r\n");
   if (first == std::string::npos || input.text[first] != '[')
     return std::make_unique<MapSource>(std::vector<MapInput>{{1, false, input.text, {}}});
@@ -102,12 +105,19 @@ Result<std::unique_ptr<MapSource>> open_items(const NamedInput& input) {
   return std::make_unique<MapSource>(elements_of(input.text));
 }
 
+int fail_timed_call(Context& context, const std::string& method, const Status& status, Duration timeout) {
+  if (status.code() != Code::deadline_exceeded || timeout <= Duration(0))
+    return fail_call(context, method, status);
+  return fail_call(context, method,
+                   {status.code(), fmt::format("{} (it had {}; for longer: --timeout DURATION)",
+                                               status.message(), short_duration(timeout))});
+}
+
 Task<int> call_with_items(Self self, Context* context, Catalog* catalog,
                           const google::protobuf::MethodDescriptor* method, NodeId node, MapSource* source,
                           CallOptions options) {
   const std::string name = method_name(method);
-  Conversation talk{context, catalog, method, source,
-                    EnvelopeStream(self, node, name, nullptr, std::move(options))};
+  Conversation talk{context, catalog, method, source, EnvelopeStream(self, node, name, nullptr, options)};
   Scope scope;
   // One that fails ends the other: a line that is no request ends the call.
   scope.spawn(send_all(&talk));
@@ -115,7 +125,8 @@ Task<int> call_with_items(Self self, Context* context, Catalog* catalog,
   const Status bad = co_await scope.join();
   if (self.stop_requested()) co_return 0;  // said where the signal is known
   if (!bad.ok()) co_return fail_setup(*context, bad);
-  if (!talk.stream.status().ok()) co_return fail_call(*context, name, talk.stream.status());
+  if (!talk.stream.status().ok())
+    co_return fail_timed_call(*context, name, talk.stream.status(), options.timeout);
   co_return 0;
 }
 

@@ -23,4 +23,8 @@ namespace cobus::client {
                                         const google::protobuf::MethodDescriptor* method, NodeId node,
                                         MapSource* source, CallOptions options);
 
+// As fail_call(), of a call that had `timeout`: when its time ran out, says how long it had and how to give
+// it longer. Not positive: it had no bound.
+int fail_timed_call(Context& context, const std::string& method, const Status& status, Duration timeout);
+
 }  // namespace cobus::client

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cobus doctor: looks at files, brokers and nodes, and says what is wrong and how to mend it.
+#include <cobus/v1/admin.cobus.h>
 #include <cobus/v1/inspect.cobus.h>
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
 #include "node/link/identity.hpp"
+#include "node/link/state_folder_check.hpp"
 #include "node/runtime/scope.hpp"
 #include "proto/version.hpp"
 
@@ -29,6 +31,8 @@ struct DoctorVerb {
   Context& context;
   std::vector<Examined> nodes;
   std::vector<Finding> findings;
+  std::vector<NodeId> brokers;
+  std::vector<v1::LostReply> lost;
   Status refused;
 };
 
@@ -53,11 +57,18 @@ Task<> examine(Self self, DoctorVerb* verb, Examined* node, std::vector<NodeId> 
   if (reached) node->reached = std::move(*reached);
 }
 
+// A broker of an earlier release does not know.
+Task<> ask_for_lost(Self self, DoctorVerb* verb, NodeId broker) {
+  auto lost = co_await v1::AdminStub(self, broker).Lost({}, inspect_options(patience));
+  if (lost) verb->lost.push_back(std::move(*lost));
+}
+
 Task<int> examine_all(Self self, DoctorVerb* verb) {
   std::vector<NodeId> all;
   for (const Examined& node : verb->nodes) all.push_back(NodeId{node.record.node()});
   Scope asked;
   for (Examined& node : verb->nodes) asked.spawn(examine(self, verb, &node, all));
+  for (const NodeId broker : verb->brokers) asked.spawn(ask_for_lost(self, verb, broker));
   static_cast<void>(co_await asked.join());
   co_return verb->refused.ok() ? 0 : fail_call(verb->context, "doctor", verb->refused);
 }
@@ -79,6 +90,8 @@ int print(DoctorVerb& verb, const std::string& looked_at) {
 
 int run(Context& context) {
   DoctorVerb verb(context);
+  if (const Status checked = link::check_state_folder(context.globals.text("state")); !checked.ok())
+    return fail_setup(context, checked);
   verb.findings = check_files(link::state_folder(context.globals.text("state")));
   auto session = connect(context);
   if (!session) {
@@ -88,6 +101,9 @@ int run(Context& context) {
     return unreachable || verb.findings.empty() ? session.error() : exit_findings;
   }
   const auto brokers = (*session)->brokers(std::chrono::seconds(2));
+  for (const Session::Broker& broker : brokers) {
+    if (broker.node != NodeId::none) verb.brokers.push_back(broker.node);
+  }
   for (v1::NodeRecord& record : (*session)->view().nodes()) {
     Examined& node = verb.nodes.emplace_back();
     node.record = std::move(record);
@@ -102,6 +118,7 @@ int run(Context& context) {
     add(verb.findings, check_validity("this client", body.not_before(), body.not_after(), now_s));
   add(verb.findings, check_brokers(brokers, version()));
   add(verb.findings, check_nodes(verb.nodes, version(), now_s));
+  add(verb.findings, check_lost(verb.lost, verb.nodes));
   add(verb.findings, check_mesh(verb.nodes));
   return print(verb,
                fmt::format("{} broker{} and {} node{}{}", brokers.size(), brokers.size() == 1 ? "" : "s",
@@ -125,7 +142,8 @@ Command doctor_command() {
       "  D004  a node that does not answer from here             D011  an address for its own host only\n"
       "  D005  a node of another release                         D012  a node that does not reach another\n"
       "  D006  a clock that is more than two seconds off         D013  no node is up\n"
-      "  D007  a certificate that was not renewed in time",
+      "  D007  a certificate that was not renewed in time        D014  lines of a log that were dropped\n"
+      "                                                          D015  a node that was lost within the hour",
       {},
       {{"mesh", "", Flag::Kind::toggle, "", "have each node ask every other one too"}},
       {{"cobus doctor", "a table, or a line that all is well"},

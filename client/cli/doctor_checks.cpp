@@ -66,11 +66,18 @@ void check_health(const Examined& node, std::int64_t now_s, std::vector<Finding>
          fmt::format("{} of {} file descriptors are in use", health.descriptors(), health.descriptors_max()),
          "raise the limit of open files before it starts: ulimit -n, LimitNOFILE="});
   }
+  if (health.log_lines_dropped() > 0) {
+    findings.push_back({"D014", object,
+                        fmt::format("{} lines of its log were dropped since it started: whoever reads its "
+                                    "stderr does not keep up",
+                                    health.log_lines_dropped()),
+                        "mend the reader of its stderr, or start it with a higher --log-level"});
+  }
 }
 
 void check_record(const Examined& node, std::string_view own_build, std::vector<Finding>& findings) {
   const v1::NodeRecord& record = node.record;
-  if (record.build() != own_build) {
+  if (record.build() != own_build && !is_foreign(node)) {
     findings.push_back({"D005", name_of(node),
                         fmt::format("it runs {}, and this is {}", record.build(), own_build),
                         "upgrade the older one; one release apart works"});
@@ -79,6 +86,7 @@ void check_record(const Examined& node, std::string_view own_build, std::vector<
   std::string reasons;
   for (const auto& [reason, count] : std::map<std::string, std::uint64_t>(
            record.load().dead_letters().begin(), record.load().dead_letters().end())) {
+    if (reason == "late") continue;  // its caller has left, or was told that time ran out
     total += count;
     reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", count, reason);
   }
@@ -89,6 +97,33 @@ void check_record(const Examined& node, std::string_view own_build, std::vector<
 }
 
 }  // namespace
+
+bool is_foreign(const Examined& node) {
+  if (node.health || node.trouble.code() != Code::unimplemented) return false;
+  return std::ranges::none_of(node.record.services(), [](const v1::ServiceRecord& service) {
+    return service.name() == "cobus.v1.Inspect";
+  });
+}
+
+std::vector<Finding> check_lost(const std::vector<v1::LostReply>& lost, const std::vector<Examined>& nodes) {
+  std::map<std::string, v1::LostNode> last;  // by name; the one that a broker lost last
+  for (const v1::LostReply& reply : lost) {
+    for (const v1::LostNode& node : reply.nodes()) {
+      const auto [at, is_new] = last.try_emplace(node.name(), node);
+      if (!is_new && node.ago_ms() < at->second.ago_ms()) at->second = node;
+    }
+  }
+  for (const Examined& node : nodes) last.erase(node.record.name());
+  std::vector<Finding> findings;
+  for (const auto& [name, node] : last) {
+    findings.push_back(
+        {"D015", "node " + name,
+         fmt::format("it was lost {} ago: {}", short_duration(std::chrono::milliseconds(node.ago_ms())),
+                     node.reason()),
+         "look at its host and its log why, and start it again; it is named here for an hour"});
+  }
+  return findings;
+}
 
 std::vector<Finding> check_files(const std::filesystem::path& state) {
   std::vector<Finding> findings;
@@ -147,7 +182,7 @@ std::vector<Finding> check_nodes(const std::vector<Examined>& nodes, std::string
   for (const Examined& node : nodes) {
     if (node.health) {
       check_health(node, now_s, findings);
-    } else {
+    } else if (!is_foreign(node)) {
       findings.push_back({"D004", name_of(node), "it does not answer from here: " + node.trouble.message(),
                           "see whether its process lives, and whether a firewall is between"});
     }
@@ -168,7 +203,8 @@ std::vector<Finding> check_mesh(const std::vector<Examined>& nodes) {
   for (const Examined& node : nodes) names[node.record.node()] = node.record.name();
   for (const Examined& from : nodes) {
     for (const v1::Reached& to : from.reached.nodes()) {
-      if (to.code() == 0 || !names.contains(to.node())) continue;
+      const bool answered = to.code() == 0 || to.code() == static_cast<std::int32_t>(Code::unimplemented);
+      if (answered || !names.contains(to.node())) continue;
       findings.push_back({"D012", fmt::format("{} -> {}", from.record.name(), names.at(to.node())),
                           "no answer: " + to.message(),
                           "let TCP connections pass between the two hosts, in both directions"});

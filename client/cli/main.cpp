@@ -2,17 +2,20 @@
 //
 // cobus: the client. A shell: words in, exit code out.
 #include <fmt/format.h>
-#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/sinks/null_sink.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <memory>
 
 #include "client/cli/config.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/parser.hpp"
+#include "node/observe/log.hpp"
 #include "node/runtime/exit_code.hpp"
 #include "node/runtime/hidden_arguments.hpp"
+#include "node/runtime/standard_descriptors.hpp"
 
 namespace {
 
@@ -21,16 +24,21 @@ using cobus::client::Console;
 using cobus::client::stream_traits_of;
 
 // What the layers below say of themselves is for those who look for a fault: COBUS_LOG=debug.
-void quiet_log() {
-  spdlog::set_default_logger(spdlog::stderr_logger_mt("cobus"));
+std::unique_ptr<cobus::OpenLog> open_log() {
   const char* level = std::getenv("COBUS_LOG");
-  spdlog::set_level(level != nullptr ? spdlog::level::from_str(level) : spdlog::level::off);
+  if (level == nullptr || *level == '\0') {
+    spdlog::set_default_logger(spdlog::null_logger_mt("cobus"));
+    return nullptr;
+  }
+  auto log = std::make_unique<cobus::OpenLog>("cobus");
+  cobus::change_log(level, "text");
+  return log;
 }
 
 int run(int argc, char** argv) {
   const cobus::HiddenArguments given(argc, argv);
   cobus::client::Interrupts interrupts;  // before any thread
-  quiet_log();
+  const auto log = open_log();
   Console console(stdout, stream_traits_of(STDOUT_FILENO, Color::automatic), stderr,
                   stream_traits_of(STDERR_FILENO, Color::automatic));
   auto parsed = cobus::client::parse_command(
@@ -58,6 +66,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  cobus::open_standard_descriptors();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

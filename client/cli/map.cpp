@@ -14,6 +14,7 @@
 #include "client/cli/map_resume.hpp"
 #include "client/cli/map_runner.hpp"
 #include "client/cli/options.hpp"
+#include "client/cli/request_input.hpp"
 #include "client/cli/run.hpp"
 #include "client/cli/status_line.hpp"
 #include "client/cli/units.hpp"
@@ -240,11 +241,18 @@ Status open_source(MapVerb& verb) {
     for (const std::string& file : options.files) inputs.push_back({inputs.size() + 1, true, file, {}});
     verb.source = std::make_unique<MapSource>(std::move(inputs));
   } else if (options.input == "-") {
+    if (Status readable = check_stdin(); !readable.ok()) return readable;
     verb.source = std::make_unique<MapSource>(STDIN_FILENO, "stdin");
   } else {
     const int descriptor = ::open(options.input.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor < 0) {
-      return {Code::invalid_argument, fmt::format("cannot read {}: {}", options.input, std::strerror(errno))};
+      const int error = errno;
+      const bool at = options.input.starts_with('@') && options.input.size() > 1;
+      return {
+          Code::invalid_argument,
+          fmt::format(
+              "cannot read {}: {}{}", options.input, std::strerror(error),
+              at ? "; map takes the name of a file as it is, without @: " + options.input.substr(1) : "")};
     }
     verb.source = std::make_unique<MapSource>(descriptor, options.input);
     struct stat facts{};

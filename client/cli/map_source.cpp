@@ -26,9 +26,13 @@ bool is_blank(const std::string& line) {
   return std::all_of(line.begin(), line.end(), [](char c) { return c == ' ' || c == '\t' || c == '\r'; });
 }
 
+bool is_blank_text(const std::string& text) { return text.find_first_not_of(" \t\r\n") == std::string::npos; }
+
 }  // namespace
 
 MapSource::MapSource(int descriptor, std::string name) : descriptor_(descriptor), name_(std::move(name)) {}
+MapSource::MapSource(int descriptor, std::string name, Framing framing)
+    : descriptor_(descriptor), name_(std::move(name)), framing_(framing) {}
 MapSource::MapSource(std::vector<MapInput> inputs) : inputs_(std::move(inputs)) {}
 MapSource::~MapSource() {
   if (descriptor_ > STDIN_FILENO) ::close(descriptor_);
@@ -101,6 +105,47 @@ std::optional<MapInput> MapSource::take_line() {
   }
 }
 
+// It is named by the line that it begins on.
+MapInput MapSource::value_of(std::string text) {
+  const std::size_t begin = std::min(text.find_first_not_of(" \t\r\n"), text.size());
+  const auto lines = [&text](std::size_t from, std::size_t to) {
+    return static_cast<std::uint64_t>(std::count(text.begin() + static_cast<std::ptrdiff_t>(from),
+                                                 text.begin() + static_cast<std::ptrdiff_t>(to), '\n'));
+  };
+  const std::uint64_t line = line_ + lines(0, begin) + 1;
+  line_ += lines(0, text.size());
+  return MapInput{++sequence_, false, text.substr(begin), {}, line};
+}
+
+std::optional<MapInput> MapSource::take_value() {
+  for (; looked_at_ < buffer_.size(); ++looked_at_) {
+    const char c = buffer_[looked_at_];
+    if (quoted_) {
+      quoted_ = escaped_ || c != '"';
+      escaped_ = !escaped_ && c == '\\';
+      continue;
+    }
+    if (depth_ > 0 && c == '"') quoted_ = true;
+    if (c == '{' || c == '[') ++depth_;
+    const bool closes = depth_ > 0 && (c == '}' || c == ']') && --depth_ == 0;
+    const bool ends_line = depth_ == 0 && c == '\n';
+    if (!closes && !ends_line) continue;
+    std::string text = buffer_.substr(from_, looked_at_ + 1 - from_);
+    from_ = ++looked_at_;
+    if (!is_blank_text(text)) return value_of(std::move(text));
+    line_ += 1;  // a blank one, or the rest of one
+    --looked_at_;
+  }
+  buffer_.erase(0, from_);
+  looked_at_ -= std::exchange(from_, 0);
+  if (buffer_.size() <= line_bytes_max) return std::nullopt;
+  MapInput input = value_of(std::exchange(buffer_, {}));
+  looked_at_ = 0;
+  input.text.clear();
+  input.unusable = Status(Code::invalid_argument, fmt::format("it has more than {} bytes", line_bytes_max));
+  return input;
+}
+
 Task<std::optional<MapInput>> MapSource::next() {
   if (descriptor_ < 0) {
     if (next_input_ == inputs_.size() || shared_->cancelled) co_return std::nullopt;
@@ -108,11 +153,13 @@ Task<std::optional<MapInput>> MapSource::next() {
   }
   for (;;) {
     if (shared_->cancelled || !status_.ok()) co_return std::nullopt;
-    if (auto input = take_line()) co_return input;
+    if (auto input = take_framed()) co_return input;
     if (at_end_) {
       // A last line without an end.
       std::string rest = std::exchange(buffer_, {});
       if (rest.empty() || skipping_) co_return std::nullopt;
+      if (framing_ == Framing::values && !is_blank_text(rest)) co_return value_of(std::move(rest));
+      if (framing_ == Framing::values) co_return std::nullopt;
       co_return input_of(std::move(rest));
     }
     const auto read = [descriptor = descriptor_, shared = shared_](OffloadStop stop) {

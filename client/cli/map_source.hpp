@@ -18,10 +18,15 @@
 
 namespace cobus::client {
 
+enum class Framing : std::uint8_t { lines, values };
+
 class MapSource {
  public:
   // Lines of `descriptor`, which it closes unless it is stdin. `name` is for errors.
   MapSource(int descriptor, std::string name);
+  // A request is a line; or, with Framing::values, a JSON object or array, however many lines it takes,
+  // several on a line too. Another line stays a request, so that whoever reads it says what is wrong.
+  MapSource(int descriptor, std::string name, Framing framing);
   // What is known already, in this order.
   explicit MapSource(std::vector<MapInput> inputs);
   ~MapSource();
@@ -50,6 +55,10 @@ class MapSource {
   static Chunk read_chunk(int descriptor, const Shared& shared, OffloadStop stop);
   // A line out of what was read, if there is a whole one.
   std::optional<MapInput> take_line();
+  // The same for a value.
+  std::optional<MapInput> take_value();
+  std::optional<MapInput> take_framed() { return framing_ == Framing::lines ? take_line() : take_value(); }
+  MapInput value_of(std::string text);
   std::optional<MapInput> input_of(std::string line);
 
   std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
@@ -62,6 +71,11 @@ class MapSource {
   std::uint64_t sequence_ = 0;
   std::uint64_t line_ = 0;  // the last one taken, blank ones counted
   bool skipping_ = false;   // the rest of a line that is too long
+  const Framing framing_ = Framing::lines;
+  std::size_t looked_at_ = 0;  // of the buffer, for the end of a value
+  std::uint64_t depth_ = 0;    // of brackets there
+  bool quoted_ = false;
+  bool escaped_ = false;
   bool at_end_ = false;
   Status status_;
 };

@@ -140,16 +140,28 @@ std::string see_help(const Command& command) { return fmt::format("; see: cobus 
 Status take_places(const CLI::App& app, const Command& command, std::vector<std::string> rest,
                    Arguments& arguments) {
   auto next = rest.begin();
+  // A flag that takes any number of words takes those behind "--" too: map M --files FIELD -- -dash.txt
+  const auto many = std::ranges::find_if(command.flags, [&](const Flag& flag) {
+    return flag.kind == Flag::Kind::texts && arguments.has(flag.name);
+  });
   for (const Place& place : command.places) {
     const CLI::Option* option = app.get_option(place.name);
     std::vector<std::string> values = option->results();
-    while (next != rest.end() && (values.empty() || place.repeats)) values.push_back(std::move(*next++));
+    const bool takes = many == command.flags.end() || place.required;
+    while (takes && next != rest.end() && (values.empty() || place.repeats))
+      values.push_back(std::move(*next++));
     if (!values.empty()) {
       arguments.set(place.name, std::move(values));
     } else if (place.required) {
       return {Code::invalid_argument, fmt::format("cobus {} needs {} ({}){}", command.name, place.name,
                                                   place.help, see_help(command))};
     }
+  }
+  if (many != command.flags.end() && next != rest.end()) {
+    std::vector<std::string> words = arguments.list(many->name);
+    words.insert(words.end(), next, rest.end());
+    next = rest.end();
+    arguments.set(many->name, std::move(words));
   }
   if (next != rest.end())
     return {Code::invalid_argument,

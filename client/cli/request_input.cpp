@@ -24,7 +24,10 @@ std::unexpected<Status> unreadable(const std::string& name, int error) {
 }
 
 Result<NamedInput> open_file(const std::string& path) {
-  if (path == "-") return NamedInput{{}, STDIN_FILENO, "stdin"};
+  if (path == "-") {
+    if (const Status readable = check_stdin(); !readable.ok()) return fail(readable);
+    return NamedInput{{}, STDIN_FILENO, "stdin"};
+  }
   const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (descriptor < 0) return unreadable(path, errno);
   return NamedInput{{}, descriptor, path};
@@ -76,6 +79,13 @@ Result<NamedInput> open_request(const std::string& argument) {
 }
 
 }  // namespace
+
+Status check_stdin() {
+  const int flags = ::fcntl(STDIN_FILENO, F_GETFL);
+  const bool writes_only = flags >= 0 && (flags & O_ACCMODE) == O_WRONLY;  // as main leaves a closed one
+  if (flags >= 0 && !writes_only) return {};
+  return unreadable("stdin", flags < 0 ? errno : EBADF).error();
+}
 
 Result<NamedInput> open_request(const Arguments& arguments) {
   return arguments.has("JSON") ? open_request(arguments.text("JSON")) : open_request("{}");

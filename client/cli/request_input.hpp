@@ -19,6 +19,8 @@ struct NamedInput {
   int descriptor = -1;  // of the file, or stdin; whoever reads closes it
   std::string name;     // of that, for errors
 };
+// INVALID_ARGUMENT with the system's reason when stdin is closed, or open for writing only.
+[[nodiscard]] Status check_stdin();
 // Of the place JSON; "{}" if it was left out. INVALID_ARGUMENT as below.
 [[nodiscard]] Result<NamedInput> open_request(const Arguments& arguments);
 // All of it, and closes it. INVALID_ARGUMENT as below. CANCELLED soon after `stop`, for a thread of the pool.

@@ -17,6 +17,7 @@
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
 #include "node/link/identity.hpp"
+#include "node/link/state_folder_check.hpp"
 
 namespace cobus::client {
 namespace {
@@ -120,6 +121,8 @@ Status watch(Context& context, std::vector<ChildProcess>& children, const StopPi
 
 int run(Context& context) {
   const std::int64_t count = context.arguments.number("nodes").value_or(3);
+  if (const Status checked = link::check_state_folder(context.globals.text("state")); !checked.ok())
+    return fail_setup(context, checked);
   const std::string state =
       std::filesystem::absolute(link::state_folder(context.globals.text("state"))).string();
   const std::string listen =

@@ -62,6 +62,11 @@ std::string trouble_with_disk(const std::filesystem::path& folder) {
   return fmt::format("{} MiB are left on the disk of {}", left / (1024 * 1024), folder.string());
 }
 
+// As cobus nodes and cobus keys list it.
+std::string where_to_find(const link::PeerInfo& peer) {
+  return fmt::format("id {}, key {}", to_string(peer.node), link::short_fingerprint(peer.key));
+}
+
 // A handler that never returns must not keep its host from shutting down. Every directory has forgotten this
 // node by now, and what the ledger confirmed is on its disk: a job that ran here is ready again at the next
 // start.
@@ -80,12 +85,12 @@ class Daemon::Watch final : public PeerListener {
       : state_(std::move(state)), cluster_(cluster) {}
 
   void on_peer_up(const link::PeerInfo& peer, link::TargetId) override {
-    spdlog::debug("connected with {} ({})", peer.name, link::role_name(peer.role));
+    spdlog::debug("connected with {} ({}, {})", peer.name, link::role_name(peer.role), where_to_find(peer));
   }
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override {
     const bool client = peer.role != v1::NODE && peer.role != v1::BROKER;
-    spdlog::log(client ? spdlog::level::debug : spdlog::level::info, "lost {}: {}", peer.name,
-                reason.message());
+    spdlog::log(client ? spdlog::level::debug : spdlog::level::info, "lost {}: {} ({})", peer.name,
+                reason.message(), where_to_find(peer));
   }
   void on_target_failed(link::TargetId, const Status& reason) override { tell(reason); }
   void on_enrolled(const v1::Certificate& certificate) override {
@@ -155,7 +160,12 @@ class Daemon::Watch final : public PeerListener {
 Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(setup)));
   const Setup& with = daemon->setup_;
-  if (const Status made = link::make_private_folder(with.state); !made.ok()) return fail(made);
+  auto folder = NodeFolder::open(with.state);
+  if (!folder) return fail(std::move(folder).error());
+  daemon->folder_.emplace(std::move(*folder));
+  if (with.ledger && !with.name_given) {
+    if (const Status checked = daemon->folder_->check_host_name(); !checked.ok()) return fail(checked);
+  }
   auto identity = link::load_identity(with.state, with.join.cluster);
   if (!identity) return fail(std::move(identity).error());
   // One that a token of another role brought is of no use to a node: with the right token it enrols again.

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "node/cluster/membership.hpp"
+#include "node/daemon/node_folder.hpp"
 #include "node/host/children.hpp"
 #include "node/job/jobs_service.hpp"
 #include "node/job/sqlite_ledger.hpp"
@@ -25,6 +26,7 @@ struct Setup {
   bool join_given = false;      // with --join: kept for the next start
   std::filesystem::path state;  // of this node: STATE/nodes/NAME
   std::string name;
+  bool name_given = false;  // with --name; else it is the host's
   std::string listen;
   std::string advertise;
   std::vector<std::string> modules;
@@ -77,7 +79,8 @@ class Daemon {
   [[nodiscard]] Status dial();
   void add_services();
 
-  Setup setup_;  // constant, but for the token, which goes when the links have it
+  Setup setup_;                       // constant, but for the token, which goes when the links have it
+  std::optional<NodeFolder> folder_;  // locked until everything that uses it is gone
   std::string address_;
   std::optional<v1::Certificate> certificate_;
   std::unique_ptr<link::Revocations> revocations_;

@@ -115,7 +115,7 @@ host::ChildCommand child_command(const OptionValues& options, const Setup& setup
   host::ChildCommand command;
   command.name = module.name;
   command.program = "/proc/self/exe";  // the very same, also when the file has been replaced
-  const std::string state = std::filesystem::absolute(link::state_folder(options.text("state"))).string();
+  const std::string state = std::filesystem::absolute(setup.state.parent_path().parent_path()).string();
   const std::string& listen = options.text("listen");
   command.words = {"cobus-node",
                    "--child-of",

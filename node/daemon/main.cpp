@@ -15,11 +15,12 @@
 #include "node/runtime/exit_code.hpp"
 #include "node/runtime/hidden_arguments.hpp"
 #include "node/runtime/signals.hpp"
+#include "node/runtime/standard_descriptors.hpp"
 
 namespace {
 
 int complain(const cobus::Status& status) {
-  std::fprintf(stderr, "cobus-node: %s\n", status.message().c_str());
+  cobus::say_on_stderr("cobus-node: " + status.message());
   return cobus::exit_code(status.code());
 }
 
@@ -27,9 +28,11 @@ int complain(const cobus::Status& status) {
 
 int main(int argc, char** argv) {
   using cobus::daemon::Daemon;
+  cobus::open_standard_descriptors();
   const cobus::HiddenArguments arguments(argc, argv);
   cobus::SignalGate signals;  // before any thread
   cobus::raise_descriptor_limit();
+  const cobus::OpenLog log("cobus-node");
   auto parsed = cobus::parse_options("cobus-node", "A node of a cobus cluster: hosts workers, runs jobs.",
                                      cobus::daemon::node_options(), arguments.count(), arguments.words());
   if (!parsed) return complain(parsed.error());
@@ -41,7 +44,7 @@ int main(int argc, char** argv) {
     std::fputs(parsed->output.c_str(), stdout);
     return 0;
   }
-  cobus::set_up_log("cobus-node", parsed->values.text("log-level"), parsed->values.text("log-format"));
+  cobus::change_log(parsed->values.text("log-level"), parsed->values.text("log-format"));
   if (!parsed->values.text("child-of").empty()) {
     cobus::daemon::live_as_child(parsed->values.text("name"));
     // Until there is a daemon to stop: loading its module may never come to an end.
@@ -64,8 +67,7 @@ int main(int argc, char** argv) {
     (*daemon)->stop();
     return started.code() == cobus::Code::cancelled ? 0 : complain(started);
   }
-  std::fprintf(stderr, "cobus-node %s is ready at %s\n", (*daemon)->name().c_str(),
-               (*daemon)->address().c_str());
+  cobus::say_on_stderr("cobus-node " + (*daemon)->name() + " is ready at " + (*daemon)->address());
   signals.wait();
   spdlog::info("stopping: no new work, work in flight gets its time");
   signals.on_reload({});

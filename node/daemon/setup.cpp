@@ -10,6 +10,7 @@
 #include "node/daemon/isolation.hpp"
 #include "node/host/module.hpp"
 #include "node/link/reach_probe.hpp"
+#include "node/link/state_folder_check.hpp"
 
 namespace cobus::daemon {
 namespace {
@@ -33,9 +34,12 @@ unsigned cores_unless(std::int64_t given) {
 // All but the join string.
 Result<Setup> values_of(const OptionValues& options) {
   Setup setup;
+  if (const Status checked = link::check_state_folder(options.text("state")); !checked.ok())
+    return fail(checked);
   const std::filesystem::path state = link::state_folder(options.text("state"));
   if (const Status checked = link::check_private_folder(state); !checked.ok()) return fail(checked);
-  setup.name = options.text("name").empty() ? host_name() : options.text("name");
+  setup.name_given = !options.text("name").empty();
+  setup.name = setup.name_given ? options.text("name") : host_name();
   if (const Status checked = check_name(setup.name); !checked.ok()) return fail(checked);
   setup.state = state / "nodes" / setup.name;
   setup.join_given = !options.text("join").empty();
@@ -63,7 +67,7 @@ Result<Setup> values_of(const OptionValues& options) {
 }
 
 Result<link::JoinString> join_of(const OptionValues& options, const Setup& setup) {
-  const std::filesystem::path state = link::state_folder(options.text("state"));
+  const std::filesystem::path state = setup.state.parent_path().parent_path();
   return link::find_join_string(options.text("join"), {state / "join" / "node", setup.state / "join"}, state);
 }
 

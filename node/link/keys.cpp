@@ -197,8 +197,10 @@ Result<v1::CertificateBody> check_certificate(const v1::Certificate& certificate
                        " s; do the clocks of both hosts agree?"));
   }
   if (now_s >= body.not_after()) {
-    return fail(refuse("that of '" + body.name() + "' expired " + std::to_string(now_s - body.not_after()) +
-                       " s ago; join again with a new token"));
+    return fail(
+        refuse("that of '" + body.name() + "' expired " + std::to_string(now_s - body.not_after()) +
+               " s ago by the clock of this host; set the clock if it runs ahead, else join again with a "
+               "new token"));
   }
   return body;
 }

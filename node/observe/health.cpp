@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "node/observe/log.hpp"
 #include "node/runtime/descriptor_limit.hpp"
 #include "node/runtime/scope.hpp"
 
@@ -37,6 +38,7 @@ v1::HealthReply health_of(Node& node) {
   const std::filesystem::directory_iterator open("/proc/self/fd", error);
   if (!error) health.set_descriptors(static_cast<std::uint64_t>(std::distance(begin(open), end(open))));
   health.set_descriptors_max(descriptor_limit());
+  health.set_log_lines_dropped(log_lines_dropped());
   v1::CertificateBody body;
   if (const auto own = node.links().certificate(); own && body.ParseFromString(own->body())) {
     health.set_certificate_from(body.not_before());

@@ -9,6 +9,7 @@
 #include "node/worker/dead_letter.hpp"
 #include "node/worker/home.hpp"
 #include "node/worker/node.hpp"
+#include "node/worker/undeliverable.hpp"
 
 namespace cobus {
 namespace {
@@ -40,8 +41,8 @@ void Home::send_in_parts(NodeId to_node, Envelope& envelope, std::size_t size) {
   const bool may_be_refused =
       envelope.kind == v1::MESSAGE || envelope.kind == v1::REQUEST || envelope.kind == v1::ITEM;
   if (may_be_refused && parts.bytes + size > limits::parts_waiting_bytes_max) {
-    return node_.on_undeliverable(
-        to_node, waiting.bytes.view(),
+    return return_unsent(
+        node_, to_node, waiting.bytes.view(),
         {Code::resource_exhausted, std::to_string(parts.bytes) + " bytes of large messages wait for node " +
                                        to_string(to_node) + " already; send less at a time"});
   }
@@ -89,9 +90,9 @@ bool Home::pump(NodeId node, PartsOut& parts) {
   }
   if (first.id == 0) {
     if (!takes_parts(node)) {
-      node_.on_undeliverable(node, first.bytes.view(),
-                             {Code::out_of_range, "the node takes no message above " +
-                                                      std::to_string(limits::payload_bytes_max) + " bytes"});
+      return_unsent(node_, node, first.bytes.view(),
+                    {Code::out_of_range, "the node takes no message above " +
+                                             std::to_string(limits::payload_bytes_max) + " bytes"});
       finish_first(node, parts);
       return true;
     }
@@ -143,7 +144,7 @@ void Home::part_undeliverable(NodeId node, std::uint64_t id, const Status& reaso
     if (status.code() == Code::unavailable) status.with("cause", "connection");
     refuse(*from_wire(view, node_id_, shard_.clock().now()), std::move(status), node);
   }));
-  if (!is_request) node_.on_undeliverable(node, bytes.view(), reason);
+  if (!is_request) return_unsent(node_, node, bytes.view(), reason);
 }
 
 // Calls that wait for an answer from there have heard of it.

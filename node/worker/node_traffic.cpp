@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "node/worker/node.hpp"
+#include "node/worker/undeliverable.hpp"
+#include "proto/log_text.hpp"
 
 namespace cobus {
 namespace {
@@ -31,6 +33,25 @@ bool may_send(v1::Role role, const Envelope& envelope) noexcept {
     default:
       return true;
   }
+}
+
+// As people know a node that has a session here: its role and name; empty for another.
+std::string name_for_log(const Node& here, NodeId node) {
+  if (node == here.id()) return "node " + here.name();
+  const std::optional<link::PeerInfo> peer = here.peer(node);
+  if (!peer) return {};
+  return fmt::format("{} {}", link::role_name(peer->role), log_text(peer->name, limits::name_bytes_max));
+}
+
+// " (from node alpha to submit client)", as far as they are known.
+std::string between(const Node& here, NodeId from, NodeId to) {
+  const std::string sender = name_for_log(here, from);
+  const std::string receiver = name_for_log(here, to);
+  if (from == to && !sender.empty()) return fmt::format(" (within {})", sender);
+  if (sender.empty() && receiver.empty()) return {};
+  if (receiver.empty()) return fmt::format(" (from {})", sender);
+  if (sender.empty()) return fmt::format(" (to {})", receiver);
+  return fmt::format(" (from {} to {})", sender, receiver);
 }
 
 }  // namespace
@@ -170,18 +191,19 @@ void Node::sort_in(EnvelopePtr envelope, std::vector<Arriving>& into) {
   }
 }
 
-// Whether a shard takes it from another node while so much waits for it. A request is answered without its
-// payload when it is behind, as long as there is room for that. Messages are bounded by what each node may
-// have.
+// Whether a shard takes it from another node while so much waits for it. A request to a shard that is behind
+// is answered without its payload: by the shard, as long as it has space for the request, else at once.
+// Messages are bounded by what each node may have.
 bool Node::fits(Envelope& envelope, std::uint64_t waiting) noexcept {
   if (waiting < limits::shard_inbox_bytes_max || envelope.kind != v1::REQUEST) return true;
+  Status behind(Code::resource_exhausted, "node " + name() + " is behind: try again");
+  behind.with("started", "no");
   if (waiting < 2 * limits::shard_inbox_bytes_max) {
     envelope.drop_payload();
-    envelope.extra().status =
-        Status(Code::resource_exhausted, "node " + name() + " is behind: try again").with("started", "no");
+    envelope.extra().status = std::move(behind);
     return true;
   }
-  dead_letter(DeadLetter::mailbox_full, envelope);
+  refuse_at_once(*this, envelope, std::move(behind), downs_);
   return false;
 }
 
@@ -199,16 +221,20 @@ bool Node::admits(const link::PeerInfo& peer, Envelope& envelope) {
             : held <= limits::peer_held_bytes_max)
     return true;
   const bool progress = envelope.type == type_id_of<v1::Progress>() && !goes_upstream(envelope);
-  if (envelope.kind == v1::MESSAGE || progress ||
-      (envelope.kind == v1::REQUEST && held > 2 * limits::peer_held_bytes_max)) {
+  if (envelope.kind == v1::MESSAGE || progress) {
     dead_letter(DeadLetter::mailbox_full, envelope);
     return false;
   }
+  Status full(Code::resource_exhausted,
+              fmt::format("node {} holds {} MiB that came from {}, which is all it may", name(), held >> 20,
+                          peer.name));
+  if (envelope.kind == v1::REQUEST) full.with("started", "no");
+  if (envelope.kind == v1::REQUEST && held > 2 * limits::peer_held_bytes_max) {
+    refuse_at_once(*this, envelope, std::move(full), downs_);
+    return false;
+  }
   envelope.drop_payload();
-  envelope.extra().status = Status(Code::resource_exhausted,
-                                   fmt::format("node {} holds {} MiB that came from {}, which is all it may",
-                                               name(), held >> 20, peer.name));
-  if (envelope.kind == v1::REQUEST) envelope.extra().status.with("started", "no");
+  envelope.extra().status = std::move(full);
   static_cast<EncodedEnvelope&>(envelope).charge_extra();
   return true;
 }
@@ -216,14 +242,20 @@ bool Node::admits(const link::PeerInfo& peer, Envelope& envelope) {
 void Node::dead_letter(DeadLetter why, const link::PeerInfo& from, const EnvelopeHeader& header) noexcept {
   dead_letters_.add(
       why, id(), Address{from.node, WorkerId{header.from}}, Address{id(), WorkerId{header.to}},
-      header.to_name, [&] { return what_was_sent(header.kind, TypeId{header.type}, {}); }, clock().now());
+      header.to_name,
+      [&] { return what_was_sent(header.kind, TypeId{header.type}, {}) + between(*this, from.node, id()); },
+      clock().now());
 }
 
 void Node::dead_letter(DeadLetter why, const Envelope& envelope, NodeId at) noexcept {
   dead_letters_.add(
       why, id(), envelope.from, Address{at == NodeId::none ? id() : at, envelope.to},
       envelope.extra().to_name,
-      [&] { return what_was_sent(envelope.kind, envelope.type, envelope.type_name()); }, clock().now());
+      [&] {
+        return what_was_sent(envelope.kind, envelope.type, envelope.type_name()) +
+               between(*this, envelope.from.node, at == NodeId::none ? id() : at);
+      },
+      clock().now());
 }
 
 std::string Node::what_was_sent(v1::Kind kind, TypeId type, std::string_view name) const {

@@ -2,9 +2,9 @@
 //
 // What a link could not take to its node. Whoever waits for something that will not come hears of it at once:
 // the caller of a request, the watcher of a worker, both ends of a stream that would have a hole.
-#include <cobus/v1/envelope.pb.h>
+#include "node/worker/undeliverable.hpp"
 
-#include "node/worker/node.hpp"
+#include <cobus/v1/envelope.pb.h>
 
 namespace cobus {
 namespace {
@@ -37,33 +37,56 @@ void end_stream(Node& node, const EnvelopeHeader& header, const Status& reason) 
 }  // namespace
 
 void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) {
+  return_unsent(*this, node, envelopes, reason);
+}
+
+void return_unsent(Node& here, NodeId node, std::string_view envelopes, const Status& reason) {
   const auto tell = [&](const EnvelopeView& view) {
     const EnvelopeHeader& header = view.header;
     const v1::Kind kind = header.kind;
     if (kind == v1::PART) {
       const unsigned shard = shard_of_part(header.call);
-      if (shard >= shards()) return;
-      return run_on(
+      if (shard >= here.shards()) return;
+      return here.run_on(
           shard, [node, id = header.call, reason](Home& home) { home.part_undeliverable(node, id, reason); });
     }
-    if (kind == v1::MONITOR) return deliver(answer_instead(node, header, v1::DOWN, reason));
-    if (kind == v1::LINK) return deliver(answer_instead(node, header, v1::EXIT, reason));
+    if (kind == v1::MONITOR) return here.deliver(answer_instead(node, header, v1::DOWN, reason));
+    if (kind == v1::LINK) return here.deliver(answer_instead(node, header, v1::EXIT, reason));
     // There is no link at the other end, so it is undone.
-    if (kind == v1::UNLINK) return deliver(answer_instead(node, header, v1::UNLINK_ACK, reason));
-    if (kind == v1::REQUEST) return deliver(answer_instead(node, header, v1::ERROR, reason));
+    if (kind == v1::UNLINK) return here.deliver(answer_instead(node, header, v1::UNLINK_ACK, reason));
+    if (kind == v1::REQUEST) return here.deliver(answer_instead(node, header, v1::ERROR, reason));
     const bool upstream = goes_upstream(kind, header.flags);
     if (upstream && (kind == v1::ITEM || kind == v1::END))
-      return deliver(answer_instead(node, header, v1::ERROR, reason));
+      return here.deliver(answer_instead(node, header, v1::ERROR, reason));
     // Neither what only tells the other end that nobody waits any more, nor the end of a link.
     const bool answer = kind == v1::REPLY || kind == v1::ITEM || kind == v1::END || kind == v1::ERROR;
     if (!answer && kind != v1::MESSAGE && !(kind == v1::EXIT && header.call != 0)) return;
     const bool full = reason.code() == Code::resource_exhausted;
-    if (kind == v1::ITEM && full) end_stream(*this, header, reason);
+    if (kind == v1::ITEM && full) end_stream(here, header, reason);
     // Whoever waited for the rest of a stream is gone, or hears from its own node that we are.
     if (answer && kind != v1::REPLY && !full) return;
-    dead_letter(DeadLetter::not_delivered, node, header);
+    // The session with its caller has ended, and the call with it, as when a client leaves before its answer.
+    const bool late = kind == v1::REPLY && reason.code() == Code::unavailable;
+    here.dead_letter(late ? DeadLetter::late : DeadLetter::not_delivered, node, header);
   };
   static_cast<void>(read_frame(envelopes, tell));
+}
+
+void refuse_at_once(Node& here, const Envelope& request, Status status, std::uint64_t downs) {
+  if (!request.from) return here.dead_letter(DeadLetter::refused, request);
+  auto error = std::make_unique<SignalEnvelope>();
+  error->kind = v1::ERROR;
+  error->flags = request.flags & v1::HIDDEN;
+  error->from.node = here.id();
+  error->to = request.from.worker;
+  error->call = request.call;
+  error->extra().status = std::move(status);
+  here.show(*error, request.from.node);
+  if (request.from.node == here.id()) return here.deliver(std::move(error));
+  std::string written;
+  std::string envelopes;
+  append_envelope(envelopes, wire_header(*error, never, written), std::string_view());
+  here.links().submit(request.from.node, std::move(envelopes), downs);
 }
 
 // The end of the session, which follows, tells all who wait for something from there.
@@ -72,8 +95,12 @@ void Node::on_unacknowledged(NodeId node, std::string_view envelopes, const Stat
     const EnvelopeHeader& header = view.header;
     const bool asks_to_end = header.kind == v1::EXIT && header.call != 0;
     const bool whole = header.kind == v1::PART && (header.flags & v1::LAST_PART) != 0;
-    if (header.kind == v1::MESSAGE || header.kind == v1::REPLY || asks_to_end || whole)
-      dead_letter(DeadLetter::unacknowledged, node, header);
+    if (header.kind != v1::MESSAGE && header.kind != v1::REPLY && !asks_to_end && !whole) return;
+    // A client that leaves while its answer is on the way does not want it any more.
+    const std::optional<link::PeerInfo> to = peer(node);
+    const bool client = to && to->role != v1::NODE && to->role != v1::BROKER;
+    dead_letter(client && header.kind == v1::REPLY ? DeadLetter::late : DeadLetter::unacknowledged, node,
+                header);
   }));
 }
 

@@ -69,6 +69,14 @@ class Map(SharedCluster):
         self.fails(2, "map", "WordCount", "--files", "txt", file, says="did you mean 'text'?")
         self.fails(2, "map", "Count", "--files", "from", file, says="takes no text")
         self.fails(2, "map", "WordCount", "--files", "text", says="no file")
+        dashed = os.path.join(self.state, "-dash.txt")
+        with open(dashed, "w", encoding="utf-8") as named:
+            named.write("a b")
+        self.addCleanup(os.unlink, dashed)
+        done = subprocess.run(self.command("map", "WordCount", "--files", "text", "--", "-dash.txt"), cwd=self.state,
+                              capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["words"]), (0, "2"), done.stderr)
+        self.fails(2, "map", "WordCount", "@/no/such", says=["without @: /no/such"])
         self.fails(2, "map", "Grep", "--files", "text", file, says="cobus call text.Text/Grep")
         self.fails(2, "map", "Echo", "/no/such/file", says="/no/such/file: No such file")
         self.fails(2, "map", "Echo", "/tmp", says=["/tmp is a folder", "--files FIELD /tmp/*"])

@@ -96,6 +96,16 @@ class Nodes(OperatorTest):
         self.start_node("alpha")
         self.assertEqual([node["state"] for node in self.lines("nodes")], ["up"])
 
+    def test_a_second_node_on_the_same_folder_is_refused_with_and_without_a_ledger(self):
+        pid = self.processes["alpha"].pid
+        for ledger in ("sqlite", "none"):
+            self.refused(69, "cobus-node", "--state", self.state, "--name", "alpha", "--ledger", ledger,
+                         says=f"nodes/alpha is in use by process {pid}: stop that node")
+        self.kill("alpha")
+        self.start_node("alpha", "--ledger", "none")
+        self.refused(69, "cobus-node", "--state", self.state, "--name", "alpha", "--ledger", "none", says="is in use by process")
+        self.assertEqual([node["state"] for node in self.lines("nodes")], ["up"])
+
     def test_an_impostor_is_refused_and_never_here_or_gone(self):
         other = os.path.join(self.state, "other")
         self.refused(1, "cobus-node", "--state", other, "--name", "alpha", "--join", "@" + self.state + "/join/node",
@@ -140,6 +150,39 @@ class Nodes(OperatorTest):
 
 
 class Starts(OperatorTest):
+    def test_without_a_home_folder_nothing_is_written_into_the_working_folder(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can become a user who is in no passwd database")
+        with tempfile.TemporaryDirectory() as folder:
+            os.chmod(folder, 0o777)
+            bare = {"COBUS_STATE": "", "XDG_STATE_HOME": "", "HOME": ""}
+            for program, *words in (["cobus-broker"], ["cobus-node"], ["cobus", "nodes"], ["cobus", "up"], ["cobus", "doctor"],
+                                    ["cobus", "keys", "show"]):
+                self.refused(1, program, *words, says=("HOME", "COBUS_STATE", "--state"), env=bare, user=54321, cwd=folder)
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_a_host_that_was_renamed_leaves_no_ledger_behind(self):
+        def start(host, *flags):
+            """A node on a host that is called so; None where this machine allows no other name."""
+            return ["unshare", "--uts", "sh", "-c", f'hostname {host} && exec "$0" "$@"',
+                    os.path.join(processes.BIN, "cobus-node"), "--state", self.state, *flags]
+        if subprocess.run(["unshare", "--uts", "hostname", "x"], capture_output=True, check=False).returncode != 0:
+            self.skipTest("this machine allows no host name of one's own")
+        log = open(os.path.join(self.state, "old.log"), "w", encoding="utf-8")
+        self.addCleanup(log.close)
+        node = subprocess.Popen(start("old"), stdin=subprocess.DEVNULL, stderr=log)
+        self.processes["old"] = node
+        self.wait_until(lambda: self.names_up() == ["old"], "old to be up")
+        node.terminate()
+        self.assertEqual(node.wait(timeout=30), 0)
+        done = subprocess.run(start("new"), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=False)
+        self.assertEqual(done.returncode, 1)
+        for text in ("--name old", "--name new", "nodes/old"):
+            self.assertIn(text, done.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.state, "nodes", "new", "ledger.db")))
+        self.processes["old"] = subprocess.Popen(start("new", "--name", "old"), stdin=subprocess.DEVNULL, stderr=log)
+        self.wait_until(lambda: self.names_up() == ["old"], "old to be up again")
+
     def test_without_a_join_string_or_its_file_the_exit_code_tells_which(self):
         empty = os.path.join(self.state, "empty")
         self.refused(69, "cobus-node", "--state", empty, says="--join")

@@ -324,6 +324,19 @@ class Doctor(processes.ClusterTest):
         self.assertEqual(next(finding["object"] for finding in found if finding["code"] == "D004"), "node beta")
         self.assertIn(("D012", "alpha -> beta"), {(finding["code"], finding["object"]) for finding in found})
 
+    def test_a_node_that_was_killed_is_named_until_it_is_back_and_one_that_left_is_not(self):
+        self.processes["alpha"].terminate()
+        self.assertEqual(self.processes["alpha"].wait(timeout=30), 0)
+        self.assertEqual(self.findings()[0], [])
+        self.kill("beta")
+        self.wait_until(lambda: "node beta is gone" in self.log_of("broker"), "the broker to lose beta")
+        found = {finding["code"]: finding for finding in self.findings()[0]}
+        self.assertEqual(set(found), {"D013", "D015"})
+        self.assertEqual(found["D015"]["object"], "node beta")
+        self.assertIn("connection lost", found["D015"]["cause"])
+        self.start_node("beta")
+        self.assertEqual(self.findings()[0], [])
+
     def test_without_a_broker_it_is_69(self):
         self.kill("broker")
         self.cobus("doctor", "--connect-timeout", "500ms", code=69)

@@ -108,6 +108,61 @@ TEST(DoctorChecks, FindAnAddressForItsOwnHostOnlyWhereThereAreOthers) {
   }
 }
 
+// One in another language: it answers, and does not let itself be looked into.
+Examined foreign(const std::string& name, std::uint64_t id) {
+  Examined node = well(name, id);
+  node.health.reset();
+  node.trouble = Status(Code::unimplemented, "there is no method cobus.v1.Inspect/Health here");
+  node.record.set_build("python 0.3");
+  node.record.add_services()->set_name("greeter.Greeter");
+  return node;
+}
+
+TEST(DoctorChecks, JudgeANodeByWhatItOffers) {
+  EXPECT_EQ(codes_of(foreign("snake", 1)), "");
+  Examined node = foreign("snake", 1);
+  node.trouble = Status(Code::unavailable, "no answer");
+  EXPECT_EQ(codes_of(node), "D004 D005");
+  node = foreign("snake", 1);
+  node.record.add_services()->set_name("cobus.v1.Inspect");
+  EXPECT_EQ(codes_of(node), "D004 D005") << "it does not do what it offers";
+  Examined alpha = well("alpha", 1);
+  v1::Reached& reached = *alpha.reached.add_nodes();
+  reached.set_node(2);
+  reached.set_code(static_cast<std::int32_t>(Code::unimplemented));
+  EXPECT_EQ(codes(check_mesh({alpha, foreign("snake", 2)})), "") << "it answered";
+}
+
+TEST(DoctorChecks, SayNothingOfAnswersToClientsThatLeft) {
+  Examined node = well("alpha", 1);
+  (*node.record.mutable_load()->mutable_dead_letters())["late"] = 3;
+  EXPECT_EQ(codes_of(node), "");
+}
+
+TEST(DoctorChecks, NameNodesThatWereLost) {
+  const auto lost = [](const std::string& name, std::uint64_t ago_ms) {
+    v1::LostReply reply;
+    v1::LostNode& node = *reply.add_nodes();
+    node.set_name(name);
+    node.set_reason("connection lost");
+    node.set_ago_ms(ago_ms);
+    return reply;
+  };
+  const std::vector<v1::LostReply> all = {lost("beta", 600'000), lost("beta", 180'000), lost("alpha", 1000)};
+  const auto findings = check_lost(all, {well("alpha", 1)});  // which has come back
+  ASSERT_EQ(codes(findings), "D015");
+  EXPECT_EQ(findings[0].object, "node beta");
+  EXPECT_NE(findings[0].cause.find("3m"), std::string::npos) << findings[0].cause;
+  EXPECT_NE(findings[0].cause.find("connection lost"), std::string::npos);
+  EXPECT_EQ(codes(check_lost({}, {})), "");
+}
+
+TEST(DoctorChecks, FindLinesOfALogThatWereDropped) {
+  Examined node = well("alpha", 1);
+  node.health->set_log_lines_dropped(7);
+  EXPECT_EQ(codes_of(node), "D014");
+}
+
 TEST(DoctorChecks, FindACutOfOneDirection) {
   Examined alpha = well("alpha", 1);
   const Examined beta = well("beta", 2);

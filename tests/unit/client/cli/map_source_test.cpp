@@ -22,18 +22,54 @@ Task<> drain(Self /*self*/, MapSource* source, std::vector<MapInput>* into) {
 class MapSourceTest : public TestNode {
  protected:
   // All requests of `text`, as a pipe brings them.
-  std::vector<MapInput> lines(const std::string& text) {
+  std::vector<MapInput> lines(const std::string& text) { return requests(text, Framing::lines); }
+  std::vector<MapInput> values(const std::string& text) { return requests(text, Framing::values); }
+  std::vector<MapInput> requests(const std::string& text, Framing framing) {
     std::array<int, 2> ends{};
     EXPECT_EQ(::pipe(ends.data()), 0);
     EXPECT_EQ(::write(ends[1], text.data(), text.size()), static_cast<ssize_t>(text.size()));
     ::close(ends[1]);
-    MapSource source(ends[0], "pipe");
+    MapSource source(ends[0], "pipe", framing);
     std::vector<MapInput> all;
     spawn(&drain, &source, &all);
     EXPECT_TRUE(source.status().ok());
     return all;
   }
 };
+
+std::vector<std::string> texts(const std::vector<MapInput>& all) {
+  std::vector<std::string> texts;
+  for (const MapInput& input : all) texts.push_back(input.text);
+  return texts;
+}
+
+TEST_F(MapSourceTest, ValuesTakeSeveralLinesOrStandOnOne) {
+  using Texts = std::vector<std::string>;
+  EXPECT_EQ(texts(values("{\"a\":1}\n{\"b\":2}\n")), (Texts{"{\"a\":1}", "{\"b\":2}"}));
+  EXPECT_EQ(texts(values("{\"a\":1}{\"b\":[2,{}]} {}")), (Texts{"{\"a\":1}", "{\"b\":[2,{}]}", "{}"}));
+  EXPECT_EQ(texts(values("{\n  \"a\": \"}\\\"{\"\n}\n\n[\n1]\n")),
+            (Texts{"{\n  \"a\": \"}\\\"{\"\n}", "[\n1]"}));
+  EXPECT_EQ(texts(values("")), Texts());
+  EXPECT_EQ(texts(values(" \n\n")), Texts());
+}
+
+TEST_F(MapSourceTest, ValuesAreNamedByTheLineThatTheyBeginOn) {
+  const auto all = values("\n{\n}\n\n{}{}\n{");
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[0].line, 2U);
+  EXPECT_EQ(all[1].line, 5U);
+  EXPECT_EQ(all[2].line, 5U);
+  EXPECT_EQ(all[3].line, 6U);
+  EXPECT_EQ(all[3].text, "{") << "whoever reads it says what is wrong";
+}
+
+TEST_F(MapSourceTest, WhatIsNoValueIsALine) {
+  const auto all = values("{} what\nnext\n{}");
+  ASSERT_EQ(all.size(), 4U);
+  EXPECT_EQ(all[1].text, "what\n");
+  EXPECT_EQ(all[1].line, 1U);
+  EXPECT_EQ(all[2].line, 2U);
+}
 
 TEST_F(MapSourceTest, EachLineIsARequest) {
   const auto all = lines("{\"a\":1}\n{\"b\":2}\n");

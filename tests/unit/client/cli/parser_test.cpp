@@ -63,6 +63,14 @@ TEST(Parser, FilesTakesWordsUpToTheNextFlagAsTheyAre) {
   const auto command =
       parsed({"map", "m", "--files", "text", "a b", "[x,y]", "call", "map", "--keep-order", "-j8"});
   EXPECT_THAT(command.arguments.list("files"), ElementsAre("text", "a b", "[x,y]", "call", "map"));
+  const auto dashes = parsed({"map", "m", "--files", "text", "--", "-dash.txt", "--bar"});
+  EXPECT_THAT(dashes.arguments.list("files"), ElementsAre("text", "-dash.txt", "--bar"));
+  EXPECT_FALSE(dashes.arguments.has("INPUT"));
+  EXPECT_FALSE(dashes.arguments.has("bar"));
+  const auto late = parsed({"map", "--files", "text", "a", "--", "m", "-b"});
+  EXPECT_EQ(late.arguments.text("METHOD"), "m");
+  EXPECT_THAT(late.arguments.list("files"), ElementsAre("text", "a", "-b"));
+  EXPECT_EQ(parsed({"map", "m", "--", "-in"}).arguments.text("INPUT"), "-in");
   EXPECT_TRUE(command.arguments.has("keep-order"));
   EXPECT_EQ(command.arguments.number("jobs"), 8);
 }

@@ -110,8 +110,8 @@ TEST_F(ChildrenTest, AStopLetsEachEndInItsTimeAndStartsNoneAgain) {
   auto children = start(
       {shell("polite", "while :; do sleep 0.01; done", "trap 'echo x > " + ended + "; exit 0' TERM; ")});
   const pid_t polite = wait_for_start("polite", 1);
-  children.value().ask_to_stop(seconds(30));
-  EXPECT_LT(time_of([&] { children.value().join(); }), seconds(20));
+  children->ask_to_stop(seconds(30));
+  EXPECT_LT(time_of([&] { children->join(); }), seconds(20));
   EXPECT_FALSE(is_there(polite));
   EXPECT_EQ(starts_of("polite").size(), 1U);
   EXPECT_TRUE(std::filesystem::exists(ended));
@@ -122,8 +122,8 @@ TEST_F(ChildrenTest, WhatDoesNotEndInTimeIsKilledAndNoneIsLeft) {
       start({shell("deaf", "while :; do sleep 1; done", "trap '' TERM; "), shell("good", "exec sleep 100")});
   const pid_t deaf = wait_for_start("deaf", 1);
   const pid_t good = wait_for_start("good", 1);
-  children.value().ask_to_stop(std::chrono::milliseconds(300));
-  children.value().join();
+  children->ask_to_stop(std::chrono::milliseconds(300));
+  children->join();
   EXPECT_FALSE(is_there(deaf) || is_there(good));
   EXPECT_TRUE(log_.says("has not ended 0.3 s after it was asked to: it is killed")) << log_.text();
 }
@@ -131,8 +131,8 @@ TEST_F(ChildrenTest, WhatDoesNotEndInTimeIsKilledAndNoneIsLeft) {
 TEST_F(ChildrenTest, AStopIsNotKeptWaitingByOneThatWaitsForItsRestart) {
   auto children = start({shell("bad", "exit 1")});
   wait_for_start("bad", 5);  // the next wait takes most of a second
-  children.value().ask_to_stop(seconds(30));
-  EXPECT_LT(time_of([&] { children.value().join(); }), seconds(10));
+  children->ask_to_stop(seconds(30));
+  EXPECT_LT(time_of([&] { children->join(); }), seconds(10));
 }
 
 }  // namespace

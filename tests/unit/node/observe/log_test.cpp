@@ -9,12 +9,14 @@
 namespace cobus {
 namespace {
 
-// Each log is set up once in a process, so under another name here.
 std::string logged(const std::string& program, const std::string& format, const std::string& text) {
   const auto before = spdlog::default_logger();
   ::testing::internal::CaptureStderr();
-  set_up_log(program, "info", format);
-  spdlog::info("node {} is here", text);
+  {
+    const OpenLog log(program);
+    change_log("info", format);
+    spdlog::info("node {} is here", text);
+  }
   spdlog::set_default_logger(before);
   return ::testing::internal::GetCapturedStderr();
 }

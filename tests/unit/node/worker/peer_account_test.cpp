@@ -222,6 +222,77 @@ TEST_F(HeldOfPeer, M5_RequestsBeyondItAreRefusedWithoutTheirPayload) {
   expect_nothing_held();
 }
 
+// The errors that leave for a client.
+class SeenErrors final : public TrafficObserver {
+ public:
+  void saw(const Sighting& sighting) noexcept override {
+    if (sighting.kind != v1::ERROR) return;
+    ++count;
+    to = sighting.to;
+    call = sighting.call;
+    status = *sighting.status;
+  }
+  std::uint64_t count = 0;
+  Address to;
+  std::uint64_t call = 0;
+  Status status;
+};
+
+TEST_F(HeldOfPeer, M4_ARequestToAShardThatIsFarBehindIsAnswered) {
+  link::PeerInfo peer;
+  peer.node = afar;
+  peer.role = v1::SUBMIT;  // what goes to a node is seen there
+  node_->on_peer_up(peer, link::TargetId::none);
+  SeenErrors errors;
+  node_->use_observer(&errors);
+  // Less than twice the bound: the shard answers. More: the request does not even reach it.
+  std::uint64_t answered = 0;
+  for (const std::uint64_t behind : {limits::shard_inbox_bytes_max, 2 * limits::shard_inbox_bytes_max}) {
+    for (unsigned shard = 0; shard < node_->shards(); ++shard) node_->home(shard).expect_bytes(behind);
+    for (const WorkerId to : {WorkerId::make(1, 1, 1), WorkerId{}}) {
+      EnvelopeHeader header;
+      header.kind = v1::REQUEST;
+      header.to = to.value;
+      if (!to) header.to_name = "echo.Echo/Echo";
+      header.call = 9;
+      come(header, large);
+      step();
+      EXPECT_EQ(errors.count, ++answered);
+      EXPECT_EQ(errors.to, (Address{afar, WorkerId::make(0, 1, 1)}));
+      EXPECT_EQ(errors.call, 9U);
+      EXPECT_EQ(errors.status.code(), Code::resource_exhausted);
+      EXPECT_EQ(errors.status.detail("started"), "no");
+    }
+    for (unsigned shard = 0; shard < node_->shards(); ++shard) node_->home(shard).expect_bytes(-behind);
+  }
+  EXPECT_EQ(dead(DeadLetter::mailbox_full), 0U);
+  expect_nothing_held();
+  node_->use_observer(nullptr);
+}
+
+TEST_F(HeldOfPeer, M4_RequestsFarBeyondItAreAnsweredToo) {
+  link::PeerInfo peer;
+  peer.node = afar;
+  peer.role = v1::SUBMIT;
+  node_->on_peer_up(peer, link::TargetId::none);
+  SeenErrors errors;
+  node_->use_observer(&errors);
+  EnvelopeHeader header;
+  header.kind = v1::REQUEST;
+  header.to = WorkerId::make(0, 7, 7).value;  // nobody
+  header.call = 9;
+  std::uint64_t requests = 0;
+  for (; errors.count == 0 && requests < 3 * most / 256; ++requests) come(header, 0);
+  EXPECT_EQ(errors.count, 1U) << "at once, since so many wait that their answers would take memory";
+  EXPECT_GT(held(), 2 * most);
+  EXPECT_TRUE(at_frame_end_.ok());
+  step();
+  EXPECT_EQ(errors.count, requests);
+  EXPECT_EQ(dead(DeadLetter::mailbox_full), 0U);
+  expect_nothing_held();
+  node_->use_observer(nullptr);
+}
+
 TEST_F(HeldOfPeer, M5_AnItemBeyondItEndsItsStream) {
   constexpr std::uint64_t streams = 40;
   for (std::uint64_t call = 1; call <= streams; ++call) {
