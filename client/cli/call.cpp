@@ -26,7 +26,7 @@ struct CallVerb {
 
 CallOptions options_of(const Context& context) {
   CallOptions options;
-  options.timeout = context.arguments.duration("timeout").value_or(options.timeout);
+  options.timeout = context.arguments.duration("timeout").value_or(std::chrono::seconds(30));
   return options;
 }
 
