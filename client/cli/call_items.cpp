@@ -62,7 +62,7 @@ Task<Status> send_all(Conversation* talk) {
   const TypeId type = type_id(talk->method->input_type()->full_name());
   while (std::optional<MapInput> input = co_await talk->source->next()) {
     if (!input->unusable.ok()) co_return named(input->unusable, *talk, *input);
-    auto bytes = talk->catalog->pool().json_to_bytes(talk->method->input_type(), input->text);
+    auto bytes = talk->catalog->json_to_bytes(talk->method->input_type(), input->text);
     if (!bytes) co_return named(bytes.error(), *talk, *input);
     const Status sent =
         co_await talk->stream.send(std::make_unique<EncodedEnvelope>(type, std::move(*bytes)));
