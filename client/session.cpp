@@ -193,7 +193,7 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   node.role = v1::SUBMIT;
   node.token = join->token;
   session->node_ = std::make_unique<Node>(std::move(node), *session->transport_, std::move(*identity));
-  session->view_ = std::make_unique<View>(system_clock());
+  session->view_ = std::make_unique<View>(system_clock(), system_random().next());
   session->watch_ = std::make_unique<Watch>(folder, *join);
   session->node_->add_peer_listener(session->watch_.get());
   session->membership_ = std::make_unique<Membership>(*session->node_, *session->view_);

@@ -51,9 +51,13 @@ struct FrameHeader {
   std::uint64_t session = 0;
   std::uint64_t sequence = 0;
   std::uint64_t acknowledged = 0;
-  std::string_view hello = {};  // serialised v1::Hello; empty = none
-  std::string_view end = {};    // serialised v1::Status; empty = none
+  std::string_view hello = {};  // serialised v1::Hello; none is written when it is empty
+  std::string_view end = {};    // serialised v1::Status; the same
   std::uint64_t sent = 0;       // of a frame that is not numbered: the last number that went before it
+
+  // Of a frame that was read: whether it has one, which may be empty.
+  [[nodiscard]] bool has_hello() const noexcept { return hello.data() != nullptr; }
+  [[nodiscard]] bool has_end() const noexcept { return end.data() != nullptr; }
 };
 
 // Appends one envelope (as a field of Frame) to `frame`; `write_payload(std::uint8_t*)` is called once

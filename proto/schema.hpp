@@ -48,6 +48,13 @@ class SchemaPool {
   // The same for services and messages; messages of cobus.v1 and of imported files are known too.
   [[nodiscard]] Result<const google::protobuf::ServiceDescriptor*> find_service(std::string_view name) const;
   [[nodiscard]] Result<const google::protobuf::Descriptor*> find_message(std::string_view name) const;
+  // The full names of all messages that find_message() knows, sorted.
+  [[nodiscard]] std::vector<std::string> messages() const;
+  // Whether `descriptor` is of this pool, or of the program itself.
+  [[nodiscard]] bool knows(const google::protobuf::Descriptor* descriptor) const {
+    const auto* const pool = descriptor->file()->pool();
+    return pool == &pool_ || pool == google::protobuf::DescriptorPool::generated_pool();
+  }
   // By the type id of an envelope; null when no such message is known.
   [[nodiscard]] const google::protobuf::Descriptor* find_type(std::uint64_t type_id) const;
 

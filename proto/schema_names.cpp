@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// SchemaPool's search by name: the whole one or any tail of it, and help for one mistyped.
+// The search by name: the whole one or any tail of it, and help for one mistyped.
 #include <algorithm>
 #include <cctype>
 #include <functional>
 
 #include "proto/schema.hpp"
+#include "proto/schema_names.hpp"
 #include "proto/similar.hpp"
 
 namespace cobus {
@@ -30,10 +31,6 @@ std::string lower(std::string_view text) {
 std::string shown(const pb::MethodDescriptor* method) {
   return method->service()->full_name() + "/" + method->name();
 }
-template <class Descriptor>
-std::string shown(const Descriptor* descriptor) {
-  return descriptor->full_name();
-}
 
 // "Text/WordCount" of "text.Text/WordCount" for a name of two words: as many words as the user gave.
 std::string tail_of(const std::string& full, std::ptrdiff_t words) {
@@ -54,24 +51,25 @@ std::string suggestion(const std::string& wanted, const std::vector<std::string>
                          : names[static_cast<std::size_t>(std::ranges::find(tails, nearest) - tails.begin())];
 }
 
-template <class Descriptor>
-Result<const Descriptor*> find(std::string_view name, const std::vector<const Descriptor*>& all,
-                               const Kind& kind) {
-  std::string wanted(name);
-  std::ranges::replace(wanted, '/', '.');
-  std::vector<const Descriptor*> fitting;
+std::string dotted(std::string_view name) {
+  std::string text(name);
+  std::ranges::replace(text, '/', '.');
+  return text;
+}
+
+Result<std::string> find(std::string_view name, const std::vector<std::string>& all, const Kind& kind) {
+  const std::string wanted = dotted(name);
+  std::vector<std::string> fitting;
   std::vector<std::string> names;
-  for (const Descriptor* one : all) {
-    if (one->full_name() == wanted) return one;
-    if (!wanted.empty() && one->full_name().ends_with("." + wanted)) fitting.push_back(one);
-    names.push_back(shown(one));
+  for (const std::string& one : all) {
+    if (std::ranges::find(names, one) != names.end()) continue;
+    names.push_back(one);
+    const std::string plain = dotted(one);
+    if (plain == wanted) return one;
+    if (!wanted.empty() && plain.ends_with("." + wanted)) fitting.push_back(one);
   }
   if (fitting.size() == 1) return fitting.front();
-  if (fitting.size() > 1) {
-    std::string text = "'" + std::string(name) + "' fits several " + kind.noun + "s: ";
-    for (const Descriptor* one : fitting) text += (one == fitting.front() ? "" : ", ") + shown(one);
-    return fail(Code::invalid_argument, text + "; write one of them in full");
-  }
+  if (fitting.size() > 1) return fail(ambiguous_name(name, kind.noun, fitting));
   std::string text = std::string("no ") + kind.noun + " named '" + std::string(name) + "'";
   if (const std::string nearest = suggestion(wanted, names); !nearest.empty()) {
     return fail(Code::not_found, text + "; did you mean " + nearest + "?");
@@ -86,13 +84,16 @@ std::string inside(std::string_view name, const std::vector<const pb::ServiceDes
   std::string wanted = lower(name);
   std::ranges::replace(wanted, '/', '.');
   std::vector<std::string> found;
+  const auto add = [&found](std::string full) {
+    if (std::ranges::find(found, full) == found.end()) found.push_back(std::move(full));
+  };
   for (const pb::ServiceDescriptor* service : services) {
     const std::string full = lower(service->full_name());
     const bool of_package = lower(service->file()->package()) == wanted;
     if (wanted.empty() || !(of_package || (methods && (full == wanted || full.ends_with("." + wanted)))))
       continue;
-    if (!methods) found.push_back(service->full_name());
-    for (int i = 0; methods && i < service->method_count(); ++i) found.push_back(shown(service->method(i)));
+    if (!methods) add(service->full_name());
+    for (int i = 0; methods && i < service->method_count(); ++i) add(shown(service->method(i)));
   }
   std::string text;
   for (std::size_t i = 0; i < std::min(found.size(), named_at_most); ++i)
@@ -102,33 +103,64 @@ std::string inside(std::string_view name, const std::vector<const pb::ServiceDes
 
 }  // namespace
 
-Result<const pb::MethodDescriptor*> SchemaPool::find_method(std::string_view name) const {
-  std::vector<const pb::MethodDescriptor*> all;
-  for (const pb::ServiceDescriptor* service : services()) {
-    for (int i = 0; i < service->method_count(); ++i) all.push_back(service->method(i));
+Status ambiguous_name(std::string_view name, const std::string& noun,
+                      const std::vector<std::string>& fitting) {
+  std::string text = "'" + std::string(name) + "' fits several " + noun + "s: ";
+  for (const std::string& one : fitting) text += (&one == &fitting.front() ? "" : ", ") + one;
+  return {Code::invalid_argument, text + "; write one of them in full"};
+}
+
+Result<std::string> full_method_name(std::string_view name, const ServiceDescriptors& services) {
+  std::vector<std::string> all;
+  for (const pb::ServiceDescriptor* service : services) {
+    for (int i = 0; i < service->method_count(); ++i) all.push_back(shown(service->method(i)));
   }
-  const std::string in_it = inside(name, services(), true);
+  const std::string in_it = inside(name, services, true);
   auto found =
       find(name, all, Kind{.noun = "method", .where_to_look = "`cobus services` lists what nodes offer"});
   if (found || in_it.empty() || found.error().code() != Code::not_found) return found;
   return fail(Code::not_found, "'" + std::string(name) + "' is no method; did you mean " + in_it + "?");
 }
 
-Result<const pb::ServiceDescriptor*> SchemaPool::find_service(std::string_view name) const {
-  auto found = find(name, services(),
-                    Kind{.noun = "service", .where_to_look = "`cobus services` lists what nodes offer"});
-  const std::string in_it = inside(name, services(), false);
+Result<std::string> full_service_name(std::string_view name, const ServiceDescriptors& services) {
+  std::vector<std::string> all;
+  for (const pb::ServiceDescriptor* service : services) all.push_back(service->full_name());
+  auto found =
+      find(name, all, Kind{.noun = "service", .where_to_look = "`cobus services` lists what nodes offer"});
+  const std::string in_it = inside(name, services, false);
   if (found || in_it.empty() || found.error().code() != Code::not_found) return found;
   return fail(Code::not_found, "'" + std::string(name) + "' is a package; did you mean " + in_it + "?");
 }
 
-Result<const pb::Descriptor*> SchemaPool::find_message(std::string_view name) const {
-  std::vector<const pb::Descriptor*> all;
-  for (const auto& [id, message] : types_) all.push_back(message);
-  std::ranges::sort(all, std::less{}, [](const pb::Descriptor* message) { return message->full_name(); });
+Result<std::string> full_message_name(std::string_view name, const std::vector<std::string>& names) {
   return find(
-      name, all,
+      name, names,
       Kind{.noun = "message", .where_to_look = "`cobus describe SERVICE` shows the messages of a service"});
+}
+
+Result<const pb::MethodDescriptor*> SchemaPool::find_method(std::string_view name) const {
+  const auto full = full_method_name(name, services());
+  if (!full) return fail(full.error());
+  return pool_.FindMethodByName(dotted(*full));
+}
+
+Result<const pb::ServiceDescriptor*> SchemaPool::find_service(std::string_view name) const {
+  const auto full = full_service_name(name, services());
+  if (!full) return fail(full.error());
+  return pool_.FindServiceByName(*full);
+}
+
+Result<const pb::Descriptor*> SchemaPool::find_message(std::string_view name) const {
+  const auto full = full_message_name(name, messages());
+  if (!full) return fail(full.error());
+  return pool_.FindMessageTypeByName(*full);
+}
+
+std::vector<std::string> SchemaPool::messages() const {
+  std::vector<std::string> names;
+  for (const auto& [id, message] : types_) names.push_back(message->full_name());
+  std::ranges::sort(names);
+  return names;
 }
 
 }  // namespace cobus

@@ -36,6 +36,13 @@ std::optional<Duration> Arguments::duration(std::string_view name) const {
   return *parsed;
 }
 
+std::optional<Duration> Arguments::time_limit(std::string_view name) const {
+  if (!has(name)) return std::nullopt;
+  const Result<Duration> parsed = parse_time_limit(text(name));
+  COBUS_CHECK(parsed.has_value());
+  return *parsed;
+}
+
 std::optional<std::uint32_t> Arguments::rate(std::string_view name) const {
   if (!has(name)) return std::nullopt;
   const Result<std::uint32_t> parsed = parse_rate(text(name));

@@ -28,6 +28,8 @@ class Arguments {
   [[nodiscard]] const std::vector<std::string>& list(std::string_view name) const;
   [[nodiscard]] std::optional<std::int64_t> number(std::string_view name) const;
   [[nodiscard]] std::optional<Duration> duration(std::string_view name) const;
+  // A negative one: no limit of time.
+  [[nodiscard]] std::optional<Duration> time_limit(std::string_view name) const;
   [[nodiscard]] std::optional<std::uint32_t> rate(std::string_view name) const;
   // KEY=VALUE of each value; later ones win.
   [[nodiscard]] std::map<std::string, std::string> pairs(std::string_view name) const;

@@ -64,7 +64,7 @@ Task<Status> send_all(Conversation* talk) {
   const TypeId type = type_id(talk->method->input_type()->full_name());
   while (std::optional<MapInput> input = co_await talk->source->next()) {
     if (!input->unusable.ok()) co_return named(input->unusable, *talk, *input);
-    auto bytes = talk->catalog->pool().json_to_bytes(talk->method->input_type(), input->text);
+    auto bytes = talk->catalog->json_to_bytes(talk->method->input_type(), input->text);
     if (!bytes) co_return named(bytes.error(), *talk, *input);
     const Status sent =
         co_await talk->stream.send(std::make_unique<EncodedEnvelope>(type, std::move(*bytes)));
@@ -105,12 +105,14 @@ Result<std::unique_ptr<MapSource>> open_items(const NamedInput& input) {
   return std::make_unique<MapSource>(elements_of(input.text));
 }
 
-int fail_timed_call(Context& context, const std::string& method, const Status& status, Duration timeout) {
-  if (status.code() != Code::deadline_exceeded || timeout <= Duration(0))
+int fail_timed_call(Context& context, const std::string& method, const Status& status,
+                    std::optional<Duration> timeout) {
+  if (status.code() != Code::deadline_exceeded || (timeout && *timeout <= Duration(0)))
     return fail_call(context, method, status);
-  return fail_call(context, method,
-                   {status.code(), fmt::format("{} (it had {}; for longer: --timeout DURATION)",
-                                               status.message(), short_duration(timeout))});
+  const std::string had = timeout ? fmt::format("it had {}; ", short_duration(*timeout)) : "";
+  return fail_call(
+      context, method,
+      {status.code(), fmt::format("{} ({}for longer: --timeout DURATION)", status.message(), had)});
 }
 
 Task<int> call_with_items(Self self, Context* context, Catalog* catalog,

@@ -5,6 +5,8 @@
 #pragma once
 
 #include <memory>
+#include <optional>
+#include <string>
 
 #include "client/cli/catalog.hpp"
 #include "client/cli/map_source.hpp"
@@ -24,7 +26,8 @@ namespace cobus::client {
                                         MapSource* source, CallOptions options);
 
 // As fail_call(), of a call that had `timeout`: when its time ran out, says how long it had and how to give
-// it longer. Not positive: it had no bound.
-int fail_timed_call(Context& context, const std::string& method, const Status& status, Duration timeout);
+// it longer. Not positive: it had no bound. None: it had what the method says, or the default.
+int fail_timed_call(Context& context, const std::string& method, const Status& status,
+                    std::optional<Duration> timeout);
 
 }  // namespace cobus::client

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "client/cli/catalog.hpp"
 
-#include <cobus/v1/observe.cobus.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 
+#include "client/cli/schema_fetch.hpp"
+#include "node/link/identity.hpp"
+
 namespace cobus::client {
 namespace {
-
-constexpr Duration fetch_timeout = std::chrono::seconds(5);
 
 std::string dotted(std::string_view name) {
   std::string text(name);
@@ -28,7 +28,30 @@ std::string hexadecimal(std::string_view bytes) {
   return text;
 }
 
+std::string said(const std::map<std::string, Status>& problems) {
+  std::string text;
+  for (const auto& [node, why] : problems) {
+    text += (text.empty() ? "" : ", ") +
+            fmt::format("node {} does not tell what it offers: {}", node, why.message());
+  }
+  return text;
+}
+
+Status nobody_tells(const std::map<std::string, Status>& problems) {
+  if (problems.empty()) return {Code::unavailable, "no node tells what it offers"};
+  // A refusal says more than a silence.
+  Code code = problems.begin()->second.code();
+  for (const auto& [node, why] : problems) {
+    if (code == Code::unavailable || code == Code::deadline_exceeded) code = why.code();
+  }
+  return {code == Code::deadline_exceeded ? Code::unavailable : code, said(problems)};
+}
+
 }  // namespace
+
+std::filesystem::path schemas_folder(const std::string& state) {
+  return link::state_folder(state) / "client" / "schemas";
+}
 
 std::string method_name(const google::protobuf::MethodDescriptor* method) {
   return method->service()->full_name() + '/' + method->name();
@@ -38,11 +61,6 @@ bool has_stream(const google::protobuf::MethodDescriptor* method) {
   return method->client_streaming() || method->server_streaming();
 }
 
-NodeId any_provider(const View& view, const std::string& service, Random& random) {
-  const auto providers = view.providers(service);
-  return providers.empty() ? NodeId::none : NodeId{providers[random.below(providers.size())].node()};
-}
-
 std::set<std::string> matching_methods(const std::vector<v1::NodeRecord>& records, std::string_view name) {
   std::set<std::string> ordinary;
   std::set<std::string> internal;
@@ -50,82 +68,151 @@ std::set<std::string> matching_methods(const std::vector<v1::NodeRecord>& record
   for (const v1::NodeRecord& record : records) {
     for (const v1::ServiceRecord& service : record.services()) {
       for (const v1::MethodRecord& method : service.methods()) {
-        if (is_tail(tail, dotted(method.name())))
-          (service.internal() ? internal : ordinary).insert(method.name());
+        const std::string full = dotted(method.name());
+        if (full == tail) return {method.name()};
+        if (is_tail(tail, full)) (service.internal() ? internal : ordinary).insert(method.name());
       }
     }
   }
   return ordinary.empty() ? internal : ordinary;
 }
 
-Task<Status> Catalog::load(Self self, Wanted wanted, NodeId prefer) {
-  std::vector<v1::NodeRecord> nodes = view_.available();
-  std::partition(nodes.begin(), nodes.end(),
-                 [prefer](const auto& node) { return NodeId{node.node()} == prefer; });
-  Status failed;
-  for (const v1::NodeRecord& record : nodes) {
-    v1::FetchSchemaRequest request;
-    for (const v1::ServiceRecord& service : record.services()) {
-      if (wanted(service) && !loaded_.contains(service.schema_digest()))
-        request.add_digests(service.schema_digest());
-    }
-    if (request.digests().empty()) continue;
-    CallOptions options;
-    options.timeout = fetch_timeout;
-    options.flags = v1::HIDDEN;
-    v1::SchemasStub schemas(self, NodeId{record.node()});
-    auto reply = co_await schemas.Fetch(std::move(request), options);
-    if (!reply) {
-      failed = Status(reply.error().code(), fmt::format("node {} does not tell what it offers: {}",
-                                                        record.name(), reply.error().message()));
-      continue;
-    }
-    for (const v1::Schema& schema : reply->schemas()) {
-      // A node of another release may define the same otherwise: what came first stays.
-      if (const Status added = pool_.add(schema.files()); !added.ok()) failed = added;
-      loaded_.insert(schema.digest());
+Catalog::Versions Catalog::versions_of(const std::string& service) const {
+  Versions versions;
+  for (const v1::NodeRecord& record : view_.available()) {
+    for (const v1::ServiceRecord& offered : record.services()) {
+      if (offered.name() == service) versions[offered.schema_digest()].insert(NodeId{record.node()});
     }
   }
-  co_return failed;
+  return versions;
+}
+
+std::vector<std::string> Catalog::nodes_with(const std::string& digest) const {
+  std::vector<std::string> names;
+  for (const v1::NodeRecord& record : view_.nodes()) {
+    if (std::ranges::any_of(record.services(),
+                            [&](const auto& each) { return each.schema_digest() == digest; }))
+      names.push_back(record.name());
+  }
+  return names;
 }
 
 Task<Status> Catalog::load_all(Self self) {
-  if (view_.available().empty()) {
-    co_return Status(Code::unavailable, "no node is up; start one with: cobus-node");
+  const std::vector<v1::NodeRecord> nodes = view_.available();
+  if (nodes.empty()) co_return Status(Code::unavailable, "no node is up; start one with: cobus-node");
+  std::set<std::string> digests;
+  for (const v1::NodeRecord& record : nodes) {
+    for (const v1::ServiceRecord& service : record.services()) {
+      if (!service.schema_digest().empty()) digests.insert(service.schema_digest());
+    }
   }
-  const Status loaded = co_await load(self, [](const v1::ServiceRecord&) { return true; }, NodeId::none);
-  if (loaded_.empty() && !loaded.ok()) {
-    co_return Status(Code::unavailable, fmt::format("no node tells what it offers: {}", loaded.message()));
-  }
+  SchemaFetch fetch(schemas_, cache_, nodes);
+  co_await fetch.run(self, std::move(digests));
+  problems_ = fetch.problems();
+  if (schemas_.empty()) co_return nobody_tells(problems_);
   co_return Status();
 }
 
 Task<Status> Catalog::load_method(Self self, std::string method) {
-  const std::string service = method.substr(0, method.find('/'));
-  co_return co_await load(
-      self, [service](const v1::ServiceRecord& record) { return record.name() == service; }, NodeId::none);
+  std::set<std::string> digests;
+  for (const auto& [digest, nodes] : versions_of(method.substr(0, method.find('/')))) {
+    if (!schemas_.has(digest)) digests.insert(digest);
+  }
+  if (digests.empty()) co_return Status();
+  SchemaFetch fetch(schemas_, cache_, view_.available());
+  co_await fetch.run(self, std::move(digests));
+  co_return fetch.problems().empty() ? Status() : nobody_tells(fetch.problems());
 }
 
-Task<Result<const google::protobuf::MethodDescriptor*>> Catalog::find_method(Self self, std::string name,
-                                                                             NodeId node) {
-  const std::set<std::string> fitting = matching_methods(view_.available(), name);
-  if (fitting.size() == 1) {
-    const std::string service = fitting.begin()->substr(0, fitting.begin()->find('/'));
-    const Status loaded = co_await load(
-        self, [service](const v1::ServiceRecord& record) { return record.name() == service; }, node);
-    auto found = pool_.find_method(*fitting.begin());
-    if (!found && !loaded.ok()) co_return fail(loaded);
-    co_return found;
+std::optional<Catalog::Away> Catalog::away(const std::string& name) {
+  if (!matching_methods(view_.available(), name).empty()) return std::nullopt;
+  std::vector<v1::NodeRecord> records = view_.nodes();
+  for (v1::NodeRecord& record : view_.down()) records.push_back(std::move(record));
+  const std::set<std::string> fitting = matching_methods(records, name);
+  if (fitting.size() != 1) return std::nullopt;
+  Away away{*fitting.begin(), {}, nullptr};
+  const std::string service = away.name.substr(0, away.name.find('/'));
+  for (const v1::NodeRecord& record : records) {
+    for (const v1::ServiceRecord& offered : record.services()) {
+      if (offered.name() != service || away.method != nullptr) continue;
+      away.node = record.name();
+      if (const auto files = cache_.load(offered.schema_digest()))
+        static_cast<void>(schemas_.add(offered.schema_digest(), *files));
+      away.method = schemas_.find_method(offered.schema_digest(), away.name);
+    }
   }
-  // None or several: the pool knows how to say so.
+  return away;
+}
+
+// The directory has the names, so that nobody has to be asked for them, unless a node lists services alone.
+Task<Result<std::string>> Catalog::full_name(Self self, std::string name) {
+  const std::set<std::string> fitting = matching_methods(view_.available(), name);
+  if (fitting.size() == 1) co_return *fitting.begin();
+  if (fitting.size() > 1) co_return fail(ambiguous_name(name, "method", {fitting.begin(), fitting.end()}));
   if (Status loaded = co_await load_all(self); !loaded.ok()) co_return fail(std::move(loaded));
-  co_return pool_.find_method(name);
+  auto full = full_method_name(name, schemas_.services());
+  if (full || problems_.empty() || full.error().code() != Code::not_found) co_return full;
+  co_return fail(full.error().code(), fmt::format("{}; not every node could be asked: {}",
+                                                  full.error().message(), said(problems_)));
+}
+
+Task<Result<Catalog::Found>> Catalog::find(Self self, std::string name, NodeId node,
+                                           std::set<NodeId> except) {
+  const auto full = co_await full_name(self, std::move(name));
+  if (!full) co_return fail(full.error());
+  const Versions versions = versions_of(full->substr(0, full->find('/')));
+  const bool named = node != NodeId::none;
+  if (!named) {
+    const auto chosen = view_.choose_among(*full, [&except](NodeId one) { return !except.contains(one); });
+    if (!chosen && !except.empty()) co_return fail(chosen.error());
+    if (chosen) node = *chosen;
+  }
+  std::set<std::string> digests;
+  std::string wanted;
+  for (const auto& [digest, nodes] : versions) {
+    if (!digest.empty()) digests.insert(digest);
+    if (nodes.contains(node)) wanted = digest;
+  }
+  std::vector<v1::NodeRecord> asked = view_.available();
+  std::ranges::partition(asked, [node](const auto& record) { return NodeId{record.node()} == node; });
+  SchemaFetch fetch(schemas_, cache_, std::move(asked));
+  co_await fetch.run(self, std::move(digests), wanted);
+  const auto found_in = [&](const std::string& digest) {
+    const auto nodes = versions.find(digest);
+    return Found{schemas_.find_method(digest, *full),
+                 nodes == versions.end() ? std::set<NodeId>() : nodes->second, versions.size() <= 1};
+  };
+  if (Found own = found_in(wanted); own.method != nullptr) co_return own;
+  // With a name that node's own counts, unless it lists none.
+  if (const auto others = schemas_.methods(*full); !others.empty() && (!named || wanted.empty()))
+    co_return found_in(others.front().first);
+  co_return fail(nobody_tells(fetch.problems()));
+}
+
+Task<Result<const google::protobuf::MethodDescriptor*>> Catalog::find_method(Self self, std::string name) {
+  const auto found = co_await find(self, std::move(name));
+  if (!found) co_return fail(found.error());
+  co_return found->method;
+}
+
+const google::protobuf::MethodDescriptor* Catalog::loaded_method(const std::string& method,
+                                                                 const std::string& node) const {
+  const google::protobuf::MethodDescriptor* best = nullptr;
+  std::size_t most = 0;
+  for (const auto& [digest, candidate] : schemas_.methods(method)) {
+    const std::vector<std::string> nodes = nodes_with(digest);
+    if (!node.empty() && std::ranges::find(nodes, node) != nodes.end()) return candidate;
+    if (best == nullptr || nodes.size() > most) best = candidate;
+    most = std::max(most, nodes.size());
+  }
+  return best;
 }
 
 Json Catalog::decoded(const google::protobuf::Descriptor* type, std::string_view type_name,
                       std::string_view bytes, bool redacted) const {
   if (type != nullptr) {
-    if (const auto json = pool_.bytes_to_json(type, bytes, {.pretty = false, .redact_secrets = redacted})) {
+    if (const auto json = schemas_.pool_of(type).bytes_to_json(
+            type, bytes, {.pretty = false, .redact_secrets = redacted})) {
       return Json::parse(*json, nullptr, false);
     }
   }
@@ -133,9 +220,10 @@ Json Catalog::decoded(const google::protobuf::Descriptor* type, std::string_view
   return Json{{"type", type_name}, {"hex", hexadecimal(bytes)}};
 }
 
-Json Catalog::decoded_result(const std::string& method, std::string_view bytes) const {
-  const auto found = pool_.find_method(method);
-  return decoded(found ? (*found)->output_type() : nullptr, "result of " + method, bytes);
+Json Catalog::decoded_result(const std::string& method, std::string_view bytes,
+                             const std::string& node) const {
+  const google::protobuf::MethodDescriptor* const found = loaded_method(method, node);
+  return decoded(found != nullptr ? found->output_type() : nullptr, "result of " + method, bytes);
 }
 
 }  // namespace cobus::client

@@ -2,53 +2,95 @@
 //
 // Catalog: what can be called, in full detail. The directory tells which node offers which methods; their
 // schemas are fetched from the nodes by digest when they are needed, so the program knows no service when
-// it is compiled. Used by one verb's coroutine, on the session's shard.
+// it is compiled. Nodes may offer a service in several versions: the one of the node that is called counts.
+// Used by one verb's coroutine, on the session's shard.
 #pragma once
 
-#include <functional>
+#include <filesystem>
+#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "client/cli/json.hpp"
+#include "client/cli/schema_cache.hpp"
+#include "client/cli/schema_versions.hpp"
 #include "node/cluster/view.hpp"
 #include "node/runtime/task.hpp"
 #include "node/worker/self.hpp"
-#include "proto/schema.hpp"
 
 namespace cobus::client {
 
 class Catalog {
  public:
-  // `view` must outlive it.
-  explicit Catalog(View& view) : view_(view) {}
+  // `view` must outlive it. `cache`: a folder for the schemas that came; empty: none.
+  explicit Catalog(View& view, std::filesystem::path cache = {}) : view_(view), cache_(std::move(cache)) {}
 
-  // The method that `name` means, any unambiguous tail, with its schema loaded; with `node`, as that one has
-  // it. NOT_FOUND and INVALID_ARGUMENT with what fits or is near; UNAVAILABLE when no node is up.
-  [[nodiscard]] Task<Result<const google::protobuf::MethodDescriptor*>> find_method(
-      Self self, std::string name, NodeId node = NodeId::none);
+  struct Found {
+    const google::protobuf::MethodDescriptor* method = nullptr;  // lives as long as the catalog
+    std::set<NodeId> nodes;  // that are up and offer it in this version; empty when nobody says so
+    bool only_version = true;
+  };
+  // The method that `name`, any unambiguous tail of it, means: as `node` has it, or, with `node` none, as one
+  // of the nodes that offer it, `except` these, by chance. When no node tells the schema of that version,
+  // another one is taken, but not with `node`. NOT_FOUND and INVALID_ARGUMENT with what fits or is near;
+  // UNAVAILABLE when no node is up, or none tells what it offers, naming each that did not.
+  [[nodiscard]] Task<Result<Found>> find(Self self, std::string name, NodeId node = NodeId::none,
+                                         std::set<NodeId> except = {});
+  // The same where no node is called: only the method.
+  [[nodiscard]] Task<Result<const google::protobuf::MethodDescriptor*>> find_method(Self self,
+                                                                                    std::string name);
+  // A method that `name` means and that only nodes offer which are away or down, or left a short while ago.
+  struct Away {
+    std::string name;                                            // package.Service/Method
+    std::string node;                                            // one of them
+    const google::protobuf::MethodDescriptor* method = nullptr;  // null: its schema is not in the cache
+  };
+  [[nodiscard]] std::optional<Away> away(const std::string& name);
   // Loads the schemas of all services, of cobus itself too. UNAVAILABLE when no node could be asked.
   [[nodiscard]] Task<Status> load_all(Self self);
-  // Loads that of the service of "package.Service/Method", if a node offers it.
+  // Loads those of the service of "package.Service/Method", in every version that a node offers.
   [[nodiscard]] Task<Status> load_method(Self self, std::string method);
 
-  [[nodiscard]] SchemaPool& pool() noexcept { return pool_; }
-  [[nodiscard]] const SchemaPool& pool() const noexcept { return pool_; }
+  // What was loaded.
+  [[nodiscard]] SchemaVersions& schemas() noexcept { return schemas_; }
+  [[nodiscard]] const SchemaVersions& schemas() const noexcept { return schemas_; }
+  // "package.Service/Method" as the node named `node` has it, if that is known and loaded; else in the
+  // version that most nodes have. Null when none is loaded.
+  [[nodiscard]] const google::protobuf::MethodDescriptor* loaded_method(const std::string& method,
+                                                                        const std::string& node = {}) const;
+  // Names of the nodes that offer something of the version `digest`.
+  [[nodiscard]] std::vector<std::string> nodes_with(const std::string& digest) const;
+  // See SchemaPool.
+  [[nodiscard]] Result<std::string> json_to_bytes(const google::protobuf::Descriptor* type,
+                                                  std::string_view json) const {
+    return schemas_.pool_of(type).json_to_bytes(type, json);
+  }
+
   // `bytes` as JSON; when the type is unknown or the bytes are no such message, their type and hexadecimal
   // form. `redacted`: without what is marked secret, and of what cannot be decoded only type and size.
   [[nodiscard]] Json decoded(const google::protobuf::Descriptor* type, std::string_view type_name,
                              std::string_view bytes, bool redacted = false) const;
-  // What a job of `method` gives; `method` in full.
-  [[nodiscard]] Json decoded_result(const std::string& method, std::string_view bytes) const;
+  // What a job of `method`, in full, gave that ran at the node named `node`.
+  [[nodiscard]] Json decoded_result(const std::string& method, std::string_view bytes,
+                                    const std::string& node = {}) const;
 
  private:
-  using Wanted = std::function<bool(const v1::ServiceRecord&)>;
-  [[nodiscard]] Task<Status> load(Self self, Wanted wanted, NodeId prefer);
+  // The digests of a service, and who offers it so.
+  using Versions = std::map<std::string, std::set<NodeId>>;
+  [[nodiscard]] Versions versions_of(const std::string& service) const;
+  [[nodiscard]] Task<Result<std::string>> full_name(Self self, std::string name);
 
   View& view_;
-  SchemaPool pool_;
-  std::set<std::string> loaded_;  // digests
+  SchemaCache cache_;
+  SchemaVersions schemas_;
+  std::map<std::string, Status> problems_;  // nodes that do not tell what they offer
 };
+
+// The folder of the state folder where this user's schemas are kept.
+[[nodiscard]] std::filesystem::path schemas_folder(const std::string& state);
 
 // "package.Service/Method" of a descriptor.
 [[nodiscard]] std::string method_name(const google::protobuf::MethodDescriptor* method);
@@ -56,11 +98,8 @@ class Catalog {
 // Whether its request or its answer is a stream, so that it is neither a job nor mapped.
 [[nodiscard]] bool has_stream(const google::protobuf::MethodDescriptor* method);
 
-// A node that offers `service`, by chance, since every run of this program is a new caller; none when there
-// is none.
-[[nodiscard]] NodeId any_provider(const View& view, const std::string& service, Random& random);
-
-// Full names of the methods in `records` that `name` is a tail of; those of cobus itself only if no other is.
+// Full names of the methods in `records` that `name` is a tail of, or is, which then counts alone; those of
+// cobus itself only if no other is.
 [[nodiscard]] std::set<std::string> matching_methods(const std::vector<v1::NodeRecord>& records,
                                                      std::string_view name);
 

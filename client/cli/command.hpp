@@ -24,7 +24,7 @@ struct Context {
 };
 
 struct Flag {
-  enum class Kind : unsigned char { toggle, text, number, duration, rate, pair, choice, texts };
+  enum class Kind : unsigned char { toggle, text, number, duration, limit, rate, pair, choice, texts };
   std::string name;    // "timeout": the flag is --timeout
   std::string letter;  // "o": also -o; empty: none
   Kind kind = Kind::toggle;

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // cobus describe WHAT, cobus template METHOD: what a request looks like, from the schemas of the nodes.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+
 #include "client/cli/catalog.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
@@ -12,16 +20,60 @@ struct Description {
   std::string kind;
   std::string name;
   std::string proto;
+  std::vector<std::pair<std::string, std::vector<std::string>>> others;  // other versions, and who has them
 };
 
+// One of each text, with the nodes that offer it so: first the one that most have.
+Description described(const char* kind, std::string name, const Catalog& catalog,
+                      const std::function<std::string(const SchemaPool&)>& text_in) {
+  std::map<std::string, std::set<std::string>> texts;
+  for (const auto& [digest, pool] : catalog.schemas().pools()) {
+    const std::string text = text_in(*pool);
+    if (text.empty()) continue;
+    std::set<std::string>& nodes = texts[text];
+    for (std::string& node : catalog.nodes_with(digest)) nodes.insert(std::move(node));
+  }
+  Description description{kind, std::move(name), {}, {}};
+  for (const auto& [text, nodes] : texts)
+    description.others.emplace_back(text, std::vector<std::string>(nodes.begin(), nodes.end()));
+  if (description.others.empty()) return description;
+  std::iter_swap(
+      description.others.begin(),
+      std::ranges::max_element(description.others, {}, [](const auto& each) { return each.second.size(); }));
+  description.proto = description.others.front().first;
+  return description;
+}
+
+// The text of what has exactly this name; empty when there is none.
+template <class Found>
+std::string text_of(const Result<Found>& found, const std::string& name) {
+  if (!found) return {};
+  if constexpr (requires { method_name(*found); }) {
+    if (method_name(*found) != name) return {};
+  } else {
+    if ((*found)->full_name() != name) return {};
+  }
+  return SchemaPool::proto_text(*found);
+}
+
 // A service, method or message; the error is that of the kind that `what` looks like.
-Result<Description> describe(const SchemaPool& pool, const std::string& what) {
-  const auto method = pool.find_method(what);
-  const auto service = pool.find_service(what);
-  const auto message = pool.find_message(what);
-  if (service) return Description{"service", (*service)->full_name(), SchemaPool::proto_text(*service)};
-  if (method) return Description{"method", method_name(*method), SchemaPool::proto_text(*method)};
-  if (message) return Description{"message", (*message)->full_name(), SchemaPool::proto_text(*message)};
+Result<Description> describe(const Catalog& catalog, const std::string& what) {
+  const ServiceDescriptors services = catalog.schemas().services();
+  const auto service = full_service_name(what, services);
+  const auto method = full_method_name(what, services);
+  const auto message = full_message_name(what, catalog.schemas().messages());
+  if (service) {
+    return described("service", *service, catalog,
+                     [&](const SchemaPool& pool) { return text_of(pool.find_service(*service), *service); });
+  }
+  if (method) {
+    return described("method", *method, catalog,
+                     [&](const SchemaPool& pool) { return text_of(pool.find_method(*method), *method); });
+  }
+  if (message) {
+    return described("message", *message, catalog,
+                     [&](const SchemaPool& pool) { return text_of(pool.find_message(*message), *message); });
+  }
   const Status errors[] = {service.error(), method.error(), message.error()};
   for (const Status& error : errors) {
     if (error.code() == Code::invalid_argument) return fail(error);  // it fits several
@@ -33,11 +85,24 @@ Result<Description> describe(const SchemaPool& pool, const std::string& what) {
               "there is no service, method or message '" + what + "'; see: cobus services --all");
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  return fmt::format("{}", fmt::join(words, ", "));
+}
+
+// In a rolling upgrade: whose text this is, and who offers another.
+void tell_versions(Console& console, const Description& description) {
+  for (std::size_t i = 1; i < description.others.size(); ++i) {
+    console.note(printable(fmt::format(
+        "{} {} is not the same everywhere: this is what {} offers; {} has another version", description.kind,
+        description.name, joined(description.others[0].second), joined(description.others[i].second))));
+  }
+}
+
 Task<int> describe_what(Self self, Context* context, View* view) {
   Catalog catalog(*view);
   const Status loaded = co_await catalog.load_all(self);
   if (!loaded.ok()) co_return fail_setup(*context, loaded);
-  const auto found = describe(catalog.pool(), context->arguments.text("WHAT"));
+  const auto found = describe(catalog, context->arguments.text("WHAT"));
   if (!found) co_return fail_name(*context, found.error());
   const Format format = asked_format(*context).value_or(Format::table);
   if (format == Format::table || format == Format::wide) {
@@ -46,6 +111,7 @@ Task<int> describe_what(Self self, Context* context, View* view) {
     const Json object = {{"kind", found->kind}, {"name", found->name}, {"proto", found->proto}};
     print_object(context->console, format, object, "name", {});
   }
+  tell_versions(context->console, *found);
   co_return 0;
 }
 

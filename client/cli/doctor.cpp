@@ -97,7 +97,7 @@ int run(Context& context) {
   if (!session) {
     // Why, stands on stderr.
     if (!verb.findings.empty()) static_cast<void>(print(verb, "the files of this user"));
-    const bool unreachable = session.error() == setup_exit_code({Code::unavailable, ""});
+    const bool unreachable = session.error() == join_exit_code({Code::unavailable, ""});
     return unreachable || verb.findings.empty() ? session.error() : exit_findings;
   }
   const auto brokers = (*session)->brokers(std::chrono::seconds(2));

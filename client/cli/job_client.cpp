@@ -161,9 +161,16 @@ Task<Result<v1::Job>> JobClient::find(Self self, std::string prefix, std::vector
   Listing found = co_await ask_all(self, std::move(request));
   std::set<std::string> ids;
   for (const v1::Job& job : found.jobs) ids.insert(job.id());
-  const auto missing = missed(found.not_asked, away);
-  if (ids.size() == 1 && (missing.empty() || prefix.size() == id_length))
+  const std::vector<std::string>& missing = found.not_asked;
+  if (ids.size() == 1 && (missing.empty() || prefix.size() == id_length)) {
+    // A node that kept jobs last week and is gone is no reason to refuse what is clear among those here.
+    if (!away.empty() && prefix.size() != id_length) {
+      console_.note(
+          fmt::format("job {} is the only one here that begins with '{}'; not asked: {}, which is away",
+                      *ids.begin(), prefix, joined(away)));
+    }
     co_return std::move(found.jobs.front());
+  }
   if (ids.size() == 1) {
     co_return fail(
         Code::unavailable,

@@ -72,7 +72,8 @@ Task<Result<v1::Job>> watch_job(Self self, Context* context, JobClient* jobs, st
 }
 
 Json job_result(const Catalog& catalog, const v1::Job& job) {
-  return job.state() == v1::SUCCEEDED ? catalog.decoded_result(job.method(), job.result()) : Json();
+  return job.state() == v1::SUCCEEDED ? catalog.decoded_result(job.method(), job.result(), job.node())
+                                      : Json();
 }
 
 int tell_failure(Context& context, const v1::Job& job) {

@@ -99,7 +99,7 @@ Task<int> show_job(Self self, JobsVerb* verb) {
   Json result;
   if (job->state() == v1::SUCCEEDED) {
     static_cast<void>(co_await catalog.load_method(self, job->method()));
-    result = catalog.decoded_result(job->method(), job->result());
+    result = catalog.decoded_result(job->method(), job->result(), job->node());
   }
   const Json object = job_json(*job, std::move(result));
   print_object(context.console, format_of(context), object, "id", job_fields(object));

@@ -191,7 +191,7 @@ Result<std::vector<MapInput>> failed_inputs(const MapVerb& verb) {
 Task<int> map(Self self, MapVerb* verb) {
   Context& context = *verb->context;
   const MapOptions& options = verb->options;
-  Catalog catalog(*verb->view);
+  Catalog catalog(*verb->view, schemas_folder(context.globals.text("state")));
   StatusLine waiting = please_wait(self, context.console, "asking the nodes what there is to call");
   const auto method = co_await find_method(self, verb, &catalog);
   waiting.end();

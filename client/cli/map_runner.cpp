@@ -142,7 +142,7 @@ Task<Result<std::string>> MapRunner::payload_of(MapInput input) {
     auto done = co_await offload(read);
     payload = done ? std::move(*done) : fail(done.error());
   } else {
-    payload = catalog_.pool().json_to_bytes(method_->input_type(), input.text);
+    payload = catalog_.json_to_bytes(method_->input_type(), input.text);
     if (!payload) payload = fail(of_one_line(payload.error()));
   }
   if (payload && payload->size() > limits::payload_bytes_max) {
@@ -237,7 +237,6 @@ Task<Status> MapRunner::as_job(Self self, std::string payload, std::string faile
 Task<Status> MapRunner::as_call(Self self, std::string payload, MapOutcome* outcome) {
   const TypeId type = type_id(method_->input_type()->full_name());
   CallOptions options;
-  options.timeout = options_.timeout.value_or(Duration(-1));
   options.on_progress = [this, sequence = outcome->sequence](const v1::Progress& progress) {
     reported(sequence, progress);
   };
@@ -249,6 +248,7 @@ Task<Status> MapRunner::as_call(Self self, std::string payload, MapOutcome* outc
     const auto node = view_.choose(method_name_);
     if (node) {
       outcome->node = view_.name_of(*node);
+      options.timeout = options_.timeout ? *options_.timeout : method_timeout(view_, *node, method_name_);
       auto reply = co_await call_envelope(self, *node, method_name_,
                                           std::make_unique<EncodedEnvelope>(type, payload), options);
       if (reply) {

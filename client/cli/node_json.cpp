@@ -89,6 +89,25 @@ std::string method_tails(const Json& methods) {
   return text;
 }
 
+// The beginning of it, in hexadecimal: enough to tell the versions of one service apart.
+std::string short_digest(const std::string& digest) {
+  std::string text;
+  for (const char byte : digest.substr(0, 4)) text += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return text;
+}
+
+// "n1 n2", or "1a2b3c4d: n1 n2; 5e6f7a8b: n3" where they differ.
+std::string nodes_by_version(const Json& service) {
+  const Json& versions = field(service, "versions");
+  if (versions.size() <= 1) return joined(field(service, "nodes"));
+  std::string text;
+  for (const Json& version : versions) {
+    text +=
+        (text.empty() ? "" : "; ") + plain(field(version, "schema")) + ": " + joined(field(version, "nodes"));
+  }
+  return text;
+}
+
 }  // namespace
 
 Json node_json(const v1::NodeRecord& record, bool all, const std::vector<std::string>& suspected_by) {
@@ -168,6 +187,7 @@ std::vector<Json> services_json(const std::vector<v1::NodeRecord>& records, bool
     bool internal = false;
     std::map<std::string, const v1::MethodRecord*> methods;
     std::set<std::string> nodes;
+    std::map<std::string, std::set<std::string>> versions;  // by digest of the schema: the nodes
   };
   std::map<std::string, Service> services;
   for (const v1::NodeRecord& record : records) {
@@ -176,6 +196,7 @@ std::vector<Json> services_json(const std::vector<v1::NodeRecord>& records, bool
       Service& service = services[offered.name()];
       service.internal = offered.internal();
       service.nodes.insert(record.name());
+      service.versions[offered.schema_digest()].insert(record.name());
       for (const v1::MethodRecord& method : offered.methods()) service.methods[method.name()] = &method;
     }
   }
@@ -190,6 +211,9 @@ std::vector<Json> services_json(const std::vector<v1::NodeRecord>& records, bool
                                    {"streaming", method->streaming()},
                                    {"client_streaming", method->client_streaming()}});
     }
+    Json& versions = object["versions"] = Json::array();
+    for (const auto& [digest, nodes] : service.versions)
+      versions.push_back({{"schema", short_digest(digest)}, {"nodes", nodes}});
     list.push_back(std::move(object));
   }
   return list;
@@ -201,7 +225,9 @@ std::vector<OutputColumn> service_columns() {
       {"METHODS (* streams)", [](const Json& service) { return method_tails(field(service, "methods")); },
        false, true},
       {"NODES", [](const Json& service) { return std::to_string(field(service, "nodes").size()); }, true},
-      {"ON", [](const Json& service) { return joined(field(service, "nodes")); }, false, true, true},
+      {"VERSIONS", [](const Json& service) { return std::to_string(field(service, "versions").size()); },
+       true},
+      {"ON", nodes_by_version, false, true, true},
   };
 }
 

@@ -65,6 +65,10 @@ Status check_value(const Flag& flag, const std::string& value) {
       return {Code::invalid_argument,
               fmt::format("'{}' is no time at all; write 100ms, 30s or 5m, or leave the flag out", value)};
     }
+    case Flag::Kind::limit: {
+      const auto parsed = parse_time_limit(value);
+      return parsed ? Status() : parsed.error();
+    }
     case Flag::Kind::rate: {
       const auto parsed = parse_rate(value);
       return parsed ? Status() : parsed.error();

@@ -23,10 +23,14 @@ constexpr int exit_out_of_time = 124;
 
 }  // namespace
 
-int setup_exit_code(const Status& status) noexcept { return exit_code(status.code()); }
+int join_exit_code(const Status& status) noexcept { return exit_code(status.code()); }
+
+int setup_exit_code(const Status& status) noexcept {
+  return status.code() == Code::unavailable ? exit_failed : exit_code(status.code());
+}
 
 int call_exit_code(const Status& status) noexcept {
-  return status.code() == Code::invalid_argument ? exit_failed : exit_code(status.code());
+  return status.code() == Code::invalid_argument ? exit_failed : setup_exit_code(status);
 }
 
 int fail_setup(Context& context, const Status& status) {
@@ -91,6 +95,11 @@ Result<NodeId> node_to_call(const View& view, const std::string& word) {
   return NodeId{node->node()};
 }
 
+Duration method_timeout(const View& view, NodeId node, const std::string& method) {
+  const std::uint32_t timeout_ms = view.terms(node, method).timeout_ms;
+  return timeout_ms == 0 ? Duration(-1) : std::chrono::milliseconds(timeout_ms);
+}
+
 int fail_call(Context& context, const std::string& what, const Status& status) {
   context.console.error(fmt::format("{} failed: {}", what, printable(status.to_string())));
   return call_exit_code(status);
@@ -113,7 +122,8 @@ std::expected<std::unique_ptr<Session>, int> connect(Context& context) {
   auto session = Session::open(options);
   context.console.clear_status();
   if (session) return std::move(*session);
-  return std::unexpected(fail_setup(context, session.error()));
+  context.console.error(session.error().message());
+  return std::unexpected(join_exit_code(session.error()));
 }
 
 int wait_for_verb(Context& context, Session& session, Outcome<int>& outcome, Patience patience) {
@@ -144,7 +154,7 @@ int wait_for_verb(Context& context, Session& session, Outcome<int>& outcome, Pat
     static_cast<void>(outcome.wait_until(system_clock().now() + last_moment, [] { return false; }));
   }
   context.interrupts.catch_first({});
-  if (!done && is_out) return setup_exit_code(why_out);
+  if (!done && is_out) return join_exit_code(why_out);
   if (!done) return signal != 0 ? 128 + signal : exit_out_of_time;
   return outcome.take().value_or(exit_failed);
 }

@@ -17,7 +17,9 @@
 
 namespace cobus::client {
 
-// Of an error that came before anything was asked of the cluster: what the user typed, joining.
+// Of an error of joining: UNAVAILABLE is that no broker is reached, and only here.
+[[nodiscard]] int join_exit_code(const Status& status) noexcept;
+// Of an error that came before anything was asked of a node: what the user typed, who is there.
 [[nodiscard]] int setup_exit_code(const Status& status) noexcept;
 // Of a call or job that was made and did not succeed. What the handler says of its arguments is its failure,
 // not a wrong usage of this program.
@@ -43,6 +45,9 @@ int fail_call(Context& context, const std::string& what, const Status& status);
 // The same; UNAVAILABLE when it is down.
 [[nodiscard]] Result<v1::NodeRecord> running_node(const View& view, const std::string& word);
 [[nodiscard]] Result<NodeId> node_to_call(const View& view, const std::string& word);
+// How long a call of "package.Service/Method" may take that has no limit of its own, as `node` says;
+// negative: it says nothing, so for ever.
+[[nodiscard]] Duration method_timeout(const View& view, NodeId node, const std::string& method);
 
 // The session that the global flags ask for; else the exit code, the reason being printed.
 [[nodiscard]] std::expected<std::unique_ptr<Session>, int> connect(Context& context);

@@ -50,12 +50,30 @@ void print_id(Context& context, const JobClient::Submitted& submitted, const std
   if (submitted.existed && !quiet) context.console.note("this key was submitted before: that job it is");
 }
 
+// The method, also one that only nodes offer which went down just now: its jobs wait for them.
+Task<Result<const google::protobuf::MethodDescriptor*>> find_method(Self self, SubmitVerb* verb,
+                                                                    Catalog* catalog) {
+  Context& context = *verb->context;
+  const std::string& name = context.arguments.text("METHOD");
+  const auto away = catalog->away(name);
+  if (!away) co_return co_await catalog->find_method(self, name);
+  const std::string why = fmt::format("no node that is up offers {}: node {}, which does, is down or away",
+                                      away->name, away->node);
+  if (context.arguments.has("require-worker")) co_return fail(Code::unavailable, why);
+  if (away->method == nullptr) {
+    co_return fail(Code::unavailable,
+                   why + ", and its schema is not known here; submit the job once that node is back");
+  }
+  context.console.note(why + "; the job waits for one");
+  co_return away->method;
+}
+
 Task<int> submit(Self self, SubmitVerb* verb) {
   Context& context = *verb->context;
-  Catalog catalog(*verb->view);
+  Catalog catalog(*verb->view, schemas_folder(context.globals.text("state")));
   JobClient jobs(*verb->view, context.console);
   StatusLine waiting = please_wait(self, context.console, "asking the nodes what there is to call");
-  const auto method = co_await catalog.find_method(self, context.arguments.text("METHOD"));
+  const auto method = co_await find_method(self, verb, &catalog);
   waiting.end();
   if (self.stop_requested()) co_return 0;  // said where the signal or the time is known
   if (!method) {
@@ -68,7 +86,7 @@ Task<int> submit(Self self, SubmitVerb* verb) {
                          {Code::invalid_argument,
                           fmt::format("{} is a stream and cannot be a job; use: cobus call {}", name, name)});
   }
-  auto bytes = catalog.pool().json_to_bytes((*method)->input_type(), verb->json);
+  auto bytes = catalog.json_to_bytes((*method)->input_type(), verb->json);
   if (!bytes) co_return fail_setup(context, with_template_hint(bytes.error(), name));
   std::vector<std::string> away = homes_away(context, *verb->view);  // takes note of who is there now
   v1::SubmitRequest request = request_of(context.arguments, name, std::move(*bytes));

@@ -35,12 +35,12 @@ std::vector<v1::Job> jobs_of(const v1::TapRecord& record) {
 }
 
 // A node that does not offer a service knows only the ids of its types.
-const Message* type_of(const v1::TapRecord& record, const SchemaPool& pool) {
-  if (const auto found = pool.find_message(record.type())) return *found;
+const Message* type_of(const v1::TapRecord& record, const SchemaVersions& schemas) {
+  if (const Message* const found = schemas.find_message(record.type())) return found;
   std::uint64_t id = 0;
   const std::string& text = record.type();
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), id, 16);
-  return error == std::errc() && end == text.data() + text.size() ? pool.find_type(id) : nullptr;
+  return error == std::errc() && end == text.data() + text.size() ? schemas.find_type(id) : nullptr;
 }
 
 Json nested(const Catalog& catalog, const Message* type, const std::string& what, const std::string& bytes) {
@@ -52,9 +52,9 @@ void show_result(Json& shown, const v1::Job& job, const Catalog& catalog) {
     if (shown.is_object()) shown.erase("result");
     return;
   }
-  const auto method = catalog.pool().find_method(job.method());
-  shown["result"] =
-      nested(catalog, method ? (*method)->output_type() : nullptr, "result of " + job.method(), job.result());
+  const auto* const method = catalog.loaded_method(job.method(), job.node());
+  shown["result"] = nested(catalog, method != nullptr ? method->output_type() : nullptr,
+                           "result of " + job.method(), job.result());
 }
 
 }  // namespace
@@ -71,11 +71,11 @@ std::set<std::string> methods_of_body(const v1::TapRecord& record) {
 Json tap_body(const v1::TapRecord& record, const Catalog& catalog) {
   // The node left out a body that was too large for it.
   if (record.body().size() < record.size()) return Json{{"type", record.type()}, {"bytes", record.size()}};
-  Json body = catalog.decoded(type_of(record, catalog.pool()), record.type(), record.body(), true);
+  Json body = catalog.decoded(type_of(record, catalog.schemas()), record.type(), record.body(), true);
   if (is<v1::SubmitRequest>(record)) {
     const auto request = parsed<v1::SubmitRequest>(record);
-    const auto method = catalog.pool().find_method(request.method());
-    body["payload"] = nested(catalog, method ? (*method)->input_type() : nullptr,
+    const auto* const method = catalog.loaded_method(request.method());
+    body["payload"] = nested(catalog, method != nullptr ? method->input_type() : nullptr,
                              "request of " + request.method(), request.payload());
   } else if (is<v1::TapBatch>(record)) {
     body.erase("records");  // what another tap sees

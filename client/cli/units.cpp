@@ -70,6 +70,14 @@ Result<Duration> parse_duration(std::string_view text) {
               fmt::format("'{}' is not a duration; write 100ms, 30s, 5m, 2h or 1d", text));
 }
 
+Result<Duration> parse_time_limit(std::string_view text) {
+  if (text == "none") return Duration(-1);
+  const Result<Duration> parsed = parse_duration(text);
+  if (parsed && parsed->count() == 0) return Duration(-1);
+  if (parsed) return parsed;
+  return fail(parsed.error().code(), parsed.error().message() + ", or none");
+}
+
 Result<std::uint32_t> parse_rate(std::string_view text) {
   std::string_view rest = text;
   const std::optional<double> number = take_number(rest);

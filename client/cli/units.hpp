@@ -18,6 +18,9 @@ namespace cobus::client {
 // negative ones included.
 [[nodiscard]] Result<Duration> parse_duration(std::string_view text);
 
+// The same as a limit of time: "0" and "none" are none, which is a negative duration.
+[[nodiscard]] Result<Duration> parse_time_limit(std::string_view text);
+
 // "100/s", "600/m" or a bare number a second; one a second or more. INVALID_ARGUMENT otherwise.
 [[nodiscard]] Result<std::uint32_t> parse_rate(std::string_view text);
 

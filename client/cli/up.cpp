@@ -127,20 +127,28 @@ int run(Context& context) {
       std::filesystem::absolute(link::state_folder(context.globals.text("state"))).string();
   const std::string listen =
       context.arguments.has("listen") ? context.arguments.text("listen") : "tcp://127.0.0.1:7700";
+  std::vector<std::string> services;
+  for (const std::string& file : context.arguments.list("service"))
+    services.insert(services.end(), {"--service", std::filesystem::absolute(file).string()});
   const StopPipe stop(context.interrupts);
   std::vector<ChildProcess> children;  // the broker first; stopped last to first
   Status status = start_one(context, children, "cobus-broker",
                             {program_path("cobus-broker"), "--state", state, "--listen", listen});
   for (std::int64_t i = 1; i <= count && status.ok() && !stop.stopped(); ++i) {
     const std::string name = "n" + std::to_string(i);
-    status =
-        start_one(context, children, name, {program_path("cobus-node"), "--state", state, "--name", name});
+    std::vector<std::string> words = {program_path("cobus-node"), "--state", state, "--name", name};
+    words.insert(words.end(), services.begin(), services.end());
+    status = start_one(context, children, name, std::move(words));
   }
   if (status.ok() && !stop.stopped()) {
     print_next_steps(context, state, count);
     status = watch(context, children, stop);
   }
-  const int code = status.ok() ? 0 : fail_setup(context, status);
+  int code = 0;
+  if (!status.ok()) {
+    context.console.error(status.message());
+    code = join_exit_code(status);  // there is no cluster
+  }
   if (children.size() > 1 || status.ok()) context.console.note("stopping");
   while (!children.empty()) children.pop_back();
   return code;
@@ -155,9 +163,11 @@ Command up_command() {
           "They run until Ctrl-C. The state folder keeps keys and jobs for the next time.",
           {},
           {{"nodes", "", Kind::number, "N", "how many nodes (3)", 1, 64},
-           {"listen", "", Kind::text, "ADDR", "where the broker listens (tcp://127.0.0.1:7700)"}},
+           {"listen", "", Kind::text, "ADDR", "where the broker listens (tcp://127.0.0.1:7700)"},
+           {"service", "", Kind::text, "FILE.so", "a module that each node loads; may be repeated"}},
           {{"cobus up", "a broker and three nodes"},
-           {"cobus up --nodes 5 --state ./trial", "five, with their state here"}},
+           {"cobus up --nodes 5 --state ./trial", "five, with their state here"},
+           {"cobus up --service ./libgreet.so", "nodes that offer your own service as well"}},
           &run};
 }
 

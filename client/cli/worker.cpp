@@ -13,7 +13,6 @@ namespace cobus::client {
 namespace {
 
 constexpr Duration patience = std::chrono::seconds(5);
-constexpr int exit_gone = 1;
 
 struct WorkerVerb {
   Context* context;
@@ -46,9 +45,9 @@ Task<int> show(Self self, WorkerVerb* verb) {
                    .Show(std::move(request), inspect_options(patience));
   if (self.stop_requested()) co_return 0;
   if (!reply && reply.error().code() == Code::not_found) {
-    context.console.error(fmt::format("{}; those that run: cobus ps --node {}",
-                                      printable(reply.error().message()), record->name()));
-    co_return exit_gone;
+    co_return fail_name(context,
+                        {Code::not_found, fmt::format("{}; those that run: cobus ps --node {}",
+                                                      printable(reply.error().message()), record->name())});
   }
   if (!reply) co_return fail_call(context, "worker", reply.error());
   print(context, worker_json(record->name(), *reply));

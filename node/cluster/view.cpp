@@ -54,7 +54,7 @@ void View::put(NodeId broker, const v1::NodeRecord& record, Effects& effects) {
   entry.record = record;
   entry.told = clock_.now();
   down_.erase(record.name());
-  if (changed) entry.avoided_until = TimePoint{};
+  if (changed) entry.avoided_until = entry.unreached_until = TimePoint{};
   if (changed) effects.learned.push_back(record);
 }
 
@@ -75,7 +75,8 @@ void View::take_part(NodeId broker, const v1::DirectoryEvent& part, Effects& eff
     named.clear();
     lost_brokers_.erase(broker);
   }
-  for (const v1::NodeRecord& record : part.down()) down_[record.name()] = Entry{record, {}, {}, {}, updated_};
+  for (const v1::NodeRecord& record : part.down())
+    down_[record.name()] = Entry{record, {}, {}, {}, {}, updated_};
   for (const v1::NodeRecord& record : part.changed()) named.insert(NodeId{record.node()});
   if (part.more()) return;
   complete_ = true;
@@ -128,7 +129,7 @@ void View::suspect(NodeId node, bool suspected) {
 void View::found(NodeId node) {
   const std::scoped_lock lock(mutex_);
   if (const auto entry = entries_.find(node); entry != entries_.end())
-    entry->second.avoided_until = TimePoint{};
+    entry->second.avoided_until = entry->second.unreached_until = TimePoint{};
 }
 
 std::vector<v1::NodeRecord> View::nodes() const {
@@ -213,14 +214,36 @@ TimePoint View::updated() const {
   return updated_;
 }
 
-Result<NodeId> View::choose(std::string_view name) {
+MethodTerms View::terms(NodeId node, std::string_view method) const {
+  const std::string_view service = method.substr(0, method.find('/'));
+  const std::scoped_lock lock(mutex_);
+  const auto found = entries_.find(node);
+  if (found == entries_.end()) return {};
+  for (const v1::ServiceRecord& offered : found->second.record.services()) {
+    if (offered.name() != service) continue;
+    for (const v1::MethodRecord& described : offered.methods()) {
+      if (described.name() == method) return {described.timeout_ms(), described.idempotent()};
+    }
+  }
+  return {};
+}
+
+void View::unreached(NodeId node) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto found = entries_.find(node); found != entries_.end())
+    found->second.unreached_until = clock_.now() + avoided_for;
+}
+
+Result<NodeId> View::choose_among(std::string_view name, const NodeFilter& eligible) {
   const std::scoped_lock lock(mutex_);
   std::vector<NodeId> steady;
-  std::vector<NodeId> unsteady;
+  std::vector<NodeId> others;
   for (const auto& [node, entry] : entries_) {
-    if (usable(entry) && offers(entry.record, name)) (is_unsteady(node) ? unsteady : steady).push_back(node);
+    if (!usable(entry) || (eligible && !eligible(node)) || !offers(entry.record, name)) continue;
+    const bool worse = is_unsteady(node) || entry.unreached_until > clock_.now();
+    (worse ? others : steady).push_back(node);
   }
-  const std::vector<NodeId>& choice = steady.empty() ? unsteady : steady;
+  const std::vector<NodeId>& choice = steady.empty() ? others : steady;
   if (!choice.empty()) return choice[turn_++ % choice.size()];
   if (!complete_) {
     return fail(Code::unavailable, "cannot look for " + std::string(name) + ": no broker has answered yet");

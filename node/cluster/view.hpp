@@ -20,7 +20,8 @@ namespace cobus {
 
 class View final : public Resolver {
  public:
-  explicit View(const Clock& clock) : clock_(clock) {}
+  // `first`: which of several providers choose() begins with.
+  explicit View(const Clock& clock, std::uint64_t first = 0) : clock_(clock), turn_(first) {}
 
   // What a change did, so that the caller can tell the links.
   struct Effects {
@@ -68,7 +69,10 @@ class View final : public Resolver {
 
   // Providers in turn, unsteady ones only when there are no others. NOT_FOUND naming what was asked for,
   // UNAVAILABLE before any broker answered.
-  [[nodiscard]] Result<NodeId> choose(std::string_view name) override;
+  [[nodiscard]] Result<NodeId> choose_among(std::string_view name, const NodeFilter& eligible) override;
+  [[nodiscard]] MethodTerms terms(NodeId node, std::string_view method) const override;
+  // For two seconds it is chosen only when there are no others.
+  void unreached(NodeId node) override;
 
  private:
   struct Entry {
@@ -76,6 +80,7 @@ class View final : public Resolver {
     std::set<NodeId> brokers;
     std::set<NodeId> suspecting;  // of the brokers
     TimePoint avoided_until{};
+    TimePoint unreached_until{};
     TimePoint told{};
   };
   [[nodiscard]] v1::NodeRecord shown(const Entry& entry) const;
@@ -96,7 +101,7 @@ class View final : public Resolver {
   std::map<NodeId, link::Flapping> flapping_;  // also of nodes that the directory lost too
   bool complete_ = false;
   TimePoint updated_{};
-  std::uint64_t turn_ = 0;
+  std::uint64_t turn_;
 };
 
 }  // namespace cobus

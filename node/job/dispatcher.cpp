@@ -135,8 +135,8 @@ Task<> Dispatcher::run_job(Self self, ClaimedJob job, Result<Placement::Place> p
   }
   ledger_.assign(job.id, job.attempt, place->name);
   auto request = std::make_unique<EncodedEnvelope>(place->input, std::move(job.payload));
-  Result<EnvelopePtr> reply =
-      co_await call_envelope(self, place->node, job.method, std::move(request), call_options(job));
+  Result<EnvelopePtr> reply = co_await call_envelope(self, place->node, job.method, std::move(request),
+                                                     call_options(job, place->node));
   placement_.give_back(*place);
   // What this node's own stop cut short costs the job no attempt.
   const bool stopping = stop_requested() || (node_.draining() && place->node == node_.id());
@@ -151,9 +151,13 @@ Task<> Dispatcher::run_job(Self self, ClaimedJob job, Result<Placement::Place> p
   tell();
 }
 
-CallOptions Dispatcher::call_options(const ClaimedJob& job) const {
+CallOptions Dispatcher::call_options(const ClaimedJob& job, NodeId node) const {
   CallOptions options;
-  options.timeout = job.timeout_us == 0 ? Duration(-1) : std::chrono::microseconds(job.timeout_us);
+  options.timeout = std::chrono::microseconds(job.timeout_us);
+  if (job.timeout_us == 0) {
+    const MethodTerms terms = node_.terms(node, job.method);
+    options.timeout = terms.timeout_ms != 0 ? std::chrono::milliseconds(terms.timeout_ms) : Duration(-1);
+  }
   options.on_progress = [this, id = job.id, attempt = job.attempt](v1::Progress progress) {
     progress.set_note(shown(progress.note()));
     ledger_.progress(id, attempt, std::move(progress));

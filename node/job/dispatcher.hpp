@@ -42,7 +42,7 @@ class Dispatcher {
   Task<bool> give_out(Self self, Scope* runs);
   Task<std::vector<ClaimedJob>> claim(std::vector<std::string> methods, std::uint32_t limit);
   Task<> run_job(Self self, ClaimedJob job, Result<Placement::Place> place);
-  [[nodiscard]] CallOptions call_options(const ClaimedJob& job) const;
+  [[nodiscard]] CallOptions call_options(const ClaimedJob& job, NodeId node) const;
   [[nodiscard]] Outcome outcome_of(Result<EnvelopePtr> reply, const Placement::Place& place);
   Task<> record(std::string id, std::uint32_t attempt, Outcome outcome);
 

@@ -22,6 +22,8 @@ constexpr int column_count = 14;
 
 // A page of a list looks at so many jobs at most, so that others get their turn.
 constexpr int scanned_max = 10'000;
+// So many jobs before another one are counted, for the same reason.
+constexpr std::int64_t before_max = 10'000;
 
 std::size_t index_of(v1::JobState state) { return static_cast<std::size_t>(state); }
 
@@ -65,6 +67,9 @@ JobTables::JobTables(SQLite::Database& sql, std::string home, const Clock& clock
                   " RETURNING" +
                       columns),
       get_(sql, "SELECT" + columns + "FROM job WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3"),
+      before_(sql,
+              "SELECT count(*) FROM"
+              " (SELECT 1 FROM job WHERE state = 3 AND method = ?1 AND seq < ?2 LIMIT ?3)"),
       result_of_(sql, "SELECT result FROM job_result WHERE seq = ?1"),
       list_(sql, "SELECT" + columns + "FROM job WHERE submitted_us >= ?1 AND seq < ?2 ORDER BY seq DESC") {
   SQLite::Statement states(sql, "SELECT state, count(*) FROM job GROUP BY state");
@@ -308,8 +313,19 @@ Result<std::vector<v1::Job>> JobTables::get(const std::string& prefix) {
   if (jobs.size() == 1) {
     Execution result(result_of_, seq);
     if (result.step()) jobs.front().set_result(result.text(0));
+    v1::Job& job = jobs.front();
+    if (job.state() == v1::READY && job.wait_reason().empty())
+      job.set_wait_reason(turn_of(job.method(), seq));
   }
   return jobs;
+}
+
+std::string JobTables::turn_of(const std::string& method, std::int64_t seq) {
+  Execution counted(before_, method, seq, before_max);
+  const std::int64_t before = counted.step() ? counted.integer(0) : 0;
+  if (before == 0) return "no node that offers the method has a free place yet; it is the next one";
+  return fmt::format("{}{} of this method {} before it", before, before == before_max ? " or more" : "",
+                     before == 1 ? "is" : "are");
 }
 
 std::vector<v1::Job> JobTables::get_by_key(const std::string& key) {

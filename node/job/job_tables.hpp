@@ -51,6 +51,8 @@ class JobTables {
   [[nodiscard]] JobPage list(const v1::ListJobsRequest& request, std::int64_t from);
 
  private:
+  // What a READY job that nobody gave a reason waits for. `seq` is its own.
+  [[nodiscard]] std::string turn_of(const std::string& method, std::int64_t seq);
   struct Row {
     std::int64_t seq = 0;
     std::uint32_t attempt = 0;
@@ -97,7 +99,7 @@ class JobTables {
   SQLite::Statement find_key_, insert_job_, insert_payload_, insert_key_;
   SQLite::Statement next_ready_method_, ready_of_method_, claim_, payload_of_;
   SQLite::Statement attempts_of_, end_attempt_, insert_result_, find_state_, all_running_, set_reason_;
-  SQLite::Statement get_, result_of_, list_;
+  SQLite::Statement get_, before_, result_of_, list_;
 };
 
 }  // namespace cobus::job

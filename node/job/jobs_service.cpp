@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "node/job/record.hpp"
 #include "node/link/keys.hpp"
@@ -50,6 +51,9 @@ Status check(const v1::SubmitRequest& request) {
 // NOT_FOUND, PERMISSION_DENIED or FAILED_PRECONDITION when as things are it never could.
 Result<std::string> obstacle(const View& view, const std::string& method, v1::Role role) {
   const std::string service = method.substr(0, method.find('/'));
+  std::set<std::uint64_t> reached;
+  for (const v1::NodeRecord& record : view.available()) reached.insert(record.node());
+  std::string away;
   bool service_known = false;
   bool offered = false;
   bool admitted = false;
@@ -68,10 +72,14 @@ Result<std::string> obstacle(const View& view, const std::string& method, v1::Ro
         offered = true;
         if (!admits(at.roles(), role)) continue;
         admitted = true;
-        if (admits(at.roles(), v1::NODE)) return std::string();
+        if (!admits(at.roles(), v1::NODE)) continue;
+        if (reached.contains(record.node())) return std::string();
+        away += (away.empty() ? "" : ", ") + record.name();
       }
     }
   }
+  if (!away.empty())
+    return fmt::format("no node that offers {} can be reached now: {} is away or stops", method, away);
   if (admitted) {
     return fail(Code::failed_precondition,
                 method + " may not be called by nodes, and so not as a job; use: cobus call " + method);

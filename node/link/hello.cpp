@@ -75,7 +75,7 @@ Result<v1::Hello> read_hello(std::string_view frame) {
   const auto header = read_frame(frame, [&envelopes](const EnvelopeView&) { envelopes = true; });
   if (!header) return not_a_hello(header.error().message());
   if (envelopes || header->sequence != 0) return not_a_hello("it carries more than that");
-  if (header->hello.empty()) return not_a_hello("there is none in the first frame");
+  if (!header->has_hello()) return not_a_hello("there is none in the first frame");
   v1::Hello hello;
   if (!hello.ParseFromArray(header->hello.data(), static_cast<int>(header->hello.size()))) {
     return not_a_hello("malformed");

@@ -223,7 +223,7 @@ void LinkMachine::receive(Connection& connection, const CurveKey& key, FrameIn f
     if (peer.owed >= limits::acknowledge_bytes) beat(peer);
   }
   if (verdict) {
-    if (!header->end.empty()) hear_end(connection, peer, header->end);
+    if (header->has_end()) hear_end(connection, peer, header->end);
     return;
   }
   const Status broken(verdict.error().code(),

@@ -19,7 +19,7 @@ void Session::write_end(std::string& frame, std::uint64_t sent, const Status& re
 }
 
 Result<Session::Verdict> Session::receive(const FrameHeader& header) {
-  if (!header.hello.empty()) return fail(Code::internal, "a second Hello came");
+  if (header.has_hello()) return fail(Code::internal, "a second Hello came");
   if (header.session != number_) {
     return fail(Code::internal,
                 fmt::format("a frame of session {:x} came in session {:x}", header.session, number_));

@@ -75,6 +75,8 @@ v1::ServiceRecord describe_service(const Service& service) {
     described.set_client_streaming(method.client_streaming);
     described.set_where(method.options.where());
     *described.mutable_roles() = method.options.roles();
+    described.set_timeout_ms(method.options.timeout_ms());
+    described.set_idempotent(method.options.idempotent());
   }
   return record;
 }

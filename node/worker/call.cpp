@@ -5,6 +5,7 @@
 
 #include "node/worker/incoming.hpp"
 #include "node/worker/node.hpp"
+#include "node/worker/provider_search.hpp"
 #include "node/worker/service.hpp"
 #include "proto/utf8.hpp"
 
@@ -21,25 +22,30 @@ void send_cancel(Home& home, Address from, Address to, std::uint64_t call, std::
   home.send(to.node, std::move(cancel));
 }
 
-TimePoint deadline_of(Self self, const CallOptions& options) {
+TimePoint deadline_of(Self self, NodeId node, std::string_view method, const CallOptions& options) {
   const Worker& worker = self.worker();
-  const TimePoint own = deadline_after(worker.shard->clock().now(), options.timeout);
+  Duration timeout = options.timeout.value_or(call_timeout_default);
+  if (!options.timeout) {
+    const MethodTerms terms = self.node().terms(node, method);
+    if (terms.timeout_ms != 0) timeout = std::chrono::milliseconds(terms.timeout_ms);
+  }
+  const TimePoint own = deadline_after(worker.shard->clock().now(), timeout);
   return worker.handled == nullptr ? own : std::min(own, worker.handled->caller_gives_up());
 }
 
-void send_request(Self self, PendingCall& call, std::string method, EnvelopePtr request,
-                  const CallOptions& options) {
+EnvelopePtr send_request(Self self, PendingCall& call, std::string method, EnvelopePtr request,
+                         const CallOptions& options, TimePoint deadline) {
   Home& home = self.worker().home();
   home.add_call(call);
   request->kind = v1::REQUEST;
   request->flags = options.flags | (options.on_progress ? v1::WANTS_PROGRESS : 0U);
   request->from = self.address();
   request->call = call.id;
-  request->deadline = deadline_of(self, options);
+  request->deadline = deadline;
   if (!request->to) request->extra().to_name = std::move(method);
   request->extra().credit = options.credit;
   request->extra().trace = options.trace;
-  home.send(call.callee, std::move(request));
+  return home.send_and_keep(call.callee, std::move(request));
 }
 
 Status deadline_status(const std::string& method) {
@@ -63,6 +69,10 @@ Status tell_progress(const CallOptions& options, Envelope& envelope) noexcept {
 // that passes on the error of another call does not say it of its own.
 Status error_of(const Envelope& error) {
   const Status& status = error.extra().status;
+  if (error.kind == v1::ERROR && status.ok()) {
+    return {Code::unknown,
+            status.message().empty() ? "the callee gave an error without a code" : status.message()};
+  }
   if (!error.from.worker) return status;
   Status said(status.code(), status.message());
   for (const Status::Detail& detail : status.details()) {
@@ -79,30 +89,38 @@ namespace {
 class Reply final : Waiting, PendingCall {
  public:
   static constexpr AwaitKind awaits = AwaitKind::answer;
-  Reply(Self self, NodeId node, std::string method, EnvelopePtr request, CallOptions options)
-      : self_(self), method_(std::move(method)), request_(std::move(request)), options_(std::move(options)) {
+  // `request` and `options` outlive it; what is left of the request afterwards is as of send_request().
+  Reply(Self self, NodeId node, std::string_view method, EnvelopePtr& request, const CallOptions& options,
+        TimePoint deadline)
+      : self_(self),
+        to_(request->to),
+        method_(method),
+        request_(request),
+        options_(options),
+        deadline_(deadline) {
     callee = node;
-    to_ = request_->to;
   }
   ~Reply() { give_up(); }
   Reply(const Reply&) = delete;
   Reply& operator=(const Reply&) = delete;
   [[nodiscard]] bool await_ready() const noexcept { return false; }
   bool await_suspend(std::coroutine_handle<> coroutine) {
-    if (!park(coroutine, detail::deadline_of(self_, options_))) return false;
+    if (!park(coroutine, deadline_)) return false;
     open_ = true;
-    detail::send_request(self_, *this, method_, std::move(request_), options_);
+    request_ =
+        detail::send_request(self_, *this, std::string(method_), std::move(request_), options_, deadline_);
     return true;
   }
   [[nodiscard]] Result<EnvelopePtr> await_resume() {
     give_up();
     if (envelope_ == nullptr) {
-      if (cause() == Cause::stop) return fail(Code::cancelled, "the caller of " + method_ + " was stopped");
-      return fail(detail::deadline_status(method_));
+      std::string method(method_);
+      if (cause() == Cause::stop) return fail(Code::cancelled, "the caller of " + method + " was stopped");
+      return fail(detail::deadline_status(method));
     }
     if (envelope_->kind == v1::REPLY) return std::move(envelope_);
     if (envelope_->kind == v1::END)
-      return fail(Code::internal, method_ + " is a stream, but was called for one reply");
+      return fail(Code::internal, std::string(method_) + " is a stream, but was called for one reply");
     return fail(detail::error_of(*envelope_));
   }
 
@@ -132,10 +150,11 @@ class Reply final : Waiting, PendingCall {
   }
 
   Self self_;
-  WorkerId to_;  // none: the callee is a method
-  std::string method_;
-  EnvelopePtr request_;
-  CallOptions options_;
+  const WorkerId to_;  // none: the callee is a method
+  const std::string_view method_;
+  EnvelopePtr& request_;
+  const CallOptions& options_;
+  const TimePoint deadline_;
   EnvelopePtr envelope_;
   bool open_ = false;
 };
@@ -240,19 +259,28 @@ bool never_started(const Status& error) noexcept { return error.detail("started"
 
 Task<Result<EnvelopePtr>> call_envelope(Self self, NodeId node, std::string method, EnvelopePtr request,
                                         CallOptions options) {
-  if (node == NodeId::none) {
-    Result<NodeId> chosen = self.node().choose(method);
-    if (!chosen) co_return fail(std::move(chosen).error());
-    node = *chosen;
+  if (node != NodeId::none) {
+    const TimePoint deadline = detail::deadline_of(self, node, method, options);
+    co_return co_await Reply(self, node, method, request, options, deadline);
   }
-  co_return co_await Reply(self, node, std::move(method), std::move(request), std::move(options));
+  ProviderSearch search(self.node(), method, options.eligible);
+  Result<NodeId> chosen = search.next();
+  if (!chosen) co_return fail(std::move(chosen).error());
+  const TimePoint deadline = detail::deadline_of(self, *chosen, method, options);
+  for (;;) {
+    Result<EnvelopePtr> reply = co_await Reply(self, *chosen, method, request, options, deadline);
+    if (reply || request == nullptr || !search.goes_on_after(reply.error())) co_return reply;
+    chosen = search.next();
+    if (!chosen) co_return reply;
+  }
 }
 
 Task<Result<EnvelopePtr>> call_worker_envelope(Self self, NodeId node, EnvelopePtr request,
                                                CallOptions options) {
   if (!request->to) co_return fail(Code::invalid_argument, "an empty address: nobody to ask");
-  std::string whom = "worker " + to_string(Address{node, request->to});
-  co_return co_await Reply(self, node, std::move(whom), std::move(request), std::move(options));
+  const std::string whom = "worker " + to_string(Address{node, request->to});
+  const TimePoint deadline = detail::deadline_of(self, node, {}, options);
+  co_return co_await Reply(self, node, whom, request, options, deadline);
 }
 
 }  // namespace cobus

@@ -110,13 +110,23 @@ class Call {
   CallState* state_;
 };
 
+// Which nodes a call may go to; empty: any.
+using NodeFilter = std::function<bool(NodeId)>;
+
+// How long a call may take when neither the caller nor the method says so.
+inline constexpr Duration call_timeout_default = std::chrono::seconds(30);
+
 struct CallOptions {
-  // Negative: none. A handler's calls also end when the caller of the handler gives up.
-  Duration timeout = std::chrono::seconds(30);
+  // How long the call may take, other nodes that are asked included. Not set: what the method's provider says
+  // (timeout_ms in its options), else 30 s. Negative: no limit. A handler's calls also end when the caller of
+  // the handler gives up.
+  std::optional<Duration> timeout = std::nullopt;
   std::uint32_t flags = 0;  // v1::EnvelopeFlag
   TraceContext trace;
   std::function<void(const v1::Progress&)> on_progress;  // runs on the shard; asks the callee for progress
   std::uint32_t credit = limits::stream_credit;
+  // Of a call to whichever node offers the method: the nodes it may go to; empty: all. Runs on the shard.
+  NodeFilter eligible = {};
 };
 
 // Whether a call failed before its handler began, so that nothing was done: its node is stopping, has no
@@ -126,7 +136,9 @@ struct CallOptions {
 // A call with the payload as it is: what typed and untyped callers share. The REPLY envelope, or the
 // status: NOT_FOUND (no node offers it), UNIMPLEMENTED, UNAVAILABLE (the callee's node was lost),
 // DEADLINE_EXCEEDED, CANCELLED (the caller was asked to stop), or whatever the handler answered.
-// With `node` none, a node that offers the method is chosen.
+// With `node` none, a node that offers the method is chosen, this one first; when another one fails the call
+// before it began, or loses it and the method is idempotent, the next is asked (see ProviderSearch). The
+// error is then that of the last one.
 [[nodiscard]] Task<Result<EnvelopePtr>> call_envelope(Self self, NodeId node, std::string method,
                                                       EnvelopePtr request, CallOptions options);
 
@@ -161,13 +173,16 @@ template <class Reply, class Request>
 
 namespace detail {
 
-// What the callers of both kinds of calls share. Fills in what every request has, and sends it.
-void send_request(Self self, PendingCall& call, std::string method, EnvelopePtr request,
-                  const CallOptions& options);
+// What the callers of both kinds of calls share. Fills in what every request has, and sends it. The request
+// again when it went to another node, else null.
+[[nodiscard]] EnvelopePtr send_request(Self self, PendingCall& call, std::string method, EnvelopePtr request,
+                                       const CallOptions& options, TimePoint deadline);
 // To the handler of a call, or, with a worker in `to`, to a worker that was asked.
 void send_cancel(Home& home, Address from, Address to, std::uint64_t call, std::uint32_t flags);
-// When a call that begins now ends at the latest.
-[[nodiscard]] TimePoint deadline_of(Self self, const CallOptions& options);
+// When a call of `method` at `node` that begins now ends at the latest.
+[[nodiscard]] TimePoint deadline_of(Self self, NodeId node, std::string_view method,
+                                    const CallOptions& options);
+// UNKNOWN for an ERROR without a code.
 [[nodiscard]] Status error_of(const Envelope& error);
 [[nodiscard]] Status deadline_status(const std::string& method);
 // INTERNAL when the caller's function throws; what is no progress is ignored.

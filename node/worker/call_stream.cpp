@@ -5,6 +5,7 @@
 
 #include "node/worker/flow.hpp"
 #include "node/worker/node.hpp"
+#include "node/worker/provider_search.hpp"
 
 namespace cobus {
 
@@ -47,6 +48,9 @@ class EnvelopeStream::State final : public ItemQueue, PendingCall {
   void item(EnvelopePtr envelope) noexcept;
   void credited(const Envelope& credit) noexcept;
   void takes_no_more() noexcept;
+  // Whether the call goes to another node now, instead of ending with `error`.
+  [[nodiscard]] bool goes_elsewhere(const Status& error);
+  void send_to(NodeId node);
   void over(Status how, EnvelopePtr last = nullptr);
   void give_credit(std::uint32_t more) override;
   void send_up(EnvelopePtr envelope, v1::Kind kind);
@@ -60,6 +64,9 @@ class EnvelopeStream::State final : public ItemQueue, PendingCall {
   Self self_;
   CallOptions options_;
   std::string method_;
+  std::optional<ProviderSearch> search_;  // of a call to no node in particular
+  EnvelopePtr request_;                   // while it may be sent again
+  TimePoint deadline_at_ = never;
   WorkerId handler_;  // once it has said anything
   List<Send> senders_;
   OnDeadline deadline_{*this};
@@ -74,14 +81,14 @@ EnvelopeStream::State::State(Self self, NodeId node, std::string method, Envelop
                              CallOptions options)
     : ItemQueue(options.credit), self_(self), options_(std::move(options)), method_(std::move(method)) {
   if (node == NodeId::none) {
-    Result<NodeId> chosen = self.node().choose(method_);
+    search_.emplace(self.node(), method_, options_.eligible);
+    Result<NodeId> chosen = search_->next();
     if (!chosen) {
       end(std::move(chosen).error());
       return;
     }
     node = *chosen;
   }
-  callee = node;
   open_ = true;
   if (request == nullptr) {
     request = std::make_unique<SignalEnvelope>();
@@ -89,9 +96,25 @@ EnvelopeStream::State::State(Self self, NodeId node, std::string method, Envelop
     sends_ = end_due_ = true;
   }
   options_.credit = window();
-  Shard& shard = *self.worker().shard;
-  shard.timers().start(deadline_, detail::deadline_of(self, options_));
-  detail::send_request(self, *this, method_, std::move(request), options_);
+  deadline_at_ = detail::deadline_of(self, node, method_, options_);
+  self.worker().shard->timers().start(deadline_, deadline_at_);
+  request_ = std::move(request);
+  send_to(node);
+}
+
+void EnvelopeStream::State::send_to(NodeId node) {
+  callee = node;
+  request_ = detail::send_request(self_, *this, method_, std::move(request_), options_, deadline_at_);
+  if (!search_) request_.reset();
+}
+
+bool EnvelopeStream::State::goes_elsewhere(const Status& error) {
+  // Once the handler gave or took an item, another one would give or take it again.
+  if (!search_ || request_ == nullptr || handler_ || !search_->goes_on_after(error)) return false;
+  const Result<NodeId> next = search_->next();
+  if (!next) return false;
+  send_to(*next);
+  return true;
 }
 
 void EnvelopeStream::State::answered(EnvelopePtr envelope) noexcept {
@@ -105,6 +128,7 @@ void EnvelopeStream::State::answered(EnvelopePtr envelope) noexcept {
     case v1::REPLY:
       return over({}, std::move(envelope));  // of a method that gives one: the last item
     default:
+      if (envelope->kind == v1::ERROR && goes_elsewhere(detail::error_of(*envelope))) return;
       // What could not be sent is answered by this node, and the handler does not know.
       if (envelope->kind == v1::ERROR && !envelope->from.worker && handler_)
         detail::send_cancel(self_.worker().home(), self_.address(), {callee, WorkerId{}}, id, options_.flags);
@@ -118,6 +142,7 @@ void EnvelopeStream::State::item(EnvelopePtr envelope) noexcept {
     return;
   }
   handler_ = envelope->from.worker;
+  request_.reset();
   // The callee's node has too much here.
   if (const Status& refused = std::as_const(*envelope).extra().status; !refused.ok()) return leave(refused);
   if (!push(std::move(envelope)))

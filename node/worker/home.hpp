@@ -137,8 +137,10 @@ class Home {
     Worker* const worker = find(to);
     return worker != nullptr && reach_at_once(*worker, envelope);
   }
-  // Sends from this shard, to a worker, method or name at `node` (this one too). (home_send.cpp)
+  // Sends from this shard, to a worker, method or name at `node` (this one too). send_and_keep() gives back
+  // the envelope, unchanged, when it went to another node, else null. (home_send.cpp)
   void send(NodeId node, EnvelopePtr envelope);
+  [[nodiscard]] EnvelopePtr send_and_keep(NodeId node, EnvelopePtr envelope);
   // A message to a worker. RESOURCE_EXHAUSTED when its mailbox, or the inbox of its shard, is known to be
   // full: `envelope` is then still the caller's. NOT_FOUND when it is known to be gone.
   [[nodiscard]] Status try_send(NodeId node, EnvelopePtr& envelope);
@@ -185,9 +187,8 @@ class Home {
   // Hands what was sent to other shards and nodes over. After each turn.
   void flush();
 
-  // Registers a call and gives it its id.
+  // Registers a call and gives it its id. To remove one that is not registered does nothing.
   void add_call(PendingCall& call);
-  // Does nothing when it is not registered.
   void remove_call(PendingCall& call) noexcept;
   // Calls that wait for an answer, at most the first `most` that there is a place for.
   template <class Visit>
@@ -200,7 +201,6 @@ class Home {
   void knows_of_downs(std::uint64_t downs);
   // A peer is gone: its calls to us end, ours to it fail.
   void peer_lost(NodeId node, const Status& reason) noexcept;
-  // A part that was on its way there is returned.
   void part_undeliverable(NodeId node, std::uint64_t id, const Status& reason);
   // Less waits for that node, so senders may go on; or, with a reason, it cannot be reached.
   void node_drained(NodeId node, const Status& how) noexcept;
@@ -297,7 +297,7 @@ class Home {
   void wait_for_node(SendInWaiting& waiting);
   void parts_drained(NodeId node) noexcept;
   void send_to_shard(unsigned shard, EnvelopePtr envelope);
-  void send_away(NodeId to_node, EnvelopePtr envelope);
+  void send_away(NodeId to_node, Envelope& envelope);
   void write_out(NodeId to_node, const Envelope& envelope, std::size_t size);
   void refuse_too_large(NodeId to_node, const Envelope& envelope, std::size_t size);
   void hand_over(unsigned shard) noexcept;

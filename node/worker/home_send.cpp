@@ -125,7 +125,7 @@ EnvelopePtr Home::take_from_senders(Worker& worker, Worker::Wants wants) noexcep
 
 void Home::send(NodeId to_node, EnvelopePtr envelope) {
   if (node_.observer() != nullptr) node_.show(*envelope, to_node);
-  if (to_node != node_.id()) return send_away(to_node, std::move(envelope));
+  if (to_node != node_.id()) return send_away(to_node, *envelope);
   if (!envelope->to) {
     switch (envelope->kind) {
       case v1::CANCEL:
@@ -144,6 +144,16 @@ void Home::send(NodeId to_node, EnvelopePtr envelope) {
     }
   }
   send_to_shard(envelope->to.shard(), std::move(envelope));
+}
+
+EnvelopePtr Home::send_and_keep(NodeId to_node, EnvelopePtr envelope) {
+  if (to_node == node_.id()) {
+    send(to_node, std::move(envelope));
+    return nullptr;
+  }
+  if (node_.observer() != nullptr) node_.show(*envelope, to_node);
+  send_away(to_node, *envelope);
+  return envelope;
 }
 
 void Home::send_to_shard(unsigned shard, EnvelopePtr envelope) {
@@ -193,14 +203,14 @@ void Home::cancel_everywhere(const Envelope& cancel) {
   }
 }
 
-void Home::send_away(NodeId to_node, EnvelopePtr envelope) {
-  const std::size_t size = envelope->payload_size();
-  if (goes_in_parts(to_node, *envelope, size)) [[unlikely]] {
+void Home::send_away(NodeId to_node, Envelope& envelope) {
+  const std::size_t size = envelope.payload_size();
+  if (goes_in_parts(to_node, envelope, size)) [[unlikely]] {
     const bool too_large =
         size > limits::message_bytes_max || (size > limits::payload_bytes_max && !takes_parts(to_node));
-    return too_large ? refuse_too_large(to_node, *envelope, size) : send_in_parts(to_node, *envelope, size);
+    return too_large ? refuse_too_large(to_node, envelope, size) : send_in_parts(to_node, envelope, size);
   }
-  write_out(to_node, *envelope, size);
+  write_out(to_node, envelope, size);
 }
 
 bool Home::send_at_once(NodeId node, Envelope& message) {
@@ -258,7 +268,7 @@ void Home::refuse_too_large(NodeId to_node, const Envelope& envelope, std::size_
   error->to = envelope.to;
   error->call = envelope.call;
   error->extra().status = too_large;
-  send_away(to_node, std::move(error));
+  send_away(to_node, *error);
 }
 
 void Home::submit(NodeId to_node, Outbound::Chunk& chunk) {

@@ -129,10 +129,21 @@ std::vector<const Service*> Node::services() const {
   return all;
 }
 
-Result<NodeId> Node::choose(std::string_view method) const {
-  if (find_method(method) != nullptr) return id();
-  if (resolver_ != nullptr) return resolver_->choose(method);
+Result<NodeId> Node::choose(std::string_view method, const NodeFilter& eligible) const {
+  if (find_method(method) != nullptr && (!eligible || eligible(id()))) return id();
+  if (resolver_ != nullptr) return resolver_->choose_among(method, eligible);
   return fail(Code::not_found, "no node offers " + std::string(method));
+}
+
+MethodTerms Node::terms(NodeId node, std::string_view method) const {
+  if (node != id()) return resolver_ != nullptr ? resolver_->terms(node, method) : MethodTerms{};
+  const Method* const own = find_method(method);
+  if (own == nullptr) return {};
+  return {own->options.timeout_ms(), own->options.idempotent()};
+}
+
+void Node::unreached(NodeId node) const {
+  if (resolver_ != nullptr) resolver_->unreached(node);
 }
 
 const Kind* Node::find_kind(std::string_view name) const noexcept {

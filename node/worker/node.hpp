@@ -32,13 +32,24 @@
 
 namespace cobus {
 
+// What the provider of a method says of calls of it.
+struct MethodTerms {
+  std::uint32_t timeout_ms = 0;  // how long a call may take when its caller sets no limit; 0: not said
+  bool idempotent = false;       // it may run twice, so a call whose node was lost may be sent to another
+};
+
 // Finds a node that offers a service. Implemented by the cluster layer; any thread.
 class Resolver {
  public:
   virtual ~Resolver() = default;
   // A node that offers `name`: a service, "package.Service/Method", or a kind of worker. NOT_FOUND when
-  // nobody is known to offer it, UNAVAILABLE when nobody could be asked yet.
-  [[nodiscard]] virtual Result<NodeId> choose(std::string_view name) = 0;
+  // no node that `eligible` admits is known to offer it, UNAVAILABLE when no broker has answered yet.
+  [[nodiscard]] virtual Result<NodeId> choose_among(std::string_view name, const NodeFilter& eligible) = 0;
+  [[nodiscard]] Result<NodeId> choose(std::string_view name) { return choose_among(name, {}); }
+  // What `node` says of "package.Service/Method"; the defaults when nothing is known.
+  [[nodiscard]] virtual MethodTerms terms(NodeId node, std::string_view method) const = 0;
+  // A request did not reach `node`: it is not chosen for a while.
+  virtual void unreached(NodeId node) = 0;
 };
 
 // Sees what passes. Called by the thread that moves the envelope; must be quick and not call back.
@@ -140,8 +151,13 @@ class Node final : public link::LinkEvents {
   // Null when the node does not offer it. Any thread after start().
   [[nodiscard]] const Method* find_method(std::string_view name) const noexcept;
   [[nodiscard]] std::vector<const Service*> services() const;
-  // A node that offers "package.Service/Method", this one first. NOT_FOUND, UNAVAILABLE. Any thread.
-  [[nodiscard]] Result<NodeId> choose(std::string_view method) const;
+  // A node that `eligible` admits and that offers "package.Service/Method", this one first. NOT_FOUND,
+  // UNAVAILABLE. Any thread.
+  [[nodiscard]] Result<NodeId> choose(std::string_view method, const NodeFilter& eligible = {}) const;
+  // What `node` says of a method, as far as this node knows. Any thread.
+  [[nodiscard]] MethodTerms terms(NodeId node, std::string_view method) const;
+  // See Resolver::unreached(). Any thread.
+  void unreached(NodeId node) const;
 
   // Runs `function(home)` on a shard, soon. What it throws is written to the log. Any thread.
   void run_on(unsigned shard, std::move_only_function<void(Home&)> function);

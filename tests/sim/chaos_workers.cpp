@@ -318,7 +318,7 @@ Task<> call_worker_once(Self self, Chaos* chaos, Address to) {
   const char* const how = std::array{"now", "now", "now", "late", "never", "throw"}[chaos->random.below(6)];
   CallOptions options;
   options.timeout = some_timeout(*chaos);
-  Begun call(chaos, self.address().node, options.timeout);
+  Begun call(chaos, self.address().node, *options.timeout);
   auto reply = co_await call_worker<EchoReply>(
       self, to, text("q " + std::to_string(call.number()) + " " + how), options);
   call.ends(reply ? Status() : reply.error());
@@ -329,7 +329,7 @@ Task<> call_worker_once(Self self, Chaos* chaos, Address to) {
 Task<> call_method_once(Self self, Chaos* chaos, NodeId to) {
   CallOptions options;
   options.timeout = some_timeout(*chaos);
-  Begun call(chaos, self.address().node, options.timeout);
+  Begun call(chaos, self.address().node, *options.timeout);
   auto reply = co_await echo::EchoStub(self, chaos->once_in(3) ? NodeId::none : to)
                    .Echo(text(std::to_string(call.number())), options);
   call.ends(reply ? Status() : reply.error());
@@ -341,7 +341,7 @@ Task<> stream_once(Self self, Chaos* chaos, NodeId to) {
   CallOptions options;
   options.timeout = some_timeout(*chaos);
   const int count = static_cast<int>(chaos->random.below(100));
-  Begun began(chaos, self.address().node, options.timeout);
+  Begun began(chaos, self.address().node, *options.timeout);
   auto call = echo::EchoStub(self, to).Chat(options);
   Scope scope;
   scope.spawn(send_items(&call, chaos, count));

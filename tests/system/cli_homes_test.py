@@ -9,6 +9,7 @@ import sys
 import unittest
 
 import processes
+from cli_cluster import start
 
 
 class Keys(processes.ClusterTest):
@@ -62,13 +63,25 @@ class ShortIds(processes.ClusterTest):
             jobs[job["home"]] = job["id"]
         self.processes["beta"].send_signal(signal.SIGSTOP)
         self.addCleanup(self.processes["beta"].send_signal, signal.SIGCONT)
-        err = self.cobus("job", jobs["alpha"][:22], code=69)[1]
+        err = self.cobus("job", jobs["alpha"][:22], code=1)[1]
         self.assertIn("beta", err)
         self.assertIn("write the whole id", err)
         self.assertEqual(self.json("job", jobs["alpha"])["id"], jobs["alpha"])
         self.processes["beta"].send_signal(signal.SIGCONT)
         self.wait_until(lambda: len(self.names_up()) == 2, "beta to go on")
         self.assertEqual(self.json("job", jobs["alpha"][:22])["id"], jobs["alpha"])
+
+    def test_a_node_that_was_once_seen_does_not_keep_short_ids_from_being_clear(self):
+        jobs = {}
+        while len(jobs) < 2:
+            job = self.json("submit", "Echo", "--wait", "-o", "json")
+            jobs[job["home"]] = job["id"]
+        self.kill("beta")
+        self.wait_until(lambda: self.names_up() == ["alpha"], "beta to be gone")
+        for verb in ("job", "wait", "result"):
+            err = self.cobus(verb, jobs["alpha"][:22])[1]
+            self.assertRegex(err, rf"job {jobs['alpha']} is the only one here .* not asked: beta \(seen ")
+        self.assertEqual(self.cobus("job", jobs["alpha"])[1], "")
 
 
 class Down(processes.ClusterTest):
@@ -77,7 +90,18 @@ class Down(processes.ClusterTest):
     def test_a_call_to_a_node_that_is_down_says_so(self):
         self.kill("gamma")
         self.wait_until(lambda: self.names_up() == ["alpha"], "gamma to be gone")
-        self.assertIn("node gamma is down", self.cobus("call", "Echo", "--node", "gamma", code=69)[1])
+        self.assertIn("node gamma is down", self.cobus("call", "Echo", "--node", "gamma", code=1)[1])
+
+
+class Killed(processes.ClusterTest):
+    def test_calls_right_after_a_kill_go_to_the_others(self):
+        for name in ("gamma", "beta"):
+            self.kill(name)
+            calls = [start(self, self.command("call", "Echo", '{"text":"%d"}' % number)) for number in range(12)]
+            calls += [start(self, self.command("call", "Chat", '[{"text":"%d"}]' % number)) for number in range(12)]
+            for call in calls:
+                out, err = call.communicate(timeout=60)
+                self.assertEqual((call.returncode, err), (0, ""), out)
 
 
 if __name__ == "__main__":

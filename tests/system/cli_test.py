@@ -323,7 +323,8 @@ class Everywhere(SharedCluster):
         self.fails(2, "nodes", "more", says="'more'")
         self.fails(2, "nodes", "-o", "jsn", says="did you mean json?")
         self.fails(2, "call", "Echo", "--timeout", "soon", says=["--timeout", "100ms"])
-        for verb in (("call", "Echo"), ("wait", "01k2"), ("submit", "Echo", "--wait"), ("map", "Echo", "-")):
+        self.fails(2, "call", "Echo", "--timeout", "never", says=["--timeout", "100ms", "or none"])
+        for verb in (("wait", "01k2"), ("submit", "Echo", "--wait"), ("map", "Echo", "-")):
             self.fails(2, *verb, "--timeout", "0", says=["--timeout", "no time at all", "30s"])
         self.fails(2, "nodes", "--join", "tcp://127.0.0.1:7700", says="cobus://")
 
@@ -392,7 +393,7 @@ class HomeAway(processes.ClusterTest):
         self.assertNotIn(jobs["beta"], out)
         self.assertRegex(err, r"the list lacks the jobs of beta \(seen \w+ ago\), which is away")
         for verb in ("wait", "result", "job"):
-            self.assertIn("it may be at beta", self.cobus(verb, jobs["beta"], code=69)[1])
+            self.assertIn("it may be at beta", self.cobus(verb, jobs["beta"], code=1)[1])
         self.start_node("beta")
         self.wait_until(lambda: self.names_up() == ["alpha", "beta"], "beta to be back")
         self.assertEqual(self.json("job", jobs["beta"])["home"], "beta")

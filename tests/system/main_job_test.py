@@ -62,7 +62,7 @@ class MainJob(ClusterTest):
             self.assertEqual(shown()["attempt"], 2)
             self.start_node(first["node"])
         self.kill(first["home"])
-        self.cobus("result", job["id"][:20], code=69)
+        self.cobus("result", job["id"][:20], code=1)
         self.start_node(first["home"])
         self.wait_until(lambda: shown()["state"] == "running", "the job to run again")
         self.assertGreater(shown()["attempt"], first["attempt"])
@@ -144,7 +144,7 @@ class Nobody(ClusterTest):
     NODES = ()
 
     def test_without_a_node_and_without_a_broker_the_next_step_is_said(self):
-        self.assertIn("cobus-node", self.cobus("call", "echo.Echo/Echo", code=69)[1])
+        self.assertIn("cobus-node", self.cobus("call", "echo.Echo/Echo", code=1)[1])
         self.processes["broker"].send_signal(signal.SIGTERM)
         self.processes["broker"].wait()
         self.assertIn("cobus-broker", self.cobus("nodes", "--connect-timeout", "1s", code=69)[1])

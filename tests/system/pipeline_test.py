@@ -4,11 +4,13 @@
 # whose nodes is killed in the middle. Run as: pipeline_test.py BIN_FOLDER [TEST...]
 import json
 import os
+import signal
 import subprocess
 import sys
 import unittest
 
 import processes
+from cli_cluster import start
 from processes import ClusterTest
 
 METHOD = "pipeline.Pipeline/SumOfSquares"
@@ -59,6 +61,21 @@ class Pipeline(ClusterTest):
         err = self.cobus("call", "cobus.v1.Workers/Spawn", '{"kind":"pipeline.Stage"}', "--join", join,
                          state=os.path.join(self.state, "as-submit"), code=77)[1]
         self.assertIn("PERMISSION_DENIED", err)
+
+
+class Up(ClusterTest):
+    NODES = ()
+
+    def test_each_node_of_up_loads_the_module(self):
+        state = os.path.join(self.state, "up")
+        module = os.path.join(processes.BIN, "pipeline.so")
+        up = start(self, self.command("up", "--nodes", "2", "--listen", "tcp://127.0.0.1:0", "--service", module, state=state),
+                   start_new_session=True)
+        self.assertTrue(any("Ctrl-C" in line for line in iter(up.stderr.readline, "")), "it ended")
+        services = {service["name"]: service for service in self.lines("services", "-o", "jsonl", state=state)}
+        self.assertEqual(services["pipeline.Pipeline"]["nodes"], ["n1", "n2"])
+        up.send_signal(signal.SIGINT)
+        self.assertEqual(up.wait(timeout=30), 0)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # A node in Python, written from proto/docs/protocol.md alone, among brokers, nodes and clients in C++: what that page
-# says is enough. python_peer_session_test.py has how its sessions live, python_peer_door_test.py what a door refuses. Run
-# as: python_peer_test.py BIN_FOLDER [TEST...]
+# says is enough. python_peer_session_test.py has how its sessions live, python_peer_door_test.py what a door refuses,
+# schemas_test.py what odd nodes mean for the command line. Run as: python_peer_test.py BIN_FOLDER [TEST...]
 import asyncio
 import json
 import os

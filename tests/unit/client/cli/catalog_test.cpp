@@ -38,6 +38,10 @@ TEST(MatchingMethods, WhatSeveralNodesOfferIsOneMethod) {
               ElementsAre("a.B/C", "x.Y/C"));
 }
 
+TEST(MatchingMethods, AWholeNameCountsAlone) {
+  EXPECT_THAT(matching_methods({offering({"a.Api/Get", "Api/Get"})}, "Api/Get"), ElementsAre("Api/Get"));
+}
+
 TEST(MatchingMethods, ThoseOfCobusItselfStepBack) {
   const std::vector<v1::NodeRecord> nodes = {
       offering({"cobus.v1.Jobs/Get", "shop.Cart/Get", "cobus.v1.Jobs/Submit"})};

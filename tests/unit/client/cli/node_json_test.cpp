@@ -86,9 +86,23 @@ TEST(ServicesJson, JoinsWhatTheNodesOffer) {
   EXPECT_EQ(
       one_line(services[0]),
       R"({"name":"text.Text","internal":false,"methods":[{"name":"text.Text/Grep","input":"text.GrepRequest",)"
-      R"("output":"text.Line","streaming":true,"client_streaming":false}],"nodes":["n1","n2"]})");
+      R"("output":"text.Line","streaming":true,"client_streaming":false}],"nodes":["n1","n2"],)"
+      R"("versions":[{"schema":"","nodes":["n1","n2"]}]})");
   EXPECT_EQ(service_columns()[1].cell(services[0]), "Grep*");
   EXPECT_EQ(services_json({sample("n1")}, true).size(), 2U);
+}
+
+TEST(ServicesJson, TellsTheVersionsOfAServiceApart) {
+  std::vector<v1::NodeRecord> nodes = {sample("n1"), sample("n2"), sample("n3")};
+  for (v1::NodeRecord& node : nodes) {
+    for (v1::ServiceRecord& service : *node.mutable_services())
+      service.set_schema_digest(node.name() == "n3" ? "\x02new!" : "\x01old!");
+  }
+  const Json service = services_json(nodes, false).front();
+  EXPECT_EQ(one_line(service["versions"]),
+            R"([{"schema":"016f6c64","nodes":["n1","n2"]},{"schema":"026e6577","nodes":["n3"]}])");
+  EXPECT_EQ(service_columns()[3].cell(service), "2");
+  EXPECT_EQ(service_columns()[4].cell(service), "016f6c64: n1 n2; 026e6577: n3");
 }
 
 }  // namespace

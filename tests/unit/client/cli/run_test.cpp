@@ -8,10 +8,16 @@ namespace {
 
 Status of(Code code) { return {code, "text"}; }
 
-TEST(ExitCodes, OfJoiningSayWhetherTheClusterIsThereAndLetsUsIn) {
+TEST(ExitCodes, OfJoiningSayThatNoBrokerIsReached) {
+  EXPECT_EQ(join_exit_code(of(Code::unavailable)), 69);
+  EXPECT_EQ(join_exit_code(of(Code::permission_denied)), 77);
+  EXPECT_EQ(join_exit_code(of(Code::invalid_argument)), 2);
+}
+
+TEST(ExitCodes, OfWhatCameBeforeACallSayWhetherItWasAWrongUsage) {
   EXPECT_EQ(setup_exit_code(of(Code::ok)), 0);
   EXPECT_EQ(setup_exit_code(of(Code::invalid_argument)), 2);
-  EXPECT_EQ(setup_exit_code(of(Code::unavailable)), 69);
+  EXPECT_EQ(setup_exit_code(of(Code::unavailable)), 1) << "a broker answered";
   EXPECT_EQ(setup_exit_code(of(Code::permission_denied)), 77);
   EXPECT_EQ(setup_exit_code(of(Code::unauthenticated)), 77);
   EXPECT_EQ(setup_exit_code(of(Code::resource_exhausted)), 75) << "a full disk";
@@ -22,7 +28,7 @@ TEST(ExitCodes, OfACallAreItsOwnFailureNotAWrongUsage) {
   EXPECT_EQ(call_exit_code(of(Code::invalid_argument)), 1);
   EXPECT_EQ(call_exit_code(of(Code::internal)), 1);
   EXPECT_EQ(call_exit_code(of(Code::cancelled)), 3);
-  EXPECT_EQ(call_exit_code(of(Code::unavailable)), 69);
+  EXPECT_EQ(call_exit_code(of(Code::unavailable)), 1) << "a node was lost, not the cluster";
   EXPECT_EQ(call_exit_code(of(Code::resource_exhausted)), 75);
   EXPECT_EQ(call_exit_code(of(Code::permission_denied)), 77);
   EXPECT_EQ(call_exit_code(of(Code::deadline_exceeded)), 124);

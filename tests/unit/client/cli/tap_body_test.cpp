@@ -19,14 +19,14 @@ using testing::Not;
 class TapBody : public testing::Test {
  protected:
   TapBody() {
-    EXPECT_EQ(catalog_.pool().add(test::schema_set({{"shop.proto", R"(
+    EXPECT_EQ(catalog_.schemas().add("digest", test::schema_set({{"shop.proto", R"(
         package shop;
         import "cobus/v1/options.proto";
         message Login { string user = 1; string password = 2 [(cobus.v1.secret) = true]; }
         service Shop { rpc Enter(Login) returns (Login); })"}})),
               Status());
-    login_ = *catalog_.pool().json_to_bytes(*catalog_.pool().find_message("shop.Login"),
-                                            R"({"user":"ann","password":"sesame"})");
+    login_ = *catalog_.json_to_bytes(catalog_.schemas().find_message("shop.Login"),
+                                     R"({"user":"ann","password":"sesame"})");
   }
 
   template <class Message>

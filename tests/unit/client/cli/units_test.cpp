@@ -27,6 +27,18 @@ TEST(Units, WhatIsNoDurationIsRefusedWithExamples) {
   }
 }
 
+TEST(Units, ALimitOfTimeMayBeNone) {
+  EXPECT_EQ(parse_time_limit("100ms"), Duration(100ms));
+  for (const char* text : {"0", "0s", "none"}) {
+    const auto limit = parse_time_limit(text);
+    ASSERT_TRUE(limit) << text;
+    EXPECT_LT(*limit, Duration(0)) << text;
+  }
+  const auto refused = parse_time_limit("never");
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("or none"), std::string::npos);
+}
+
 TEST(Units, RatesAreASecondUnlessTheySayOtherwise) {
   EXPECT_EQ(parse_rate("100/s"), 100U);
   EXPECT_EQ(parse_rate("7"), 7U);

@@ -301,6 +301,18 @@ TEST_F(JobTablesTest, WaitReasonIsShownWhileTheJobWaitsOnly) {
   EXPECT_EQ(only(running).wait_reason(), "");
 }
 
+TEST_F(JobTablesTest, AReadyJobSaysHowManyAreBeforeIt) {
+  const std::string first = submit(echo())->id;
+  const std::string second = submit(echo())->id;
+  const std::string third = submit(echo())->id;
+  EXPECT_NE(only(first).wait_reason().find("it is the next one"), std::string::npos);
+  EXPECT_EQ(only(second).wait_reason(), "1 of this method is before it");
+  EXPECT_EQ(only(third).wait_reason(), "2 of this method are before it");
+  claim(1);
+  EXPECT_EQ(only(first).wait_reason(), "");
+  EXPECT_NE(only(second).wait_reason().find("it is the next one"), std::string::npos);
+}
+
 TEST_F(JobTablesTest, JobIsFoundByThePrefixOfItsId) {
   const auto id = submit(echo()).value().id;
   clock_.advance(std::chrono::hours(24 * 365 * 20));

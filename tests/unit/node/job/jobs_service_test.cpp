@@ -89,6 +89,15 @@ TEST_F(JobsServiceTest, AMethodThatNobodyOffersYetIsTakenInTheNameOfTheCaller) {
   EXPECT_EQ(claimed->at(0).role, v1::SUBMIT);
 }
 
+TEST_F(JobsServiceTest, AJobWhoseNodesAreAwayWaitsWithAReason) {
+  offer("ops.Ops/Look", {});
+  view_.lost(NodeId{9});
+  ASSERT_TRUE(submit(request("ops.Ops/Look")));
+  const std::string reason = list(1).at(0).wait_reason();
+  EXPECT_NE(reason.find("no node that offers ops.Ops/Look can be reached now: n9"), std::string::npos)
+      << reason;
+}
+
 TEST_F(JobsServiceTest, WhatAJobCannotHoldIsRefusedByName) {
   v1::SubmitRequest long_method = request("nobody.S/" + std::string(method_bytes_max, 'm'));
   EXPECT_EQ(submit(long_method).error().code(), Code::invalid_argument);

@@ -452,10 +452,13 @@ TEST_F(LinksUnderAttack, EndTheSessionOfWhoBreaksTheProtocol) {
   append_frame_header(acknowledges, {.session = 5, .sequence = 2, .acknowledged = 99});
   std::string hello_again;
   append_frame_header(hello_again, {.session = 5, .sequence = 2, .hello = "\x08\x01"});
+  std::string empty_hello;
+  append_frame_header(empty_hello, {.session = 5, .sequence = 2});
+  empty_hello += std::string("\x22\0", 2);
   const std::vector<Violation> violations = {
-      {data_frame(6, 2, 1), Code::internal},  // another session
-      {"\xff\xff\xff", Code::internal},       // no frame
-      {acknowledges, Code::internal},         // what was never sent
+      {data_frame(6, 2, 1), Code::internal},                                    // another session
+      {empty_hello, Code::internal},         {"\xff\xff\xff", Code::internal},  // no frame
+      {acknowledges, Code::internal},                                           // what was never sent
       {hello_again, Code::internal},
   };
   for (const Violation& violation : violations) {
@@ -474,6 +477,18 @@ TEST_F(LinksUnderAttack, EndTheSessionOfWhoBreaksTheProtocol) {
     EXPECT_NE(victim.downs.back().second.message().find("attacker"), std::string::npos);
     victim.got.clear();
   }
+}
+
+TEST_F(LinksUnderAttack, TakeAnEmptyEndForTheEndOfTheSession) {
+  Attacker attacker(world, true);
+  attacker.greet(victim, attacker.hello(5));
+  std::string end;
+  append_frame_header(end, {.session = 5});
+  end += std::string("\x32\0", 2);
+  attacker.send(end);
+  attacker.settle();
+  ASSERT_EQ(victim.downs.size(), 1U);
+  EXPECT_NE(victim.downs.back().second.message().find("has ended the session"), std::string::npos);
 }
 
 TEST_F(LinksUnderAttack, TakeNothingTwiceAndCloseTheConnectionAtAGap) {

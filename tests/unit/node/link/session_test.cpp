@@ -98,6 +98,8 @@ TEST(Session, RefusesHeadersThatCannotBeOfIt) {
   Session session(7);
   EXPECT_EQ(session.receive({.session = 8, .sequence = 1}).error().code(), Code::internal);
   EXPECT_EQ(session.receive({.session = 7, .sequence = 1, .hello = "again"}).error().code(), Code::internal);
+  EXPECT_EQ(session.receive({.session = 7, .sequence = 1, .hello = ""}).error().code(), Code::internal)
+      << "an empty one was sent as well";
   EXPECT_EQ(session.received(), 0U);
   EXPECT_EQ(session.receive({.session = 7, .sequence = 1}), Verdict::fresh);
 }

@@ -23,6 +23,15 @@ using std::chrono::seconds;
 
 class Service final : public echo::EchoService {
  public:
+  // As if the .proto said timeout_ms: 2000 of Echo.
+  const ServiceInfo& info() const override {
+    static const ServiceInfo info = [this] {
+      ServiceInfo own = echo::EchoService::info();
+      own.methods.front().options.set_timeout_ms(2000);
+      return own;
+    }();
+    return info;
+  }
   Task<Result<EchoReply>> Echo(Call call, EchoRequest request) override {
     if (request.text() == "throw") throw std::runtime_error("cannot");
     if (request.text() == "throw at length") throw std::runtime_error(std::string(2'000'000, 'x'));
@@ -105,6 +114,38 @@ TEST_F(CallTest, M4_ACallEndsAtItsDeadlineAndTheHandlerIsCancelled) {
   EXPECT_EQ(reply->error().code(), Code::deadline_exceeded);
   EXPECT_EQ(service_->cancelled, 1);
   EXPECT_EQ(workers(), 0U);
+}
+
+Task<> call_without_a_timeout(Self self, NodeId node, std::optional<Result<EchoReply>>* into) {
+  *into = co_await echo::EchoStub(self, node).Echo(say("never"));
+}
+
+TEST_F(CallTest, M4_ACallThatSetsNoTimeoutHasThatOfItsMethod) {
+  for (const NodeId node : {NodeId::none, node_->id()}) {
+    std::optional<Result<EchoReply>> reply;
+    spawn(&call_without_a_timeout, node, &reply);
+    advance(milliseconds(1900));
+    EXPECT_FALSE(reply);
+    advance(milliseconds(200));
+    ASSERT_TRUE(reply && !*reply);
+    EXPECT_EQ(reply->error().code(), Code::deadline_exceeded);
+  }
+  std::optional<Result<EchoReply>> patient;
+  spawn(&call_once, std::string("never"), seconds(60), &patient);
+  advance(seconds(50));
+  EXPECT_FALSE(patient) << "the caller's own limit counts";
+}
+
+TEST(ErrorOfACall, IsUnknownWithoutACode) {
+  SignalEnvelope error;
+  error.kind = v1::ERROR;
+  error.from = Address{NodeId{7}, WorkerId::make(0, 1, 1)};
+  EXPECT_EQ(detail::error_of(error).code(), Code::unknown);
+  EXPECT_NE(detail::error_of(error).message(), "");
+  error.extra().status = Status(Code::ok, "it went wrong");
+  EXPECT_EQ(detail::error_of(error), Status(Code::unknown, "it went wrong"));
+  error.kind = v1::END;
+  EXPECT_TRUE(detail::error_of(error).ok()) << "a stream that ended well";
 }
 
 TEST_F(CallTest, M4_ACallToWhatNobodyOffersFailsAtOnce) {
