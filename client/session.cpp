@@ -202,7 +202,7 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   return session;
 }
 
-// Ok once a broker told who is there.
+// Ok once a broker that knows every node told who is there, or one that has just started what it knows.
 Status Session::dial(const link::JoinString& join, const SessionOptions& options) {
   const TimePoint until = system_clock().now() + options.connect_timeout;
   std::size_t targets = 0;
@@ -221,8 +221,9 @@ Status Session::dial(const link::JoinString& join, const SessionOptions& options
   if (targets == 0) return unresolved;
   node_->start();
   while (!view_->complete()) {
-    if (watch_->hopeless(targets)) return watch_->reason();
+    if (!view_->answered() && watch_->hopeless(targets)) return watch_->reason();
     if (system_clock().now() >= until) {
+      if (view_->answered()) return {};  // what the broker knows by now; see is_filling()
       Status why = watch_->reason();
       return why.ok() ? Status(Code::unavailable, "no answer in time from " + join.brokers.front()) : why;
     }

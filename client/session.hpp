@@ -74,7 +74,8 @@ class Outcome {
 
 class Session {
  public:
-  // Joins the cluster and learns who is there. UNAVAILABLE when no cluster is known or no broker answers in
+  // Joins the cluster and learns who is there; waits for a broker that has just started until it knows every
+  // node, or until `connect_timeout`. UNAVAILABLE when no cluster is known or no broker answers in
   // time, PERMISSION_DENIED and UNAUTHENTICATED when the brokers refuse us or are not of the cluster of the
   // join string, INVALID_ARGUMENT for a malformed join string or a file of it that is not there,
   // PERMISSION_DENIED for a state folder that others can read; each with the next step.
@@ -88,6 +89,8 @@ class Session {
 
   [[nodiscard]] Node& node() noexcept { return *node_; }
   [[nodiscard]] View& view() noexcept { return *view_; }
+  // Whether the brokers have just started, and may not know every node yet.
+  [[nodiscard]] bool is_filling() const { return !view_->complete(); }
 
   // The brokers of the join string, in its order, once each has answered or failed, or after `patience`.
   struct Broker {

@@ -125,7 +125,7 @@ Command doctor_command() {
       "  D004  a node that does not answer from here             D011  an address for its own host only\n"
       "  D005  a node of another release                         D012  a node that does not reach another\n"
       "  D006  a clock that is more than two seconds off         D013  no node is up\n"
-      "  D007  a certificate that was not renewed in time",
+      "  D007  a certificate that was not renewed in time        D014  one that will not be renewed",
       {},
       {{"mesh", "", Flag::Kind::toggle, "", "have each node ask every other one too"}},
       {{"cobus doctor", "a table, or a line that all is well"},

@@ -40,7 +40,7 @@ struct Examined {
 // D002, D003.
 [[nodiscard]] std::vector<Finding> check_brokers(const std::vector<Session::Broker>& brokers,
                                                  std::string_view own_build);
-// D004 to D011, and D013 when there is none.
+// D004 to D011 and D014, and D013 when there is none.
 [[nodiscard]] std::vector<Finding> check_nodes(const std::vector<Examined>& nodes, std::string_view own_build,
                                                std::int64_t now_s);
 // D012.

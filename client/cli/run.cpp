@@ -112,6 +112,8 @@ std::expected<std::unique_ptr<Session>, int> connect(Context& context) {
   };
   auto session = Session::open(options);
   context.console.clear_status();
+  if (session && (*session)->is_filling())
+    context.console.note("the broker has just started, and may not know every node yet");
   if (session) return std::move(*session);
   return std::unexpected(fail_setup(context, session.error()));
 }

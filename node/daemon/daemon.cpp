@@ -244,6 +244,7 @@ void Daemon::add_services() {
   node_->add_service(make_observe_service(*tap_));
   node_->add_service(make_inspect_service(*node_, name_of, [this](v1::HealthReply& health) {
     health.set_ledger(ledger_ != nullptr);
+    health.set_certificate_trouble(membership_->certificate_trouble());
     if (ledger_ != nullptr) health.set_ledger_trouble(trouble_with_disk(setup_.state));
   }));
   node_->add_service(make_schema_service(*node_));
