@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "node/cluster/broker_addresses.hpp"
 #include "node/cluster/membership.hpp"
 #include "node/cluster/view.hpp"
 #include "node/link/join_string.hpp"
@@ -128,6 +129,7 @@ class Session {
   std::unique_ptr<View> view_;
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<Membership> membership_;
+  std::unique_ptr<BrokerAddresses> addresses_;
 };
 
 namespace detail {

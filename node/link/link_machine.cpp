@@ -39,6 +39,11 @@ void LinkMachine::add_target(TargetId target, std::vector<std::string> endpoints
   dialler_.want(goal_of(target), true);
 }
 
+void LinkMachine::retarget(TargetId target, std::vector<std::string> endpoints) {
+  if (const auto key = dialler_.key_of(goal_of(target)))
+    dialler_.set(goal_of(target), std::move(endpoints), *key);
+}
+
 void LinkMachine::learn(NodeId node, std::vector<std::string> endpoints, CurveKey key) {
   if (node == greeter_.own()) return;
   forgotten_.erase(node);

@@ -45,6 +45,7 @@ class LinkMachine final : public TransportEvents {
 
   // As in Links.
   void add_target(TargetId target, std::vector<std::string> endpoints, CurveKey key);
+  void retarget(TargetId target, std::vector<std::string> endpoints);
   void learn(NodeId node, std::vector<std::string> endpoints, CurveKey key);
   void forget(NodeId node);
   void revoke(const CurveKey& key, std::int64_t until_s);

@@ -44,6 +44,11 @@ TargetId Links::add_target(std::vector<std::string> endpoints, CurveKey key) {
   return target;
 }
 
+void Links::retarget(TargetId target, std::vector<std::string> endpoints) {
+  push(Retarget{target, std::move(endpoints)});
+  wake();
+}
+
 void Links::learn(NodeId node, std::vector<std::string> endpoints, CurveKey key) {
   push(Learn{node, std::move(endpoints), key});
 }
@@ -98,6 +103,7 @@ void Links::take_commands() {
     std::visit(
         Overloaded{[this](Submit& c) { submit_now(c); },
                    [this](Learn& c) { machine_->learn(c.node, std::move(c.endpoints), c.key); },
+                   [this](Retarget& c) { machine_->retarget(c.target, std::move(c.endpoints)); },
                    [this](const Forget& c) { machine_->forget(c.node); },
                    [this](const Revoke& c) { machine_->revoke(c.key, c.until_s); },
                    [this](UseCertificate& c) { machine_->use_certificate(std::move(c.certificate)); },

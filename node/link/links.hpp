@@ -104,8 +104,11 @@ class Links {
   Links& operator=(const Links&) = delete;
 
   // Keeps a session to whoever answers at one of `endpoints` (tried in turn) with `key`, for ever:
-  // redials with capped, jittered backoff. Any thread.
+  // redials with capped, jittered backoff; none are given for one whose name is looked up still. Any thread.
   TargetId add_target(std::vector<std::string> endpoints, CurveKey key);
+
+  // Dials a target at other endpoints from now on; a session with it goes on. Any thread.
+  void retarget(TargetId target, std::vector<std::string> endpoints);
 
   // How to reach a node, from the directory. It is dialled when something is submitted for it, and
   // redialled while it is known. A record for the same id replaces the earlier one. Any thread.
@@ -171,6 +174,10 @@ class Links {
     std::vector<std::string> endpoints;
     CurveKey key;
   };
+  struct Retarget {
+    TargetId target;
+    std::vector<std::string> endpoints;
+  };
   struct Learn {
     NodeId node;
     std::vector<std::string> endpoints;
@@ -196,7 +203,7 @@ class Links {
     ConnectionId connection;
     Result<v1::Certificate> certificate;
   };
-  using Command = std::variant<Submit, Learn, Forget, AddTarget, Revoke, UseCertificate, Enrolled>;
+  using Command = std::variant<Submit, Learn, Forget, AddTarget, Retarget, Revoke, UseCertificate, Enrolled>;
 
   void push(Command command);
   // Hands the machine what was asked since the last time. With mutex_ held.

@@ -80,6 +80,58 @@ class Restarts(ClusterTest):
                 loop.wait()
 
 
+class TwoBrokers(ClusterTest):
+    NODES = ()
+
+    def test_a_join_string_of_two_brokers_joins_with_the_one_that_knows_the_token(self):
+        other = os.path.join(self.state, "other")
+        os.mkdir(other, 0o700)
+        os.mkdir(os.path.join(other, "broker"), 0o700)
+        with open(os.path.join(self.state, "broker", "cluster.key"), "rb") as file:
+            key = file.read()
+        with open(os.open(os.path.join(other, "broker", "cluster.key"), os.O_CREAT | os.O_WRONLY, 0o600), "wb") as file:
+            file.write(key)
+        self.start("other", "cobus-broker", "--listen", "tcp://127.0.0.1:0", state=other)
+        address = re.search(r"is ready at tcp://(\S+);", self.log_of("other")).group(1)
+        with open(os.path.join(self.state, "join", "node"), encoding="utf-8") as file:
+            line = file.read().strip()
+        for number, both in enumerate((line.replace("cobus://", f"cobus://{address},"), line.replace("?", f",{address}?"))):
+            name = f"n{number}"
+            self.start(name, "cobus-node", "--name", name, "--join", both, state=os.path.join(self.state, name))
+            for folder in (self.state, other):
+                self.wait_until(lambda at=folder, n=name: n in [node["name"] for node in self.lines("nodes", "-o", "jsonl", state=at)],
+                                f"{name} at the broker of {folder}")
+
+    def test_a_token_that_no_broker_knows_ends_the_node(self):
+        with open(os.path.join(self.state, "join", "node"), encoding="utf-8") as file:
+            line = re.sub("token=.", "token=" , file.read().strip())
+        line += "a"
+        done = subprocess.run([os.path.join(processes.BIN, "cobus-node"), "--name", "x", "--join", line, "--state",
+                               os.path.join(self.state, "x")], capture_output=True, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 77, done.stderr)
+
+
+class Names(ClusterTest):
+    NODES = ()
+
+    def test_a_broker_by_name_is_found_and_one_that_cannot_be_looked_up_is_waited_for(self):
+        with open(os.path.join(self.state, "join", "node"), encoding="utf-8") as file:
+            line = file.read().strip()
+        self.start("named", "cobus-node", "--name", "named", "--join", line.replace("127.0.0.1", "localhost"),
+                   state=os.path.join(self.state, "named"))
+        self.assertIn("named", self.names_up())
+        log = open(os.path.join(self.state, "lost.log"), "w", encoding="utf-8")
+        self.addCleanup(log.close)
+        lost = subprocess.Popen([os.path.join(processes.BIN, "cobus-node"), "--name", "lost", "--state", os.path.join(self.state, "lost"),
+                                 "--join", line.replace("127.0.0.1", "no-such-host.invalid")], stdin=subprocess.DEVNULL, stderr=log)
+        self.processes["lost"] = lost
+        self.wait_until(lambda: "not joined yet: cannot resolve 'no-such-host.invalid'" in self.log_of("lost"), "a warning")
+        self.assertIsNone(lost.poll(), "it waits")
+        err = self.cobus("nodes", "--join", line.replace("127.0.0.1", "no-such-host.invalid"), "--connect-timeout", "20s",
+                         state=os.path.join(self.state, "me"), code=69)[1]
+        self.assertIn("cannot resolve 'no-such-host.invalid'", err)
+
+
 if __name__ == "__main__":
     processes.BIN = sys.argv.pop(1)
     MODULE = sys.argv.pop(1)
