@@ -85,8 +85,8 @@ class Broker::Departures final : public PeerListener {
   DirectoryService& directory_;
 };
 
-Broker::Broker(FileLock lock, std::unique_ptr<Trust> trust)
-    : lock_(std::move(lock)), trust_(std::move(trust)) {
+Broker::Broker(FileLock lock, std::unique_ptr<Trust> trust, const std::filesystem::path& folder)
+    : lock_(std::move(lock)), trust_(std::move(trust)), known_nodes_(folder / "nodes") {
   trust_->use_holders([this](std::string_view name) { return holder_of(name); });
 }
 
@@ -210,7 +210,7 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
   auto trust = Trust::open(own, life, system_random(), unix_s(),
                            static_cast<std::size_t>(options.number("certificates-max")));
   if (!trust) return fail(std::move(trust).error());
-  std::unique_ptr<Broker> broker(new Broker(std::move(*lock), std::move(*trust)));
+  std::unique_ptr<Broker> broker(new Broker(std::move(*lock), std::move(*trust), own));
 
   link::Identity identity = broker->own_identity();
   link::ZmqTransportOptions transport;
@@ -242,7 +242,7 @@ Result<std::unique_ptr<Broker>> Broker::open(const OptionValues& options) {
 }
 
 void Broker::add_services() {
-  auto directory = std::make_unique<DirectoryService>(*node_, trust_->revocations());
+  auto directory = std::make_unique<DirectoryService>(*node_, trust_->revocations(), &known_nodes_);
   directory_ = directory.get();
   node_->add_service(std::move(directory));
   node_->add_service(
@@ -253,6 +253,7 @@ void Broker::add_services() {
 void Broker::start() {
   node_->start();
   node_->spawn("cobus.directory", &DirectoryService::keep_time, directory_);
+  node_->spawn("cobus.known", &DirectoryService::keep_known, directory_);
   node_->spawn("cobus.certificate", &Broker::keep_certificate, this);
 }
 

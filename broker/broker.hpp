@@ -43,7 +43,7 @@ class Broker {
 
  private:
   class Departures;
-  Broker(FileLock lock, std::unique_ptr<Trust> trust);
+  Broker(FileLock lock, std::unique_ptr<Trust> trust, const std::filesystem::path& folder);
   void add_services();
   // Writes STATE/join/ROLE for each role, keeping the tokens that stand there already.
   [[nodiscard]] Status write_join_strings();
@@ -58,6 +58,7 @@ class Broker {
 
   const FileLock lock_;
   const std::unique_ptr<Trust> trust_;
+  const KnownNodes known_nodes_;
   Reminder refusals_{std::chrono::seconds(30)};  // of enrol(), on the broker's shard
   std::string address_;
   std::filesystem::path join_folder_;

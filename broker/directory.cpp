@@ -84,6 +84,22 @@ Status Directory::check_earlier(const v1::NodeRecord& record, const Proof& proof
   return {};
 }
 
+void Directory::expect(const std::vector<std::string>& names, TimePoint until) {
+  expected_.insert(names.begin(), names.end());
+  expected_until_ = until;
+}
+
+void Directory::end_filling() {
+  expected_.clear();
+  add_delta().set_filled(true);
+}
+
+std::vector<std::string> Directory::names() const {
+  std::set<std::string> all(expected_.begin(), expected_.end());
+  for (const auto& [name, node] : by_name_) all.insert(name);
+  return {all.begin(), all.end()};
+}
+
 Result<void> Directory::register_node(v1::NodeRecord record, const Proof& proof, TimePoint now) {
   expire(now);  // an ended lease holds no name
   record.clear_age_ms();
@@ -111,7 +127,9 @@ Result<void> Directory::register_node(v1::NodeRecord record, const Proof& proof,
   *delta.add_changed() = record;
   hold(record.name(), node, proof.key);
   departed_.erase(record.name());
+  const bool was_expected = expected_.erase(record.name()) != 0;
   entries_.emplace(node, Entry{std::move(record), proof.key, now});
+  if (was_expected && expected_.empty()) end_filling();
   return {};
 }
 
@@ -225,6 +243,7 @@ void Directory::expire(TimePoint now) {
     remove(node, "lease ended", *delta);
   }
   if (now >= loads_due_) put_out_loads(now);
+  if (filling() && now >= expected_until_) end_filling();
 }
 
 void Directory::put_out_loads(TimePoint now) {
@@ -244,7 +263,10 @@ void Directory::put_out_loads(TimePoint now) {
   loads_changed_.clear();
 }
 
-TimePoint Directory::next_expiry() const noexcept { return std::min(leases_.next_expiry(), loads_due_); }
+TimePoint Directory::next_expiry() const noexcept {
+  const TimePoint due = std::min(leases_.next_expiry(), loads_due_);
+  return filling() ? std::min(due, expected_until_) : due;
+}
 
 v1::DirectoryEvent Directory::snapshot_part(Told& told, TimePoint now) const {
   if (told.parts == 0) told.sequence = sequence_;
@@ -271,6 +293,10 @@ v1::DirectoryEvent Directory::snapshot_part(Told& told, TimePoint now) const {
     if (!size.add(record)) break;
     *event.add_down() = std::move(record);
     told.down = departed->first;
+  }
+  if (filling()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(expected_until_ - now);
+    event.set_filling_ms(static_cast<std::uint32_t>(std::max<std::int64_t>(1, left.count())));
   }
   event.set_more(!told.revoked.empty() || entry != entries_.end() || departed != departed_.end());
   return event;

@@ -39,6 +39,15 @@ class Directory {
  public:
   explicit Directory(Duration lease_ttl = limits::lease_ttl) noexcept : leases_(lease_ttl) {}
 
+  // A directory that has just started: nodes of these names were registered in its earlier life. Until each
+  // of them is registered again, or until `until`, it says that it may not know every node. Call it once,
+  // first.
+  void expect(const std::vector<std::string>& names, TimePoint until);
+  // Whether it says so.
+  [[nodiscard]] bool filling() const noexcept { return !expected_.empty(); }
+  // Who is registered, and who is expected, for the next life.
+  [[nodiscard]] std::vector<std::string> names() const;
+
   // Takes in what a node says of itself and starts its lease. An earlier life of the same name and key is
   // replaced. Repeating a record, or an older revision of it, only renews.
   // INVALID_ARGUMENT: no node id, a name that is not allowed, too large. PERMISSION_DENIED: the name or node
@@ -60,7 +69,8 @@ class Directory {
   // These keys count no more: watchers are told, and nodes that have them leave.
   void revoke(const std::vector<link::Revoked>& revoked, TimePoint now);
 
-  // Removes nodes whose lease ended, and puts out collected changes of load. Call at `next_expiry`.
+  // Removes nodes whose lease ended, puts out collected changes of load, and expects nobody any more when it
+  // is time. Call at `next_expiry`.
   void expire(TimePoint now);
   // When `expire` next has something to do; `never` if nothing is pending.
   [[nodiscard]] TimePoint next_expiry() const noexcept;
@@ -109,8 +119,11 @@ class Directory {
   void hold(const std::string& name, NodeId node, const link::CurveKey& key);
   void let_go(const std::string& name);
   void put_out_loads(TimePoint now);
+  void end_filling();
   v1::DirectoryEvent& add_delta();
 
+  std::set<std::string, std::less<>> expected_;
+  TimePoint expected_until_ = never;
   LeaseTable leases_;
   std::map<NodeId, Entry> entries_;
   std::map<std::string, NodeId, std::less<>> by_name_;

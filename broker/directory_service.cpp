@@ -12,8 +12,10 @@ constexpr std::size_t events_waiting_max = 1000;
 
 }  // namespace
 
-DirectoryService::DirectoryService(Node& node, link::Revocations& revocations)
-    : node_(node), revocations_(revocations), revocation_writer_(node, revocations) {
+DirectoryService::DirectoryService(Node& node, link::Revocations& revocations, const KnownNodes* known)
+    : node_(node), revocations_(revocations), revocation_writer_(node, revocations), known_(known) {
+  if (known_ != nullptr) saved_ = known_->load();
+  directory_.expect(saved_, node.clock().now() + limits::filling_max);
   for (const link::Revoked& each : revocations.all(unix_s()))
     node.links().revoke(each.key, each.body.until());
 }
@@ -34,6 +36,23 @@ void DirectoryService::publish() {
     });
   }
   changed_.notify();
+  names_changed_.notify();
+}
+
+Task<> DirectoryService::keep_known(Self self, DirectoryService* service) {
+  if (service->known_ == nullptr) co_return;
+  while (!self.stop_requested()) {
+    std::vector<std::string> names = service->directory_.names();
+    if (names != service->saved_) {
+      const auto saved = co_await offload([known = service->known_, names] { return known->save(names); });
+      if (!saved) co_return;
+      if (!saved->ok() && service->refusals_.due(saved->message(), self.node().clock().now()))
+        spdlog::warn("the names of the nodes could not be kept for the next start: {}", saved->message());
+      service->saved_ = std::move(names);
+      continue;  // they may have changed meanwhile
+    }
+    if (!(co_await service->names_changed_.wait()).ok()) co_return;
+  }
 }
 
 Task<Result<v1::RegisterReply>> DirectoryService::Register(Call call, v1::RegisterRequest request) {

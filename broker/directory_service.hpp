@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "broker/directory.hpp"
+#include "broker/known_nodes.hpp"
 #include "broker/lost_nodes.hpp"
 #include "node/cluster/revocation_writer.hpp"
 #include "node/runtime/reminder.hpp"
@@ -20,8 +21,9 @@ namespace cobus::broker {
 
 class DirectoryService final : public v1::DirectoryService {
  public:
-  // Both must outlive it. What is revoked already is told to the links at once.
-  DirectoryService(Node& node, link::Revocations& revocations);
+  // All must outlive it. What is revoked already is told to the links at once. `known` names the nodes of an
+  // earlier life of the broker, and is kept up for the next one; null: it is taken to be the first one.
+  DirectoryService(Node& node, link::Revocations& revocations, const KnownNodes* known = nullptr);
 
   Task<Result<v1::RegisterReply>> Register(Call call, v1::RegisterRequest request) override;
   Task<Result<v1::RenewReply>> Renew(Call call, v1::RenewRequest request) override;
@@ -37,6 +39,8 @@ class DirectoryService final : public v1::DirectoryService {
   [[nodiscard]] std::vector<v1::CertificateBody> certificates() const { return directory_.certificates(); }
   // Ends leases and puts out collected changes when they are due. A worker's coroutine; run it once.
   static Task<> keep_time(Self self, DirectoryService* service);
+  // Keeps up the names of those that are registered. A worker's coroutine; run it once.
+  static Task<> keep_known(Self self, DirectoryService* service);
   // The session of a node ended. The broker's shard.
   void connection_lost(NodeId node);
   // It is silent, or heard again. The broker's shard.
@@ -60,8 +64,11 @@ class DirectoryService final : public v1::DirectoryService {
   Node& node_;
   link::Revocations& revocations_;
   RevocationWriter revocation_writer_;
+  const KnownNodes* const known_;
   Directory directory_;
   LostNodes lost_;
+  std::vector<std::string> saved_;  // the names in known_
+  Signal names_changed_;
   List<Watcher> watchers_;
   Signal changed_;
   Reminder refusals_{std::chrono::seconds(30)};

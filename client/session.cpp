@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <future>
 #include <map>
 #include <thread>
 
@@ -35,19 +34,6 @@ std::string own_name() {
   std::replace_if(name.begin(), name.end(), [&](unsigned char c) { return c >= 0x80 || !allowed(c); }, '_');
   if (std::isalnum(static_cast<unsigned char>(name[0])) == 0) name.insert(0, "u");
   return name.substr(0, name_length_max);
-}
-
-// Looks names up on a thread of its own, since a resolver may take longer than anybody wants to wait.
-Result<std::vector<std::string>> resolve_in_time(const std::string& broker, Duration timeout) {
-  std::promise<Result<std::vector<std::string>>> promise;
-  auto found = promise.get_future();
-  std::thread([broker, promise = std::move(promise)]() mutable {
-    promise.set_value(link::resolve(broker));
-  }).detach();
-  if (found.wait_for(timeout) != std::future_status::ready) {
-    return fail(Code::unavailable, fmt::format("the name of {} could not be looked up in time", broker));
-  }
-  return found.get();
 }
 
 }  // namespace
@@ -207,27 +193,24 @@ Result<std::unique_ptr<Session>> Session::open(const SessionOptions& options) {
   return session;
 }
 
-// Ok once a broker told who is there.
+// Ok once a broker that knows every node told who is there, or one that has just started what it knows.
 Status Session::dial(const link::JoinString& join, const SessionOptions& options) {
   const TimePoint until = system_clock().now() + options.connect_timeout;
-  std::size_t targets = 0;
-  Status unresolved;
+  addresses_ = std::make_unique<BrokerAddresses>(
+      *node_, link::broker_curve_key(join.cluster),
+      BrokerAddresses::Hooks{
+          [this](link::TargetId target, const Status& why) { watch_->on_target_failed(target, why); }, {}},
+      &link::resolve);
   for (const std::string& broker : join.brokers) {
-    const auto endpoints = resolve_in_time(broker, until - system_clock().now());
-    if (endpoints) {
-      targets_.emplace_back(broker,
-                            node_->links().add_target(*endpoints, link::broker_curve_key(join.cluster)));
-      ++targets;
-    } else {
-      targets_.emplace_back(broker, fail(endpoints.error()));
-      unresolved = endpoints.error();
-    }
+    targets_.emplace_back(broker, addresses_->add(broker));
+    if (!targets_.back().second) return targets_.back().second.error();
   }
-  if (targets == 0) return unresolved;
+  const std::size_t targets = targets_.size();
   node_->start();
   while (!view_->complete()) {
-    if (watch_->hopeless(targets)) return watch_->reason();
+    if (!view_->answered() && watch_->hopeless(targets)) return watch_->reason();
     if (system_clock().now() >= until) {
+      if (view_->answered()) return {};  // what the broker knows by now; see is_filling()
       Status why = watch_->reason();
       return why.ok() ? Status(Code::unavailable, "no answer in time from " + join.brokers.front()) : why;
     }

@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "node/cluster/broker_addresses.hpp"
 #include "node/cluster/membership.hpp"
 #include "node/cluster/view.hpp"
 #include "node/link/join_string.hpp"
@@ -74,7 +75,8 @@ class Outcome {
 
 class Session {
  public:
-  // Joins the cluster and learns who is there. UNAVAILABLE when no cluster is known or no broker answers in
+  // Joins the cluster and learns who is there; waits for a broker that has just started until it knows every
+  // node, or until `connect_timeout`. UNAVAILABLE when no cluster is known or no broker answers in
   // time, PERMISSION_DENIED and UNAUTHENTICATED when the brokers refuse us or are not of the cluster of the
   // join string, INVALID_ARGUMENT for a malformed join string or a file of it that is not there,
   // PERMISSION_DENIED for a state folder that others can read; each with the next step.
@@ -88,6 +90,8 @@ class Session {
 
   [[nodiscard]] Node& node() noexcept { return *node_; }
   [[nodiscard]] View& view() noexcept { return *view_; }
+  // Whether the brokers have just started, and may not know every node yet.
+  [[nodiscard]] bool is_filling() const { return !view_->complete(); }
 
   // The brokers of the join string, in its order, once each has answered or failed, or after `patience`.
   struct Broker {
@@ -125,6 +129,7 @@ class Session {
   std::unique_ptr<View> view_;
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<Membership> membership_;
+  std::unique_ptr<BrokerAddresses> addresses_;
 };
 
 namespace detail {

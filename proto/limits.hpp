@@ -111,6 +111,9 @@ inline constexpr std::chrono::microseconds idle_poll_max{200};
 // Directory: a lease survives two lost renewals.
 inline constexpr milliseconds renew_interval{2000};
 inline constexpr milliseconds lease_ttl{6000};
+// A broker that has just started says that it may not know every node, for so long at most: as long as nodes
+// may wait before they dial it again, and a second to join.
+inline constexpr milliseconds filling_max = redial_max + milliseconds{1000};
 // What a node may say of itself, and what one event for watchers holds at most.
 inline constexpr std::size_t node_record_bytes_max = 64 * 1024;
 inline constexpr std::size_t directory_event_bytes_max = 512 * 1024;

@@ -143,7 +143,8 @@ Command doctor_command() {
       "  D005  a node of another release                         D012  a node that does not reach another\n"
       "  D006  a clock that is more than two seconds off         D013  no node is up\n"
       "  D007  a certificate that was not renewed in time        D014  lines of a log that were dropped\n"
-      "                                                          D015  a node that was lost within the hour",
+      "  D015  a node that was lost within the hour              D016  a certificate that will not be "
+      "renewed",
       {},
       {{"mesh", "", Flag::Kind::toggle, "", "have each node ask every other one too"}},
       {{"cobus doctor", "a table, or a line that all is well"},

@@ -55,6 +55,14 @@ void check_health(const Examined& node, std::int64_t now_s, std::vector<Finding>
   }
   std::ranges::copy(check_validity(object, health.certificate_from(), health.certificate_until(), now_s),
                     std::back_inserter(findings));
+  if (!health.certificate_trouble().empty()) {
+    findings.push_back({"D016", object,
+                        fmt::format("its certificate, good for {} more, will not be renewed: {}",
+                                    short_duration(std::chrono::seconds(
+                                        std::max<std::int64_t>(0, health.certificate_until() - now_s))),
+                                    health.certificate_trouble()),
+                        "see its log and those of the brokers; a restart of the node makes it try again"});
+  }
   if (!health.ledger_trouble().empty()) {
     findings.push_back({"D008", object, "its ledger may lose jobs: " + health.ledger_trouble(),
                         "give it a --state on a disk that lasts and has room"});

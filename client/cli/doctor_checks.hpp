@@ -45,7 +45,7 @@ struct Examined {
 // D002, D003.
 [[nodiscard]] std::vector<Finding> check_brokers(const std::vector<Session::Broker>& brokers,
                                                  std::string_view own_build);
-// D004 to D011, D014, and D013 when there is none.
+// D004 to D011, D014 and D016, and D013 when there is none.
 [[nodiscard]] std::vector<Finding> check_nodes(const std::vector<Examined>& nodes, std::string_view own_build,
                                                std::int64_t now_s);
 // D015: who is lost, and not among `nodes`, by what the brokers remember.

@@ -30,7 +30,8 @@ std::string state_name(v1::NodeState state) {
 // Scripts that look for nodes that are up read `state`, and find one until it is down.
 std::string state_text(const Json& node) {
   const bool suspected = !field(node, "suspected_by").empty();
-  return plain(field(node, "state")) + (suspected ? ", suspected" : "");
+  return plain(field(node, "state")) + (suspected ? ", suspected" : "") +
+         (node.value("unconfirmed", false) ? ", unconfirmed" : "");
 }
 
 std::string joined(const Json& list) {
@@ -134,6 +135,7 @@ Json node_json(const v1::NodeRecord& record, bool all, const std::vector<std::st
   node["version"] = record.build();
   node["age_ms"] = record.age_ms();
   node["suspected_by"] = suspected_by;
+  node["unconfirmed"] = record.unconfirmed();
   return node;
 }
 

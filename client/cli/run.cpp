@@ -121,6 +121,8 @@ std::expected<std::unique_ptr<Session>, int> connect(Context& context) {
   };
   auto session = Session::open(options);
   context.console.clear_status();
+  if (session && (*session)->is_filling())
+    context.console.note("the broker has just started, and may not know every node yet");
   if (session) return std::move(*session);
   context.console.error(session.error().message());
   return std::unexpected(join_exit_code(session.error()));

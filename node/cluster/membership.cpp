@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "node/cluster/membership.hpp"
 
-#include <cobus/v1/admin.cobus.h>
 #include <cobus/v1/directory.cobus.h>
 #include <spdlog/spdlog.h>
 
@@ -13,9 +12,12 @@ namespace {
 
 using std::chrono::milliseconds;
 
+constexpr std::string_view register_method = "cobus.v1.Directory/Register";
 constexpr Duration again_after = std::chrono::seconds(1);
+// How late a registration or a renewal is before the watchdog takes it over. A lease survives two of them.
+constexpr Duration held_up_after = std::chrono::seconds(1);
+static_assert(limits::renew_interval + held_up_after + limits::renew_interval < limits::lease_ttl);
 constexpr Duration share_within = milliseconds(300);
-constexpr Duration renewal_again_max = std::chrono::hours(1);
 
 CallOptions quiet(Duration timeout) {
   CallOptions options;
@@ -31,14 +33,6 @@ link::CurveKey key_of(const v1::NodeRecord& record) {
     std::copy(body.curve_key().begin(), body.curve_key().end(), key.bytes.begin());
   }
   return key;
-}
-
-// Whether it is worth showing: the links use no other (a broker may issue shorter ones than it did).
-bool later_than(const v1::Certificate& one, const std::optional<v1::Certificate>& other) {
-  v1::CertificateBody offered;
-  v1::CertificateBody own;
-  if (!other || !own.ParseFromString(other->body())) return true;
-  return offered.ParseFromString(one.body()) && offered.not_after() > own.not_after();
 }
 
 // Whether events come in order: a snapshot in all its parts, then delta after delta.
@@ -65,7 +59,9 @@ class EventOrder {
 }  // namespace
 
 Membership::Membership(Node& node, View& view, Hooks hooks, link::Revocations* revocations)
-    : node_(node), view_(view), hooks_(std::move(hooks)), revocations_(revocations) {
+    : node_(node), view_(view), hooks_(std::move(hooks)), revocations_(revocations), renewal_(node, [this] {
+        return brokers();
+      }) {
   if (revocations_ == nullptr) {
     own_revocations_ = std::make_unique<link::Revocations>(node.links().cluster());
     revocations_ = own_revocations_.get();
@@ -74,7 +70,9 @@ Membership::Membership(Node& node, View& view, Hooks hooks, link::Revocations* r
   for (const link::Revoked& each : revocations_->all(unix_s()))
     node.links().revoke(each.key, each.body.until());
   node.add_peer_listener(this);
+  if (hooks_.describe) node.add_watchdog_task(this);
   node.use_resolver(&view);
+  view.found(node.id());  // it needs no broker to know that itself is here
 }
 
 void Membership::on_peer_up(const link::PeerInfo& peer, link::TargetId) {
@@ -84,10 +82,10 @@ void Membership::on_peer_up(const link::PeerInfo& peer, link::TargetId) {
   {
     const std::scoped_lock lock(mutex_);
     session = ++sessions_;
-    brokers_.insert_or_assign(peer.node, Broker{session, {}});
+    brokers_.insert_or_assign(peer.node, Broker{session, {}, node_.clock().now() + held_up_after});
   }
   node_.spawn("cobus.watch", &Membership::watch, this, peer.node, session);
-  if (session == 1) node_.spawn("cobus.renew", &Membership::renew, this);
+  if (session == 1) node_.spawn("cobus.renew", &CertificateRenewal::run, &renewal_);
   if (hooks_.describe) node_.spawn("cobus.register", &Membership::enrol, this, peer.node, session);
 }
 
@@ -104,6 +102,7 @@ void Membership::on_peer_down(const link::PeerInfo& peer, const Status&) {
   const std::scoped_lock lock(mutex_);
   view_.broker_lost(peer.node);
   brokers_.erase(peer.node);
+  expire_held();
 }
 
 void Membership::on_peer_suspected(const link::PeerInfo& peer, bool suspected) {
@@ -129,14 +128,36 @@ bool Membership::apply(NodeId broker, std::uint64_t session, const v1::Directory
   if (found == brokers_.end() || found->second.session != session) return false;
   // First, so that nobody is dialled who should not be.
   learn_revoked(broker, event);
-  const View::Effects effects = view_.apply(broker, event);
-  for (const v1::NodeRecord& record : effects.learned) {
-    if (NodeId{record.node()} == node_.id()) continue;
+  const View::Effects effects = view_.apply(broker, event, [this](const v1::NodeRecord& record) {
+    if (NodeId{record.node()} == node_.id()) return;
     node_.links().learn(NodeId{record.node()}, {record.endpoints().begin(), record.endpoints().end()},
                         key_of(record));
-  }
+  });
   for (const NodeId gone : effects.forgotten) node_.links().forget(gone);
+  expire_held();
   return true;
+}
+
+// With mutex_ held.
+void Membership::expire_held() {
+  if (expiring_ || view_.next_expiry() == never) return;
+  expiring_ = true;
+  node_.spawn("cobus.held", &Membership::expire_all_held, this);
+}
+
+Task<> Membership::expire_all_held(Self self, Membership* membership) {
+  for (;;) {
+    TimePoint next = never;
+    {
+      const std::scoped_lock lock(membership->mutex_);
+      const View::Effects effects = membership->view_.expire(self.node().clock().now());
+      for (const NodeId gone : effects.forgotten) self.node().links().forget(gone);
+      next = membership->view_.next_expiry();
+      membership->expiring_ = next != never;
+    }
+    if (next == never) co_return;
+    if (!(co_await sleep(next - self.node().clock().now())).ok()) co_return;
+  }
 }
 
 void Membership::learn_revoked(NodeId broker, const v1::DirectoryEvent& event) {
@@ -210,55 +231,42 @@ Task<> Membership::share(Self self, Membership* membership, NodeId broker, std::
   }
 }
 
-Task<> Membership::renew(Self self, Membership* membership) {
-  Node& node = self.node();
-  while (!self.stop_requested()) {
-    const auto own = node.links().certificate();
-    v1::CertificateBody body;
-    if (!own || !body.ParseFromString(own->body())) co_return;
-    const std::int64_t life_s = body.not_after() - body.not_before();
-    const std::int64_t left_s = body.not_after() - life_s / 3 - membership->unix_s();
-    Duration wait = renewal_again_max;
-    if (left_s > 0) {
-      // The wall clock may jump, so it is looked at now and then. Spread, so that nodes that joined together
-      // do not renew together.
-      wait = std::min<Duration>(wait, std::chrono::seconds(std::min<std::int64_t>(left_s, 3600)));
-      wait += node.random().jitter(
-          std::min<Duration>(wait, std::chrono::seconds(std::min<std::int64_t>(life_s / 20, 3600))));
-    } else if (!co_await membership->renew_once(self)) {
-      wait = std::chrono::seconds(std::clamp<std::int64_t>(life_s / 100, 1, 3600));
-      spdlog::warn("the certificate expires in {} s, and no broker has renewed it yet",
-                   body.not_after() - membership->unix_s());
-    } else {
-      wait = again_after;  // until the link shows it
-    }
-    if (!(co_await sleep(wait)).ok()) co_return;
-  }
+v1::RegisterRequest Membership::registration() const {
+  v1::RegisterRequest request;
+  *request.mutable_record() = hooks_.describe();
+  const std::scoped_lock lock(mutex_);
+  request.mutable_record()->set_revision(revision_);
+  return request;
 }
 
-Task<bool> Membership::renew_once(Self self) {
-  for (const NodeId broker : brokers()) {
-    v1::CertificatesStub certificates(self, broker);
-    auto reply = co_await certificates.Renew({}, quiet(std::chrono::seconds(5)));
-    if (reply && later_than(reply->certificate(), self.node().links().certificate())) {
-      self.node().links().use_certificate(std::move(*reply->mutable_certificate()));
-      co_return true;
+void Membership::heard(NodeId broker) {
+  const std::scoped_lock lock(mutex_);
+  if (const auto found = brokers_.find(broker); found != brokers_.end())
+    found->second.late_at = node_.clock().now() + limits::renew_interval + held_up_after;
+}
+
+// The same as a renewal for a broker that knows this node, and a registration for one that does not.
+void Membership::watchdog_turn(TimePoint now) {
+  std::vector<NodeId> late;
+  {
+    const std::scoped_lock lock(mutex_);
+    for (auto& [node, broker] : brokers_) {
+      if (broker.late_at > now) continue;
+      broker.late_at = now + limits::renew_interval;
+      late.push_back(node);
     }
-    spdlog::warn("a broker does not renew the certificate: {}",
-                 reply ? "the one that it gives ends no later" : reply.error().to_string());
   }
-  co_return false;
+  if (late.empty() || node_.draining()) return;
+  const std::string payload = registration().SerializeAsString();
+  for (const NodeId broker : late)
+    node_.send_unanswered(broker, register_method, type_id_of<v1::RegisterRequest>(), payload,
+                          limits::renew_interval);
 }
 
 Task<Result<Duration>> Membership::register_once(Self self, NodeId broker) {
-  v1::RegisterRequest request;
-  *request.mutable_record() = hooks_.describe();
-  {
-    const std::scoped_lock lock(mutex_);
-    request.mutable_record()->set_revision(revision_);
-  }
   v1::DirectoryStub directory(self, broker);
-  auto reply = co_await directory.Register(std::move(request), quiet(std::chrono::seconds(5)));
+  auto reply = co_await directory.Register(registration(), quiet(std::chrono::seconds(5)));
+  heard(broker);
   if (!reply) co_return fail(std::move(reply).error());
   co_return milliseconds(reply->renew_ms());
 }
@@ -297,6 +305,7 @@ Task<> Membership::enrol(Self self, Membership* membership, NodeId broker, std::
       v1::DirectoryStub directory(self, broker);
       auto reply = co_await directory.Renew(std::move(renew), quiet(std::chrono::seconds(5)));
       known = reply && reply->known();
+      if (reply) membership->heard(broker);
     }
   }
 }

@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <future>
 #include <mutex>
+#include <set>
 
 #include "node/cluster/workers_service.hpp"
 #include "node/host/module.hpp"
@@ -84,15 +85,27 @@ class Daemon::Watch final : public PeerListener {
   Watch(std::filesystem::path state, link::ClusterKey cluster)
       : state_(std::move(state)), cluster_(cluster) {}
 
-  void on_peer_up(const link::PeerInfo& peer, link::TargetId) override {
+  void on_peer_up(const link::PeerInfo& peer, link::TargetId target) override {
     spdlog::debug("connected with {} ({}, {})", peer.name, link::role_name(peer.role), where_to_find(peer));
+    const std::scoped_lock lock(mutex_);
+    refused_.erase(target);
   }
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override {
     const bool client = peer.role != v1::NODE && peer.role != v1::BROKER;
     spdlog::log(client ? spdlog::level::debug : spdlog::level::info, "lost {}: {} ({})", peer.name,
                 reason.message(), where_to_find(peer));
   }
-  void on_target_failed(link::TargetId, const Status& reason) override { tell(reason); }
+  // One broker that refuses this node ends nothing while another one may let it in, which its certificate
+  // then opens the first one with.
+  void on_target_failed(link::TargetId target, const Status& reason) override {
+    const std::scoped_lock lock(mutex_);
+    if (is_final(reason)) {
+      refused_.insert(target);
+    } else {
+      refused_.erase(target);
+    }
+    tell(reason, refused_.size() >= targets_);
+  }
   void on_enrolled(const v1::Certificate& certificate) override {
     const std::scoped_lock lock(mutex_);
     certificate_ = certificate;
@@ -103,14 +116,20 @@ class Daemon::Watch final : public PeerListener {
   }
   // Before the node starts.
   void use(Membership* membership) { membership_ = membership; }
+  // So many brokers are dialled.
+  void expect(std::size_t targets) {
+    const std::scoped_lock lock(mutex_);
+    targets_ = targets;
+  }
   void give_up() {
     const std::scoped_lock lock(mutex_);
     failure_ = Status(Code::cancelled, "stopped before it had joined");
+    is_over_ = true;
     changed_.notify_all();
   }
   void registered(const Status& status) {
-    if (!status.ok()) return tell(status);
     const std::scoped_lock lock(mutex_);
+    if (!status.ok()) return tell(status, is_final(status));
     registered_ = true;
     changed_.notify_all();
   }
@@ -121,7 +140,7 @@ class Daemon::Watch final : public PeerListener {
   // Ok once registered; the refusal when it is final; UNAVAILABLE after `patience`.
   Status wait(Duration patience) {
     std::unique_lock lock(mutex_);
-    const auto over = [this] { return registered_ || final(failure_); };
+    const auto over = [this] { return registered_ || is_over_; };
     if (patience < Duration(0)) {
       changed_.wait(lock, over);
     } else if (!changed_.wait_for(lock, patience, over)) {
@@ -131,14 +150,15 @@ class Daemon::Watch final : public PeerListener {
   }
 
  private:
-  static bool final(const Status& status) {
-    return status.code() == Code::cancelled || status.code() == Code::permission_denied ||
-           status.code() == Code::unauthenticated || status.code() == Code::already_exists;
+  static bool is_final(const Status& status) {
+    return status.code() == Code::permission_denied || status.code() == Code::unauthenticated ||
+           status.code() == Code::already_exists;
   }
-  void tell(const Status& reason) {
-    const std::scoped_lock lock(mutex_);
-    if (final(failure_)) return;  // wait() has yet to see it
+  // With mutex_ held. `over`: nobody else can let this node in.
+  void tell(const Status& reason, bool over) {
+    if (is_over_) return;  // wait() has yet to see it
     failure_ = reason;
+    is_over_ = over && !registered_;
     if (reminder_.due(reason.message(), system_clock().now())) {
       spdlog::warn("{}: {}", registered_ ? "no connection to a broker" : "not joined yet",
                    why_not_joined(reason, cluster_));
@@ -150,7 +170,10 @@ class Daemon::Watch final : public PeerListener {
   const link::ClusterKey cluster_;
   std::mutex mutex_;
   std::condition_variable changed_;
+  std::size_t targets_ = 1;
+  std::set<link::TargetId> refused_;  // brokers that refused this node when it dialled them last
   bool registered_ = false;
+  bool is_over_ = false;  // the node cannot join, because of failure_
   Status failure_;
   Reminder reminder_{say_again};
   std::optional<v1::Certificate> certificate_;
@@ -254,6 +277,7 @@ void Daemon::add_services() {
   node_->add_service(make_observe_service(*tap_));
   node_->add_service(make_inspect_service(*node_, name_of, [this](v1::HealthReply& health) {
     health.set_ledger(ledger_ != nullptr);
+    health.set_certificate_trouble(membership_->certificate_trouble());
     if (ledger_ != nullptr) health.set_ledger_trouble(trouble_with_disk(setup_.state));
   }));
   node_->add_service(make_schema_service(*node_));
@@ -267,7 +291,7 @@ v1::NodeRecord Daemon::describe() {
   record.set_incarnation(node_->incarnation());
   record.set_name(setup_.name);
   *record.mutable_certificate() = watch_->certificate(certificate_.value_or(v1::Certificate()));
-  record.add_endpoints(address_);
+  record.add_endpoints(address());
   for (const auto& [key, value] : setup_.labels) (*record.mutable_labels())[key] = value;
   for (const v1::ServiceRecord& service : offered_) *record.add_services() = service;
   record.set_state(started_ ? v1::UP : v1::DRAINING);
@@ -288,27 +312,35 @@ v1::NodeRecord Daemon::describe() {
 }
 
 Status Daemon::dial() {
-  std::vector<std::vector<std::string>> brokers;
-  Status failed(Code::invalid_argument, "the join string names no broker");
+  brokers_ = std::make_unique<BrokerAddresses>(
+      *node_, link::broker_curve_key(setup_.join.cluster),
+      BrokerAddresses::Hooks{
+          [this](link::TargetId target, const Status& why) { watch_->on_target_failed(target, why); },
+          [this](const std::vector<std::string>& endpoints) { find_own_address(endpoints.front()); }},
+      &link::resolve);
+  watch_->expect(setup_.join.brokers.size());
   for (const std::string& broker : setup_.join.brokers) {
-    Result<std::vector<std::string>> resolved = link::resolve(broker);
-    if (resolved) {
-      brokers.push_back(std::move(*resolved));
-    } else {
-      failed = std::move(resolved).error();
-    }
-  }
-  if (brokers.empty()) return failed;
-  if (link::listens_everywhere(address_)) {
-    // What peers dial: the address that the brokers see us under.
-    const Result<std::string> seen = link::address_towards(brokers.front().front());
-    if (!seen) return seen.error();
-    address_ = "tcp://" + *seen + address_.substr(address_.rfind(':'));
-  }
-  for (auto& endpoints : brokers) {
-    node_->links().add_target(std::move(endpoints), link::broker_curve_key(setup_.join.cluster));
+    if (const auto added = brokers_->add(broker); !added) return added.error();
   }
   return {};
+}
+
+// What peers dial: the address that a broker at `endpoint` sees this node under.
+void Daemon::find_own_address(const std::string& endpoint) {
+  const std::scoped_lock lock(address_mutex_);
+  if (!link::listens_everywhere(address_)) return;
+  const Result<std::string> seen = link::address_towards(endpoint);
+  if (seen) {
+    address_ = "tcp://" + *seen + address_.substr(address_.rfind(':'));
+  } else {
+    spdlog::warn("the address of this node is not known: {}; name it with --advertise",
+                 seen.error().message());
+  }
+}
+
+std::string Daemon::address() const {
+  const std::scoped_lock lock(address_mutex_);
+  return address_;
 }
 
 Status Daemon::start(Duration patience) {

@@ -5,9 +5,11 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
+#include "node/cluster/broker_addresses.hpp"
 #include "node/cluster/membership.hpp"
 #include "node/daemon/node_folder.hpp"
 #include "node/host/children.hpp"
@@ -68,7 +70,8 @@ class Daemon {
   // for the children. Idempotent.
   void stop();
 
-  [[nodiscard]] const std::string& address() const noexcept { return address_; }
+  // Where peers dial this node. Any thread.
+  [[nodiscard]] std::string address() const;
   [[nodiscard]] const std::string& name() const noexcept { return setup_.name; }
 
  private:
@@ -77,11 +80,13 @@ class Daemon {
   [[nodiscard]] v1::NodeRecord describe();
   [[nodiscard]] Status load_modules();
   [[nodiscard]] Status dial();
+  void find_own_address(const std::string& endpoint);
   void add_services();
 
   Setup setup_;                       // constant, but for the token, which goes when the links have it
   std::optional<NodeFolder> folder_;  // locked until everything that uses it is gone
-  std::string address_;
+  mutable std::mutex address_mutex_;
+  std::string address_;  // guarded by address_mutex_
   std::optional<v1::Certificate> certificate_;
   std::unique_ptr<link::Revocations> revocations_;
   std::unique_ptr<link::ZmqTransport> transport_;
@@ -90,6 +95,7 @@ class Daemon {
   std::unique_ptr<View> view_;
   std::unique_ptr<Watch> watch_;
   std::unique_ptr<Membership> membership_;
+  std::unique_ptr<BrokerAddresses> brokers_;
   std::unique_ptr<Tap> tap_;
   std::unique_ptr<job::Dispatcher> dispatcher_;
   std::unique_ptr<host::Children> children_;  // none without --isolate

@@ -168,6 +168,22 @@ Result<JoinString> find_join_string(const std::string& flag, std::vector<std::fi
                   ": start a broker with this state folder (cobus-broker), or give --join STRING");
 }
 
+namespace {
+
+// The endpoints in a resolver's answer.
+Result<std::vector<std::string>> endpoints_in(const addrinfo* found, const std::string& host) {
+  std::vector<std::string> endpoints;
+  for (const addrinfo* entry = found; entry != nullptr; entry = entry->ai_next) {
+    std::string endpoint = numeric(*entry);
+    if (!endpoint.empty() && std::ranges::find(endpoints, endpoint) == endpoints.end())
+      endpoints.push_back(std::move(endpoint));
+  }
+  if (endpoints.empty()) return fail(Code::unavailable, "'" + host + "' has no usable address");
+  return endpoints;
+}
+
+}  // namespace
+
 Result<std::vector<std::string>> resolve(const std::string& host_and_port) {
   const HostPort wanted = split(host_and_port);
   if (wanted.host.empty()) return fail(Code::invalid_argument, "not HOST:PORT: '" + host_and_port + "'");
@@ -186,14 +202,20 @@ Result<std::vector<std::string>> resolve(const std::string& host_and_port) {
     const char* reason = error == EAI_SYSTEM ? std::strerror(errno) : ::gai_strerror(error);
     return fail(Code::unavailable, "cannot resolve '" + wanted.host + "': " + reason);
   }
-  std::vector<std::string> endpoints;
-  for (const addrinfo* entry = list.get(); entry != nullptr; entry = entry->ai_next) {
-    std::string endpoint = numeric(*entry);
-    if (!endpoint.empty() && std::ranges::find(endpoints, endpoint) == endpoints.end())
-      endpoints.push_back(std::move(endpoint));
-  }
-  if (endpoints.empty()) return fail(Code::unavailable, "'" + wanted.host + "' has no usable address");
-  return endpoints;
+  return endpoints_in(list.get(), wanted.host);
+}
+
+Result<std::vector<std::string>> numeric_endpoints(const std::string& host_and_port) {
+  const HostPort wanted = split(host_and_port);
+  if (wanted.host.empty()) return fail(Code::invalid_argument, "not HOST:PORT: '" + host_and_port + "'");
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
+  addrinfo* found = nullptr;
+  if (::getaddrinfo(wanted.host.c_str(), wanted.port.c_str(), &hints, &found) != 0)
+    return fail(Code::not_found, "'" + wanted.host + "' is not an address");
+  const std::unique_ptr<addrinfo, AddressListCloser> list(found);
+  return endpoints_in(list.get(), wanted.host);
 }
 
 }  // namespace cobus::link

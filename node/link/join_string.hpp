@@ -43,4 +43,8 @@ struct JoinString {
 // a shard. UNAVAILABLE with the resolver's reason.
 [[nodiscard]] Result<std::vector<std::string>> resolve(const std::string& host_and_port);
 
+// The same when HOST is an address already; never blocks. NOT_FOUND when it is a name, INVALID_ARGUMENT when
+// it is not HOST:PORT.
+[[nodiscard]] Result<std::vector<std::string>> numeric_endpoints(const std::string& host_and_port);
+
 }  // namespace cobus::link

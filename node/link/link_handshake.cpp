@@ -203,7 +203,8 @@ void LinkMachine::read_answer(Connection& connection, const CurveKey& key, std::
   auto host = greeter_.meet(*hello, key, connection.terms, unix_s());
   if (!host) return end_attempt(connection, host.error(), true);
   if (host->issued) {
-    told_ = certificate_changed_ = true;
+    told_ = true;
+    published_.use_certificate(*host->issued);
     events_.on_enrolled(*host->issued);
   }
   if (const Status status = check_goal(connection, host->peer); !status.ok()) {

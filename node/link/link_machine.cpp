@@ -19,11 +19,12 @@ constexpr Duration unread_max = std::chrono::milliseconds(10);
 }  // namespace
 
 LinkMachine::LinkMachine(Transport& transport, const Clock& clock, Random& random, LinkEvents& events,
-                         Identity identity, LinkOptions options)
+                         PublishedState& published, Identity identity, LinkOptions options)
     : transport_(transport),
       clock_(clock),
       random_(random),
       events_(events),
+      published_(published),
       greeter_(std::move(identity), std::move(options)),
       refusals_(clock),
       dialler_(random),
@@ -38,8 +39,14 @@ void LinkMachine::add_target(TargetId target, std::vector<std::string> endpoints
   dialler_.want(goal_of(target), true);
 }
 
+void LinkMachine::retarget(TargetId target, std::vector<std::string> endpoints) {
+  if (const auto key = dialler_.key_of(goal_of(target)))
+    dialler_.set(goal_of(target), std::move(endpoints), *key);
+}
+
 void LinkMachine::learn(NodeId node, std::vector<std::string> endpoints, CurveKey key) {
   if (node == greeter_.own()) return;
+  forgotten_.erase(node);
   const Goal goal = goal_of(node);
   const bool news = !dialler_.knows(goal);
   dialler_.set(goal, std::move(endpoints), key);
@@ -52,16 +59,20 @@ void LinkMachine::learn(NodeId node, std::vector<std::string> endpoints, CurveKe
   }
 }
 
+// A session outlives the record: the directory may be wrong, having started a moment ago, and a session
+// between two connections needs the endpoints to go on. Whether the peer is gone, its own silence says.
 void LinkMachine::forget(NodeId node) {
+  if (in_session(node) != nullptr) {
+    forgotten_.insert(node);
+    return;
+  }
+  remove_target(node);
+  return_waiting(node, {Code::unavailable, "node " + to_string(node) + " has left the directory"});
+}
+
+void LinkMachine::remove_target(NodeId node) {
   abandon_attempt(goal_of(node));
   dialler_.remove(goal_of(node));
-  const Status left(Code::unavailable, "node " + to_string(node) + " has left the directory");
-  Peer* const peer = in_session(node);
-  if (peer == nullptr) {
-    return_waiting(node, left);
-  } else if (peer->up == ConnectionId::none && peer->targets.empty()) {
-    end_session(*peer, left);
-  }
 }
 
 void LinkMachine::submit(NodeId node, std::string chunk, const std::shared_ptr<Backlog>& backlog,
@@ -331,14 +342,6 @@ LinkMachine::Connection* LinkMachine::find(ConnectionId id) {
 LinkMachine::Peer* LinkMachine::in_session(NodeId node) {
   const auto found = peers_.find(node);
   return found == peers_.end() || !found->second.session ? nullptr : &found->second;
-}
-
-std::vector<PeerInfo> LinkMachine::peers() const {
-  std::vector<PeerInfo> all;
-  for (const auto& [node, peer] : peers_) {
-    if (peer.session) all.push_back(peer.info);
-  }
-  return all;
 }
 
 std::size_t LinkMachine::waiting_bytes() const {

@@ -35,8 +35,9 @@ namespace cobus::link {
 
 class LinkMachine final : public TransportEvents {
  public:
-  LinkMachine(Transport& transport, const Clock& clock, Random& random, LinkEvents& events, Identity identity,
-              LinkOptions options);
+  // `published` starts with the certificate of `identity`.
+  LinkMachine(Transport& transport, const Clock& clock, Random& random, LinkEvents& events,
+              PublishedState& published, Identity identity, LinkOptions options);
   // Closes what is open, without a word.
   ~LinkMachine() override;
   LinkMachine(const LinkMachine&) = delete;
@@ -44,16 +45,12 @@ class LinkMachine final : public TransportEvents {
 
   // As in Links.
   void add_target(TargetId target, std::vector<std::string> endpoints, CurveKey key);
+  void retarget(TargetId target, std::vector<std::string> endpoints);
   void learn(NodeId node, std::vector<std::string> endpoints, CurveKey key);
   void forget(NodeId node);
   void revoke(const CurveKey& key, std::int64_t until_s);
   void use_certificate(const v1::Certificate& certificate);
   void enrolled(ConnectionId id, const Result<v1::Certificate>& certificate);
-  [[nodiscard]] const std::optional<v1::Certificate>& certificate() const noexcept {
-    return greeter_.certificate();
-  }
-  // Whether certificate() has changed since the last call.
-  [[nodiscard]] bool certificate_changed() noexcept { return std::exchange(certificate_changed_, false); }
   // `backlog` may be null.
   void submit(NodeId node, std::string chunk, const std::shared_ptr<Backlog>& backlog,
               std::uint64_t downs_known);
@@ -67,13 +64,10 @@ class LinkMachine final : public TransportEvents {
   // When turn() will have something to do even if nothing comes.
   [[nodiscard]] TimePoint next_due() const;
 
-  [[nodiscard]] std::vector<PeerInfo> peers() const;
   // In the outboxes of all peers, and never sent.
   [[nodiscard]] std::size_t waiting_bytes() const;
   // Buffers of chunks that were acknowledged, for the next ones.
   [[nodiscard]] Spares& spares() noexcept { return spares_; }
-  // Whether peers() has changed since the last call.
-  [[nodiscard]] bool peers_changed() noexcept { return std::exchange(peers_changed_, false); }
   [[nodiscard]] const Links::Counters& counters() const noexcept { return counters_; }
 
  private:
@@ -160,6 +154,7 @@ class LinkMachine final : public TransportEvents {
   void hear_end(Connection& connection, Peer& peer, std::string_view said);
   // Ends the session, and `peer` with it. A connection that carries it is told why and closed.
   void end_session(Peer& peer, const Status& reason);
+  void remove_target(NodeId node);
   void say_end(Peer& peer, const Status& reason);
   void count_down(NodeId node);
   // Whether a session with `node` has ended that a sender who knows of so many ends did not know of.
@@ -216,11 +211,13 @@ class LinkMachine final : public TransportEvents {
   const Clock& clock_;
   Random& random_;
   LinkEvents& events_;
+  PublishedState& published_;  // changed before events_ is told
   Greeter greeter_;
   RefusalLog refusals_;
   Dialler dialler_;
   std::map<ConnectionId, Connection> connections_;
   std::map<NodeId, Peer> peers_;
+  std::set<NodeId> forgotten_;           // by the directory, while their sessions go on
   std::set<NodeId> waiting_;             // for whom something is to be sent, now or later
   std::string buffer_;                   // the frame being written
   Spares spares_;                        // of what was acknowledged
@@ -242,8 +239,6 @@ class LinkMachine final : public TransportEvents {
   bool blocked_ = false;        // some connection takes no more for now
   bool told_ = false;
   bool shut_ = false;
-  bool peers_changed_ = false;
-  bool certificate_changed_ = false;
 };
 
 }  // namespace cobus::link

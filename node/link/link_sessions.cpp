@@ -55,7 +55,7 @@ void LinkMachine::bring_up(Connection& connection) {
   peer.session = Session(connection.terms.session);
   if (target != TargetId::none) serve(peer, target);
   attach(connection, peer);
-  peers_changed_ = true;
+  published_.put_peer(peer.info);
   told_ = true;
   events_.on_peer_up(peer.info, target);
 }
@@ -79,7 +79,7 @@ void LinkMachine::attach(Connection& connection, Peer& peer) {
     peer.info.issued_s = connection.peer.issued_s;
     peer.info.expires_s = connection.peer.expires_s;
     peer.info.show_again_s = connection.peer.show_again_s;
-    peers_changed_ = true;
+    published_.put_peer(peer.info);
   }
   if (Connection* before = find(peer.up)) drop(*before);
   settle(peer, connection.goal);
@@ -267,8 +267,10 @@ void LinkMachine::end_session(Peer& peer, const Status& reason) {
   const std::shared_ptr<Backlog> backlog = std::move(peer.backlog);
   waiting_.erase(info.node);
   peers_.erase(info.node);
-  peers_changed_ = true;
+  if (forgotten_.erase(info.node) != 0) remove_target(info.node);
+  published_.remove_peer(info.node);
   told_ = true;
+  events_.on_peer_closing(info, reason);
   const Status lost(Code::unavailable, "lost " + who(info) + ": " + reason.message());
   for (const std::string& chunk : outbox.take_unacknowledged()) {
     ++counters_.unacknowledged;

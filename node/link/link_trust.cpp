@@ -27,7 +27,8 @@ void LinkMachine::revoke(const CurveKey& key, std::int64_t until_s) {
 
 void LinkMachine::use_certificate(const v1::Certificate& certificate) {
   if (!greeter_.use(certificate, unix_s())) return;
-  told_ = certificate_changed_ = true;
+  told_ = true;
+  published_.use_certificate(certificate);
   events_.on_enrolled(certificate);
   for (auto& [node, peer] : peers_) {
     if (peer.session && peer.up != ConnectionId::none && !peer.suspected) redial(peer);

@@ -22,9 +22,9 @@ Links::Links(Transport& transport, const Clock& clock, Random& random, LinkEvent
       clock_(clock),
       key_(identity.pair.key),
       cluster_(identity.cluster),
-      machine_(std::make_unique<LinkMachine>(transport, clock, random, events, std::move(identity),
-                                             std::move(options))),
-      certificate_(machine_->certificate()) {}
+      published_(identity.certificate),
+      machine_(std::make_unique<LinkMachine>(transport, clock, random, events, published_,
+                                             std::move(identity), std::move(options))) {}
 
 Links::~Links() = default;
 
@@ -42,6 +42,11 @@ TargetId Links::add_target(std::vector<std::string> endpoints, CurveKey key) {
   }
   wake();
   return target;
+}
+
+void Links::retarget(TargetId target, std::vector<std::string> endpoints) {
+  push(Retarget{target, std::move(endpoints)});
+  wake();
 }
 
 void Links::learn(NodeId node, std::vector<std::string> endpoints, CurveKey key) {
@@ -63,11 +68,6 @@ void Links::use_certificate(v1::Certificate certificate) {
 void Links::enrolled(ConnectionId connection, Result<v1::Certificate> certificate) {
   push(Enrolled{connection, std::move(certificate)});
   wake();
-}
-
-std::optional<v1::Certificate> Links::certificate() const {
-  const std::scoped_lock lock(front_mutex_);
-  return certificate_;
 }
 
 std::string Links::submit(NodeId node, std::string envelopes, std::uint64_t downs_known) {
@@ -103,6 +103,7 @@ void Links::take_commands() {
     std::visit(
         Overloaded{[this](Submit& c) { submit_now(c); },
                    [this](Learn& c) { machine_->learn(c.node, std::move(c.endpoints), c.key); },
+                   [this](Retarget& c) { machine_->retarget(c.target, std::move(c.endpoints)); },
                    [this](const Forget& c) { machine_->forget(c.node); },
                    [this](const Revoke& c) { machine_->revoke(c.key, c.until_s); },
                    [this](UseCertificate& c) { machine_->use_certificate(std::move(c.certificate)); },
@@ -121,14 +122,8 @@ void Links::submit_now(Submit& submission) {
 }
 
 void Links::publish() {
-  const bool changed = machine_->peers_changed();
-  std::vector<PeerInfo> peers;
-  if (changed) peers = machine_->peers();
   const TimePoint due = machine_->next_due();
-  const bool certified = machine_->certificate_changed();
   const std::scoped_lock lock(front_mutex_);
-  if (certified) certificate_ = machine_->certificate();
-  if (changed) peers_ = std::move(peers);
   counters_ = machine_->counters();
   waiting_bytes_ = machine_->waiting_bytes();
   due_ = due;
@@ -160,11 +155,6 @@ void Links::shut(TimePoint deadline) {
 TimePoint Links::next_due() const {
   const std::scoped_lock lock(front_mutex_);
   return commands_.empty() ? due_ : std::min(due_, clock_.now());
-}
-
-std::vector<PeerInfo> Links::peers() const {
-  const std::scoped_lock lock(front_mutex_);
-  return peers_;
 }
 
 Links::Counters Links::counters() const {

@@ -19,6 +19,8 @@
 
 #include "node/link/backlog.hpp"
 #include "node/link/identity.hpp"
+#include "node/link/peer_info.hpp"
+#include "node/link/published_state.hpp"
 #include "node/link/spares.hpp"
 #include "node/link/transport.hpp"
 #include "node/runtime/random.hpp"
@@ -27,32 +29,21 @@
 
 namespace cobus::link {
 
-// Who is at the other end, proven by its certificate.
-struct PeerInfo {
-  NodeId node = NodeId::none;
-  std::uint64_t incarnation = 0;
-  std::string name;
-  v1::Role role = v1::ROLE_UNSPECIFIED;
-  CurveKey key;
-  std::string build;
-  std::uint32_t protocol = 0;     // the version spoken with it: the highest that both know
-  std::uint64_t features = 0;     // bits of what both can do besides
-  std::int64_t issued_s = 0;      // Unix seconds: the beginning of its certificate
-  std::int64_t expires_s = 0;     // and its end
-  std::int64_t show_again_s = 0;  // when it should have shown a later one; see LinkMachine::ask_for_later
-};
-
 // Names one address somebody asked to be connected to, whoever answers there (a broker).
 enum class TargetId : std::uint64_t { none = 0 };
 
 // What Links tells its owner. All calls come from inside poll(), with the lock held: they must not
-// call back into Links except submit(), and must be quick.
+// call back into Links except submit(), and must be quick. Links publishes a change before it tells of it:
+// whatever a call starts on another thread reads peer(), peers() and certificate() as they are after it.
 class LinkEvents {
  public:
   virtual ~LinkEvents() = default;
   // A session is up: envelopes may flow. `target` is the one that was dialled, or none. It goes on over
   // other connections when this one is lost, without a word.
   virtual void on_peer_up(const PeerInfo& peer, TargetId target) = 0;
+  // Its session has ended. Comes before on_undeliverable, on_unacknowledged and on_peer_down tell of it, so
+  // that whoever chooses among nodes knows of the loss before those who lost something choose again.
+  virtual void on_peer_closing(const PeerInfo& /*peer*/, const Status& /*reason*/) {}
   // Its session ended; exactly once after each on_peer_up.
   virtual void on_peer_down(const PeerInfo& peer, const Status& reason) = 0;
   // It has been silent for a while, and counts as down if that goes on; or it is heard again. Our own
@@ -113,14 +104,17 @@ class Links {
   Links& operator=(const Links&) = delete;
 
   // Keeps a session to whoever answers at one of `endpoints` (tried in turn) with `key`, for ever:
-  // redials with capped, jittered backoff. Any thread.
+  // redials with capped, jittered backoff; none are given for one whose name is looked up still. Any thread.
   TargetId add_target(std::vector<std::string> endpoints, CurveKey key);
+
+  // Dials a target at other endpoints from now on; a session with it goes on. Any thread.
+  void retarget(TargetId target, std::vector<std::string> endpoints);
 
   // How to reach a node, from the directory. It is dialled when something is submitted for it, and
   // redialled while it is known. A record for the same id replaces the earlier one. Any thread.
   void learn(NodeId node, std::vector<std::string> endpoints, CurveKey key);
-  // The directory says that it is gone: no more redials; a session that is up stays until it ends by
-  // itself. Any thread.
+  // The directory has it no more: it is not dialled any more. A session with it stays, also while it looks
+  // for its next connection, until it ends by itself. Any thread.
   void forget(NodeId node);
 
   // From now on, until `until_s` (Unix seconds), nobody with `key` is let in or stayed with: sessions with it
@@ -136,8 +130,8 @@ class Links {
   // Our own, and whose certificates count. Any thread.
   [[nodiscard]] const CurveKey& key() const noexcept { return key_; }
   [[nodiscard]] const ClusterKey& cluster() const noexcept { return cluster_; }
-  // The one that is shown; as of the end of the last poll(). Any thread.
-  [[nodiscard]] std::optional<v1::Certificate> certificate() const;
+  // The certificate that this node shows; empty before it is enrolled. Any thread.
+  [[nodiscard]] std::optional<v1::Certificate> certificate() const { return published_.certificate(); }
 
   // Takes envelopes (bytes as append_envelope writes them, whole ones, at most one frame's worth) for
   // `node`. They leave with the next poll(). A node that is neither known nor connected, a full window
@@ -165,8 +159,11 @@ class Links {
   // simulator. Any thread.
   [[nodiscard]] TimePoint next_due() const;
 
+  // Whom this node has a session with; and one of them, or nothing. Any thread; they do not wait for a poll
+  // that sleeps.
+  [[nodiscard]] std::vector<PeerInfo> peers() const { return published_.peers(); }
+  [[nodiscard]] std::optional<PeerInfo> peer(NodeId node) const { return published_.peer(node); }
   // As of the end of the last poll(). Any thread; they do not wait for a poll that sleeps.
-  [[nodiscard]] std::vector<PeerInfo> peers() const;
   [[nodiscard]] Counters counters() const;
   // Bytes of envelopes that wait to leave, for all nodes together.
   [[nodiscard]] std::size_t waiting_bytes() const;
@@ -176,6 +173,10 @@ class Links {
     TargetId target;
     std::vector<std::string> endpoints;
     CurveKey key;
+  };
+  struct Retarget {
+    TargetId target;
+    std::vector<std::string> endpoints;
   };
   struct Learn {
     NodeId node;
@@ -202,7 +203,7 @@ class Links {
     ConnectionId connection;
     Result<v1::Certificate> certificate;
   };
-  using Command = std::variant<Submit, Learn, Forget, AddTarget, Revoke, UseCertificate, Enrolled>;
+  using Command = std::variant<Submit, Learn, Forget, AddTarget, Retarget, Revoke, UseCertificate, Enrolled>;
 
   void push(Command command);
   // Hands the machine what was asked since the last time. With mutex_ held.
@@ -214,6 +215,7 @@ class Links {
   const Clock& clock_;
   const CurveKey key_;
   const ClusterKey cluster_;
+  PublishedState published_;
   std::mutex mutex_;  // held by whoever is inside poll() or shut(), also while it sleeps
   std::unique_ptr<LinkMachine> machine_;
   std::vector<Command> taken_;
@@ -223,12 +225,10 @@ class Links {
   std::unordered_map<NodeId, std::shared_ptr<Backlog>> backlogs_;
   std::size_t backlogs_swept_at_ = 64;  // those that nobody has any more go when there are so many
   std::uint64_t last_target_ = 0;
-  std::vector<PeerInfo> peers_;
   Counters counters_;
   std::size_t waiting_bytes_ = 0;  // in outboxes
   Spares spares_;
   TimePoint due_ = never;
-  std::optional<v1::Certificate> certificate_;
 };
 
 }  // namespace cobus::link

@@ -257,6 +257,7 @@ void Node::keep() {
   while (!stopping_.load(std::memory_order_relaxed)) {
     rest_.wait(limits::keeper_after);
     for (const auto& place : places_) stalls_.look(place->shard, clock().now());
+    run_watchdog_tasks();
     const std::int64_t attended_ns = shard0_attended_ns_.load(std::memory_order_relaxed);
     if (attended_ns == 0) continue;
     const Duration away = clock().now().time_since_epoch() - Duration(attended_ns);
@@ -265,6 +266,15 @@ void Node::keep() {
     // That may have swallowed a wake that was meant for shard 0 on its way to sleep.
     links_.wake();
   }
+}
+
+void Node::run_watchdog_tasks() {
+  for (WatchdogTask* task : watchdog_tasks_) task->watchdog_turn(clock().now());
+}
+
+void Node::step_watchdog() {
+  run_watchdog_tasks();
+  links_.poll(Duration(0));
 }
 
 void Node::stop(Duration grace) {
@@ -334,13 +344,6 @@ TimePoint Node::next_due() const {
   TimePoint next = links_.next_due();
   for (const auto& place : places_) next = std::min(next, place->shard.timers().next());
   return next;
-}
-
-std::optional<link::PeerInfo> Node::peer(NodeId node) const {
-  const std::scoped_lock lock(peers_mutex_);
-  const auto found = peers_.find(node);
-  if (found == peers_.end()) return std::nullopt;
-  return found->second;
 }
 
 Status Node::register_name(const std::string& name, Address worker) {

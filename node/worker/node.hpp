@@ -85,6 +85,14 @@ class PeerListener {
   virtual void on_enrolled(const v1::Certificate& /*certificate*/) {}
 };
 
+// What has to go on while workers hold the shards of a node. Called by the watchdog's thread, several times a
+// second while any shard is awake; be quick. May call Links.
+class WatchdogTask {
+ public:
+  virtual ~WatchdogTask() = default;
+  virtual void watchdog_turn(TimePoint now) = 0;
+};
+
 struct NodeOptions {
   std::string name;
   v1::Role role = v1::NODE;
@@ -132,6 +140,7 @@ class Node final : public link::LinkEvents {
   // How types are called that came as bytes, for the log; without it by their numbers.
   void use_type_names(std::function<std::string(TypeId)> names) { type_names_ = std::move(names); }
   void add_peer_listener(PeerListener* listener) { listeners_.push_back(listener); }
+  void add_watchdog_task(WatchdogTask* task) { watchdog_tasks_.push_back(task); }
   // Any thread, any time; null: nobody watches, and nothing is recorded.
   void use_observer(TrafficObserver* observer) noexcept {
     observer_.store(observer, std::memory_order_release);
@@ -176,11 +185,13 @@ class Node final : public link::LinkEvents {
   // One turn of every shard and of the link, without threads; the transport must not block. True when there
   // is more to do at once.
   bool step();
+  // Instead of step(): what the watchdog does while workers hold every shard.
+  void step_watchdog();
   // When step() has something to do even if nothing comes; `never` without a timer.
   [[nodiscard]] TimePoint next_due() const;
 
   // What a peer's session proved; nothing when it has none now. Any thread.
-  [[nodiscard]] std::optional<link::PeerInfo> peer(NodeId node) const;
+  [[nodiscard]] std::optional<link::PeerInfo> peer(NodeId node) const { return links_.peer(node); }
   // Messages that reached nobody. Any thread.
   [[nodiscard]] const DeadLetters& dead_letters() const noexcept { return dead_letters_; }
   // Bytes that came from others and are held here. Any thread.
@@ -208,6 +219,11 @@ class Node final : public link::LinkEvents {
   // Calls of other nodes and of this one that are handled here now. Any thread.
   std::atomic<std::uint32_t> calls_running{0};
 
+  // Sends a request whose answer is thrown away, or that may be lost. It needs no worker and no shard.
+  // Any thread; shows in no tap.
+  void send_unanswered(NodeId to, std::string_view method, TypeId type, std::string_view payload,
+                       Duration timeout);
+
   // Brings an envelope to the shard that it is for. Any thread.
   void deliver(EnvelopePtr envelope);
 
@@ -215,6 +231,7 @@ class Node final : public link::LinkEvents {
   void show(const Envelope& envelope, NodeId to_node);
 
   void on_peer_up(const link::PeerInfo& peer, link::TargetId target) override;
+  void on_peer_closing(const link::PeerInfo& peer, const Status& reason) override;
   void on_peer_down(const link::PeerInfo& peer, const Status& reason) override;
   void on_peer_suspected(const link::PeerInfo& peer, bool suspected) override;
   void on_envelope(const link::PeerInfo& peer, const EnvelopeView& view, link::FrameIn frame) override;
@@ -263,6 +280,7 @@ class Node final : public link::LinkEvents {
   void stuck(const std::string& who) const;
   void run_shard(unsigned index);
   void run_shard0(Place& place);
+  void run_watchdog_tasks();
   void keep();  // the keeper's thread
   static NodeOptions complete(NodeOptions options);
 
@@ -284,6 +302,8 @@ class Node final : public link::LinkEvents {
   Resolver* resolver_ = nullptr;
   std::function<std::string(TypeId)> type_names_;
   std::vector<PeerListener*> listeners_;
+  std::vector<WatchdogTask*> watchdog_tasks_;
+  std::atomic<std::uint64_t> unanswered_{0};  // numbers those requests
   DeadLetters dead_letters_;
   PeerAccounts accounts_;
   PeerAccounts large_accounts_;   // of messages that came in parts
@@ -297,9 +317,6 @@ class Node final : public link::LinkEvents {
 
   std::uint64_t downs_ = 0;  // of peers; under the link's lock
   PartsIn parts_;            // the same
-
-  mutable std::mutex peers_mutex_;
-  std::unordered_map<NodeId, link::PeerInfo> peers_;  // guarded by peers_mutex_
 
   std::vector<std::thread> threads_;
   std::mutex threads_mutex_;

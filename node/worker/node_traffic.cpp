@@ -11,6 +11,9 @@
 namespace cobus {
 namespace {
 
+// Whom answers are for that nobody waits for: no node has so many shards.
+constexpr WorkerId nobody = WorkerId::make(0xff, 0xffffff, 0xffffffff);
+
 // Who only calls methods, or looks on, may not reach into workers. A request to one is refused where it
 // arrives, since its caller waits for an answer.
 bool may_send(v1::Role role, const Envelope& envelope) noexcept {
@@ -84,18 +87,15 @@ void Node::denied(NodeId node, const Status& why) {
 }
 
 void Node::on_peer_up(const link::PeerInfo& peer, link::TargetId target) {
-  {
-    const std::scoped_lock lock(peers_mutex_);
-    peers_.insert_or_assign(peer.node, peer);
-  }
   for (PeerListener* listener : listeners_) listener->on_peer_up(peer, target);
 }
 
+// The listeners first: a caller that hears of the loss, on any shard, chooses among the nodes without it.
+void Node::on_peer_closing(const link::PeerInfo& peer, const Status& reason) {
+  for (PeerListener* listener : listeners_) listener->on_peer_down(peer, reason);
+}
+
 void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
-  {
-    const std::scoped_lock lock(peers_mutex_);
-    peers_.erase(peer.node);
-  }
   accounts_.lost(peer.node);
   large_accounts_.lost(peer.node);
   answer_accounts_.lost(peer.node);
@@ -115,7 +115,6 @@ void Node::on_peer_down(const link::PeerInfo& peer, const Status& reason) {
         run_on(j, [lost, status](Home& other) { other.tell_node_watchers(lost, status); });
     });
   }
-  for (PeerListener* listener : listeners_) listener->on_peer_down(peer, reason);
 }
 
 void Node::on_peer_suspected(const link::PeerInfo& peer, bool suspected) {
@@ -186,9 +185,26 @@ void Node::sort_in(EnvelopePtr envelope, std::vector<Arriving>& into) {
   } else if (envelope->kind == v1::MONITOR || envelope->kind == v1::LINK || envelope->kind == v1::UNLINK ||
              envelope->kind == v1::REQUEST) {
     arrive(0, std::move(envelope), into);  // answers for the worker that never was
-  } else {
+  } else if (envelope->to != nobody) {
     dead_letter(DeadLetter::no_such_worker, *envelope);
   }
+}
+
+void Node::send_unanswered(NodeId to, std::string_view method, TypeId type, std::string_view payload,
+                           Duration timeout) {
+  EnvelopeHeader header;
+  header.from = nobody.value;
+  header.kind = v1::REQUEST;
+  header.type = static_cast<std::uint64_t>(type);
+  header.call = ++unanswered_;
+  header.time_left_us =
+      static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(timeout).count());
+  header.to_name = method;
+  header.flags = v1::HIDDEN;
+  std::string envelope;
+  append_envelope(envelope, header, payload);
+  links_.submit(to, std::move(envelope));
+  links_.wake();
 }
 
 // Whether a shard takes it from another node while so much waits for it. A request to a shard that is behind

@@ -55,6 +55,27 @@ Task<> call_many(Self self, NodeId to, int times, Tally* tally) {
   }
 }
 
+// Twenty calls by the name of the service, each to whoever the resolver chooses among the other nodes.
+Task<> call_echo_of_others(Self self, Tally* tally) {
+  for (int i = 0; i < 20; ++i) {
+    echo::EchoRequest request;
+    request.set_text(std::to_string(i));
+    CallOptions options;
+    options.timeout = seconds(10);
+    Result<NodeId> to = self.node().choose_kind("echo.Echo");
+    for (int other = 0; other < 3 && to && *to == self.node().id(); ++other)
+      to = self.node().choose_kind("echo.Echo");
+    if (!to) {
+      ++tally->failed[to.error().code()];
+    } else if (auto reply = co_await echo::EchoStub(self, *to).Echo(request, options); !reply) {
+      ++tally->failed[reply.error().code()];
+    } else {
+      ++tally->replied;
+    }
+    if (!(co_await sleep(std::chrono::milliseconds(20))).ok()) co_return;
+  }
+}
+
 Task<> grep(Self self, NodeId to, std::string text, std::vector<std::uint64_t>* lines, Status* status) {
   text::GrepRequest request;
   request.set_text(std::move(text));
@@ -152,6 +173,105 @@ TEST(SimCluster, ConnectedNodesGoOnWithoutABrokerAndAnEmptyOneIsCompleteAgain) {
     cluster.start_node("delta");
     EXPECT_TRUE(cluster.run_until([&] { return all_see(cluster, {"alpha", "beta", "delta", "gamma"}); },
                                   seconds(15)));
+  }
+}
+
+// The only broker is killed and restarted again and again while nodes call one another by the name of a
+// service: no call fails, no node leaves any view, and whoever looks first sees every node that lives.
+TEST(SimCluster, D6_TheRestartOfTheOnlyBrokerFailsNoCallAndEmptiesNoView) {
+  for (const std::uint64_t seed : seeds()) {
+    SCOPED_TRACE(replay(seed));
+    SimCluster cluster(seed);
+    start_all(cluster);
+    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+    Tally tally;
+    const auto call_on = [&] {
+      for (const std::string& name : all)
+        cluster.process(name).node->spawn("test.caller", &call_echo_of_others, &tally);
+    };
+    int missed = 0;
+    bool looking = false;
+    TimePoint next_look{};
+    cluster.after_each_round([&] {
+      if (cluster.network().clock().now() >= next_look) {
+        next_look = cluster.network().clock().now() + std::chrono::milliseconds(20);
+        for (const std::string& name : all) missed += cluster.process(name).view->nodes().size() < 3;
+      }
+      if (!looking || !cluster.process("late").view->complete()) return;
+      looking = false;
+      std::size_t seen = 0;
+      for (const v1::NodeRecord& record : cluster.process("late").view->nodes())
+        seen += record.name() != "late";
+      missed += seen != 3;
+    });
+    int rounds = 0;
+    for (; rounds < 5; ++rounds) {
+      call_on();
+      cluster.kill("broker");
+      cluster.run_for(std::chrono::milliseconds(100 + 400 * rounds));
+      cluster.start_broker();
+      cluster.start_node("late");
+      looking = true;
+      call_on();
+      ASSERT_TRUE(cluster.run_until([&] { return !looking; }, seconds(10)));
+      cluster.kill("late");
+      cluster.run_for(seconds(rounds < 4 ? 1 : 10));
+    }
+    EXPECT_TRUE(cluster.run_until([&] { return tally.done() == rounds * 2 * 3 * 20; }, seconds(60)));
+    for (const auto& [code, times] : tally.failed)
+      ADD_FAILURE() << times << " calls failed with code " << static_cast<int>(code);
+    EXPECT_EQ(missed, 0);
+    EXPECT_TRUE(all_see(cluster, all));
+    for (const std::string& name : all)
+      for (const v1::NodeRecord& record : cluster.process(name).view->nodes())
+        EXPECT_FALSE(record.unconfirmed()) << name << " of " << record.name();
+  }
+}
+
+TEST(SimCluster, D6_ANodeThatDiedWithItsBrokerIsForgottenOneLeaseAfterTheNextOneAnswers) {
+  SimCluster cluster(1);
+  start_all(cluster);
+  ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+  cluster.kill("broker");
+  cluster.kill("gamma");
+  cluster.run_for(seconds(60));
+  EXPECT_TRUE(cluster.sees("alpha", all)) << "no broker answers";
+  cluster.start_broker();
+  cluster.run_for(seconds(5));
+  EXPECT_TRUE(cluster.sees("alpha", all)) << "within one lease";
+  EXPECT_TRUE(cluster.process("alpha").view->find_name("gamma")->unconfirmed());
+  EXPECT_FALSE(cluster.process("alpha").view->find_name("beta")->unconfirmed());
+  cluster.run_for(limits::redial_max + limits::filling_max + limits::lease_ttl);
+  EXPECT_TRUE(all_see(cluster, {"alpha", "beta"}));
+}
+
+// Handlers that block hold every shard of a node for longer than its lease, also while the broker restarts.
+TEST(SimCluster, D3_ANodeWhoseShardsAreAllHeldStaysInTheDirectory) {
+  for (const bool restart : {false, true}) {
+    SCOPED_TRACE(restart ? "the broker restarts" : "the broker lives on");
+    SimCluster cluster(1);
+    start_all(cluster);
+    ASSERT_TRUE(cluster.run_until([&] { return all_see(cluster, all); }, seconds(10)));
+    cluster.hold("alpha", seconds(25));
+    cluster.run_for(seconds(2));
+    if (restart) {
+      cluster.kill("broker");
+      cluster.start_broker();
+      cluster.run_for(seconds(4));
+    }
+    int missed = 0;
+    cluster.after_each_round([&] {
+      for (const std::string name : {"beta", "gamma"}) {
+        const auto record = cluster.process(name).view->find_name("alpha");
+        missed += !record || record->unconfirmed();
+      }
+    });
+    cluster.run_for(seconds(restart ? 18 : 22));
+    EXPECT_EQ(missed, 0);
+    cluster.run_for(seconds(10));
+    EXPECT_EQ(missed, 0) << "when they are free again";
+    EXPECT_EQ(cluster.process("alpha").node->dead_letters().total(), 0U);
+    EXPECT_TRUE(all_see(cluster, all));
   }
 }
 

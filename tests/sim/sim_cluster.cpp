@@ -139,13 +139,17 @@ void SimCluster::revoke(const std::string& broker, const std::string& name) {
 
 void SimCluster::start_broker(const std::string& name) {
   auto process = make(name, v1::BROKER);
-  auto service = std::make_unique<broker::DirectoryService>(*process->node, revocations_of(name));
+  static_cast<void>(disk_of(name));
+  process->known = std::make_unique<broker::KnownNodes>(folder_.path() / name / "nodes");
+  auto service =
+      std::make_unique<broker::DirectoryService>(*process->node, revocations_of(name), process->known.get());
   process->departures = std::make_unique<Departures>(*process->node, *service);
   process->node->add_peer_listener(process->departures.get());
   process->directory = service.get();
   process->node->add_service(std::move(service));
   process->node->add_service(std::make_unique<broker::CertificatesService>(*process->node, disk_of(name)));
   process->node->spawn("cobus.directory", &broker::DirectoryService::keep_time, process->directory);
+  process->node->spawn("cobus.known", &broker::DirectoryService::keep_known, process->directory);
   processes_.insert_or_assign(name, std::move(process));
 }
 
@@ -190,6 +194,10 @@ void SimCluster::pause(const std::string& name, Duration time) {
   network_.freeze(process.host, process.paused_until);
 }
 
+void SimCluster::hold(const std::string& name, Duration time) {
+  processes_.at(name)->held_until = network_.clock().now() + time;
+}
+
 void SimCluster::kill(const std::string& name) {
   network_.kill(processes_.at(name)->host);
   processes_.erase(name);
@@ -201,7 +209,11 @@ bool SimCluster::run_until(const std::function<bool()>& done, Duration longest) 
     bool more = false;
     for (auto& [name, process] : processes_) {
       if (process->paused_until > network_.clock().now()) continue;
-      more = process->node->step() || more;
+      if (process->held_until > network_.clock().now()) {
+        process->node->step_watchdog();
+      } else {
+        more = process->node->step() || more;
+      }
       note(process->node->links().counters().frames_received);
     }
     if (after_round_) after_round_();
@@ -213,8 +225,15 @@ bool SimCluster::run_until(const std::function<bool()>& done, Duration longest) 
     if (network_.clock().now() >= end) return false;
     TimePoint next = network_.next_event();
     for (auto& [name, process] : processes_) {
-      const bool paused = process->paused_until > network_.clock().now();
-      next = std::min(next, paused ? process->paused_until : process->node->next_due());
+      const TimePoint now = network_.clock().now();
+      if (process->paused_until > now) {
+        next = std::min(next, process->paused_until);
+      } else if (process->held_until > now) {
+        next = std::min(
+            {next, process->held_until, now + limits::keeper_after, process->node->links().next_due()});
+      } else {
+        next = std::min(next, process->node->next_due());
+      }
     }
     network_.clock().advance_to(std::min(std::max(next, network_.clock().now() + Duration(1000)), end));
     note(static_cast<std::uint64_t>(network_.clock().now().time_since_epoch().count()));

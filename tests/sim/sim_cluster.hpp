@@ -43,7 +43,9 @@ struct Process {
   std::string host;
   Sessions sessions;  // outlives the node, which tells it
   TimePoint paused_until{};
-  std::unique_ptr<PeerListener> departures;  // of a broker; the same
+  TimePoint held_until{};
+  std::unique_ptr<PeerListener> departures;   // of a broker; the same
+  std::unique_ptr<broker::KnownNodes> known;  // of a broker; the same
   std::unique_ptr<link::Transport> transport;
   std::unique_ptr<Node> node;
   std::unique_ptr<View> view;
@@ -95,6 +97,9 @@ class SimCluster {
   // Does not run a process for a while, as when it is stopped by its host; it and its peers are alive after
   // it.
   void pause(const std::string& name, Duration time);
+  // For a while no worker of a process runs, as when each shard is held by a handler that blocks: only what
+  // its watchdog does goes on.
+  void hold(const std::string& name, Duration time);
   // Called whenever every process has made a step, before time goes on.
   void after_each_round(std::function<void()> function) { after_round_ = std::move(function); }
   // Whether `name`'s view holds exactly these nodes.

@@ -96,6 +96,32 @@ TEST_F(DirectoryTest, D5_ALaterLifeReplacesTheEarlierAtOnce) {
   EXPECT_FALSE(directory_.renew(NodeId{11}, 1, {}, start)) << "the earlier life is over";
 }
 
+TEST_F(DirectoryTest, D6_ItSaysThatItIsFillingUntilEveryNodeOfItsEarlierLifeIsBack) {
+  directory_.expect({"n1", "n2"}, start + seconds(3));
+  EXPECT_EQ(directory_.names(), (std::vector<std::string>{"n1", "n2"})) << "for a next life that comes soon";
+  EXPECT_EQ(snapshot(start + seconds(1)).filling_ms(), 2'000U);
+  have(record("n1", 11, 1), proof("n1"));
+  EXPECT_TRUE(directory_.filling());
+  have(record("n3", 13, 1), proof("n3"));
+  EXPECT_EQ(directory_.names(), (std::vector<std::string>{"n1", "n2", "n3"}));
+  ASSERT_TRUE(directory_.register_node(record("n2", 12, 1), proof("n2"), start));
+  const auto deltas = directory_.take_deltas();
+  ASSERT_EQ(deltas.size(), 2U);
+  EXPECT_EQ(deltas[0].changed(0).name(), "n2");
+  EXPECT_TRUE(deltas[1].filled()) << "told behind the node that was missing";
+  EXPECT_FALSE(directory_.filling());
+  EXPECT_EQ(snapshot(start + seconds(1)).filling_ms(), 0U);
+}
+
+TEST_F(DirectoryTest, D6_ItFillsForItsTimeAtMost) {
+  directory_.expect({"n1"}, start + seconds(3));
+  EXPECT_EQ(directory_.next_expiry(), start + seconds(3));
+  directory_.expire(start + seconds(3));
+  EXPECT_TRUE(only_delta().filled());
+  EXPECT_FALSE(directory_.filling());
+  EXPECT_TRUE(directory_.names().empty());
+}
+
 TEST_F(DirectoryTest, AnEarlierLifeIsRefused) {
   have(record("n1", 12, 2), proof("n1"));
   for (const std::uint64_t incarnation : {1U, 2U}) {

@@ -60,6 +60,12 @@ TEST(DoctorChecks, FindANodeThatDoesNotAnswer) {
   EXPECT_EQ(codes(check_nodes({}, "1.0", now_s)), "D013");
 }
 
+TEST(DoctorChecks, FindANodeThatWillNotRenewItsCertificate) {
+  Examined node = well("alpha", 1);
+  node.health->set_certificate_trouble("a broker does not renew it: UNAVAILABLE: gone");
+  EXPECT_EQ(codes_of(node), "D016");
+}
+
 TEST(DoctorChecks, FindAnotherRelease) {
   Examined node = well("alpha", 1);
   node.record.set_build("0.9");

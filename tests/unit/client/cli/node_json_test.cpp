@@ -37,7 +37,7 @@ TEST(NodeJson, HasTheFieldsThatScriptsRelyOn) {
       one_line(node_json(aged, false)),
       R"({"name":"n1","id":"00000000000000ab","state":"up","address":"tcp://127.0.0.1:7000","services":["text.Text"],)"
       R"("labels":{"zone":"a"},"load":{"shards":2,"pool_threads":0,"workers":0,"calls_running":0,"cpu":0.0,)"
-      R"("memory_bytes":0,"dead_letters":{}},"version":"0.1.0","age_ms":5,"suspected_by":[]})");
+      R"("memory_bytes":0,"dead_letters":{}},"version":"0.1.0","age_ms":5,"suspected_by":[],"unconfirmed":false})");
 }
 
 TEST(NodeJson, SaysWhoSuspectsANodeThatCountsAsUpStill) {
@@ -53,6 +53,15 @@ TEST(NodeJson, SaysWhoSuspectsANodeThatCountsAsUpStill) {
   ASSERT_NE(found, fields.end());
   EXPECT_EQ(found->second,
             "10.0.0.1:7700 10.0.0.2:7700: nothing came from it for 3 s or more; after 5 s it counts as down");
+}
+
+TEST(NodeJson, D6_MarksANodeThatNoBrokerVouchesFor) {
+  v1::NodeRecord record = sample("n1");
+  record.set_unconfirmed(true);
+  const Json node = node_json(record, false);
+  EXPECT_EQ(node["state"], "up") << "for scripts";
+  EXPECT_EQ(node["unconfirmed"], true);
+  EXPECT_EQ(node_columns()[1].cell(node), "up, unconfirmed");
 }
 
 TEST(NodeJson, TellsWhatBecameOfDeadLetters) {

@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+#include <set>
+
+#include "proto/limits.hpp"
+
 namespace cobus {
 namespace {
 
@@ -38,6 +43,15 @@ class ViewTest : public ::testing::Test {
     return all;
   }
   using Names = std::vector<std::string>;
+  std::vector<NodeId> expire() { return view_.expire(clock_.now()).forgotten; }
+  // Those that no broker vouches for.
+  Names unconfirmed() {
+    Names all;
+    for (const v1::NodeRecord& record : view_.nodes()) {
+      if (record.unconfirmed()) all.push_back(record.name());
+    }
+    return all;
+  }
 
   ManualClock clock_;
   View view_{clock_};
@@ -85,6 +99,10 @@ TEST_F(ViewTest, KeepsItsLastStateWhenTheBrokerIsLostUntilTheNextLifeSpeaks) {
   view_.broker_lost(broker_a);
   EXPECT_EQ(names(), (Names{"alpha", "beta"}));
   view_.apply(broker_b, event(true, {node(10, "alpha")}));
+  EXPECT_TRUE(expire().empty());
+  EXPECT_EQ(names(), (Names{"alpha", "beta"}));
+  clock_.advance(limits::lease_ttl);
+  EXPECT_EQ(expire(), std::vector<NodeId>{NodeId{11}});
   EXPECT_EQ(names(), Names{"alpha"});
   view_.apply(broker_b, gone(10));
   EXPECT_EQ(names(), Names{}) << "the dead broker holds nobody here";
@@ -98,6 +116,122 @@ TEST_F(ViewTest, ABrokerThatIsBackHoldsItsNodesAgain) {
   EXPECT_TRUE(view_.apply(broker_b, gone(10)).forgotten.empty());
   EXPECT_EQ(names(), Names{"alpha"}) << "the broker whose connection only broke still has it";
   EXPECT_EQ(view_.apply(broker_a, gone(10)).forgotten, std::vector<NodeId>{NodeId{10}});
+}
+
+TEST_F(ViewTest, TellsOfARecordBeforeAnotherThreadCanChooseItsNode) {
+  std::future<Result<NodeId>> chosen;
+  view_.apply(broker_a, event(true, {node(10, "alpha")}), [&](const v1::NodeRecord& record) {
+    EXPECT_EQ(record.name(), "alpha");
+    chosen = std::async(std::launch::async, [this] { return view_.choose("echo.Echo"); });
+    EXPECT_EQ(chosen.wait_for(std::chrono::milliseconds(20)), std::future_status::timeout);
+  });
+  ASSERT_TRUE(chosen.valid());
+  EXPECT_EQ(*chosen.get(), NodeId{10});
+}
+
+TEST_F(ViewTest, D6_HoldsWhatALostBrokerVouchedForWhileNoBrokerAnswers) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
+  EXPECT_EQ(unconfirmed(), Names{});
+  view_.broker_lost(broker_a);
+  EXPECT_EQ(view_.next_expiry(), never);
+  clock_.advance(std::chrono::hours(10));
+  EXPECT_TRUE(expire().empty());
+  EXPECT_EQ(unconfirmed(), (Names{"alpha", "beta"}));
+  EXPECT_EQ(view_.nodes().at(0).age_ms(), 36'000'000U) << "marked with its age";
+  EXPECT_TRUE(view_.choose("echo.Echo"));
+  EXPECT_TRUE(view_.complete());
+}
+
+TEST_F(ViewTest, D6_HoldsThemForOneLeaseAfterABrokerAnswersAndMoreWhileItFills) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
+  view_.broker_lost(broker_a);
+  v1::DirectoryEvent just_started = event(true, {});
+  just_started.set_filling_ms(1'000);
+  EXPECT_TRUE(view_.apply(broker_b, just_started).forgotten.empty());
+  EXPECT_EQ(view_.next_expiry(), clock_.now() + std::chrono::seconds(1) + limits::lease_ttl);
+  view_.apply(broker_b, event(false, {node(10, "alpha")}));
+  EXPECT_EQ(unconfirmed(), Names{"beta"});
+  clock_.advance(limits::lease_ttl);
+  EXPECT_TRUE(expire().empty());
+  clock_.advance(std::chrono::seconds(1));
+  EXPECT_EQ(expire(), std::vector<NodeId>{NodeId{11}});
+  EXPECT_EQ(names(), Names{"alpha"});
+  EXPECT_EQ(view_.next_expiry(), never);
+}
+
+TEST_F(ViewTest, D6_ABrokerThatIsLostAgainDoesNotEndTheTimeOfAny) {
+  view_.apply(broker_a, event(true, {node(10, "alpha")}));
+  view_.broker_lost(broker_a);
+  view_.apply(broker_b, event(true, {}));
+  clock_.advance(limits::lease_ttl - std::chrono::milliseconds(1));
+  view_.broker_lost(broker_b);
+  clock_.advance(std::chrono::hours(1));
+  EXPECT_TRUE(expire().empty());
+  EXPECT_EQ(names(), Names{"alpha"});
+}
+
+TEST_F(ViewTest, D6_TheOnlyBrokerOfANodeIsBelievedWhenItsSameLifeNamesItNoMore) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
+  view_.broker_lost(broker_a);
+  EXPECT_EQ(view_.apply(broker_a, event(true, {node(10, "alpha")})).forgotten,
+            std::vector<NodeId>{NodeId{11}});
+  EXPECT_EQ(unconfirmed(), Names{});
+}
+
+TEST_F(ViewTest, D6_ABrokerThatHasJustStartedDoesNotMakeTheViewComplete) {
+  v1::DirectoryEvent just_started = event(true, {});
+  just_started.set_filling_ms(2'000);
+  view_.apply(broker_a, just_started);
+  EXPECT_TRUE(view_.answered());
+  EXPECT_FALSE(view_.complete());
+  EXPECT_EQ(view_.choose("echo.Echo").error().code(), Code::unavailable);
+  clock_.advance(std::chrono::seconds(2));
+  EXPECT_TRUE(view_.complete());
+  EXPECT_EQ(view_.choose("echo.Echo").error().code(), Code::not_found);
+  // Another one says earlier that it is.
+  view_.broker_lost(broker_a);
+  just_started.set_filling_ms(4'000'000'000);
+  view_.apply(broker_b, just_started);
+  EXPECT_FALSE(view_.complete());
+  v1::DirectoryEvent filled = event(false, {});
+  filled.set_filled(true);
+  view_.apply(broker_b, filled);
+  EXPECT_TRUE(view_.complete());
+}
+
+TEST_F(ViewTest, D6_CallsPreferWhoIsConfirmedOrHasASessionWithUs) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta"), node(12, "gamma")}));
+  view_.broker_lost(broker_a);
+  std::set<NodeId> chosen;
+  for (int i = 0; i < 6; ++i) chosen.insert(*view_.choose("echo.Echo"));
+  EXPECT_EQ(chosen.size(), 3U) << "all of them are unconfirmed";
+  view_.found(NodeId{11});
+  for (int i = 0; i < 4; ++i)
+    EXPECT_EQ(*view_.choose("echo.Echo"), NodeId{11}) << "our own session says as much";
+  view_.apply(broker_b, event(true, {node(10, "alpha")}));
+  for (int i = 0; i < 6; ++i) EXPECT_NE(*view_.choose("echo.Echo"), NodeId{12});
+  view_.lost(NodeId{11});
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(*view_.choose("echo.Echo"), NodeId{10});
+  EXPECT_EQ(view_.unsteady(), (std::set<NodeId>{NodeId{11}, NodeId{12}}));
+}
+
+TEST_F(ViewTest, D6_WhoIsUnconfirmedAndLostByOurOwnLinkIsTheLastChoice) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
+  view_.broker_lost(broker_a);
+  view_.found(NodeId{10});
+  view_.lost(NodeId{10});
+  clock_.advance(std::chrono::seconds(10));
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(*view_.choose("echo.Echo"), NodeId{11});
+}
+
+TEST_F(ViewTest, D5_ALaterLifeEndsAnUnconfirmedEarlierOneAtOnce) {
+  view_.apply(broker_a, event(true, {node(10, "alpha"), node(11, "beta")}));
+  view_.broker_lost(broker_a);
+  v1::NodeRecord later = node(20, "alpha");
+  later.set_incarnation(2);
+  EXPECT_EQ(view_.apply(broker_b, event(true, {later})).forgotten, std::vector<NodeId>{NodeId{10}});
+  EXPECT_EQ(names(), (Names{"alpha", "beta"}));
+  EXPECT_EQ(view_.find_name("alpha")->node(), 20U);
 }
 
 TEST_F(ViewTest, AnOlderRevisionChangesNothing) {

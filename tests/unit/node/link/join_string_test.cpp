@@ -139,6 +139,10 @@ TEST(Resolve, RefusesWhatIsNoHostAndPort) {
 }
 
 TEST(Resolve, NamesTheHostThatCannotBeResolved) {
+  EXPECT_EQ(*numeric_endpoints("127.0.0.1:7700"), std::vector<std::string>{"tcp://127.0.0.1:7700"});
+  EXPECT_EQ(*numeric_endpoints("[::1]:7700"), std::vector<std::string>{"tcp://[::1]:7700"});
+  EXPECT_EQ(numeric_endpoints("localhost:7700").error().code(), Code::not_found) << "a name";
+  EXPECT_EQ(numeric_endpoints("127.0.0.1").error().code(), Code::invalid_argument);
   const auto resolved = resolve("no-such-host.invalid:7700");
   ASSERT_FALSE(resolved);
   EXPECT_EQ(resolved.error().code(), Code::unavailable);

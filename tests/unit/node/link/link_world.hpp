@@ -57,8 +57,13 @@ struct LinkNode final : LinkEvents {
   void on_peer_up(const PeerInfo& peer, TargetId target) override {
     ups.emplace_back(peer, target);
     connected.push_back(peer.node);
+    if (told) told("up");
+  }
+  void on_peer_closing(const PeerInfo& /*peer*/, const Status& /*reason*/) override {
+    if (told) told("closing");
   }
   void on_peer_down(const PeerInfo& peer, const Status& reason) override {
+    if (told) told("down");
     downs.emplace_back(peer, reason);
     std::erase(connected, peer.node);
   }
@@ -70,14 +75,19 @@ struct LinkNode final : LinkEvents {
     if (react) react(peer, envelope);
   }
   void on_undeliverable(NodeId node, std::string_view chunk, const Status& reason) override {
+    if (told) told("undeliverable");
     returned.push_back({node, std::string(chunk), reason});
   }
   void on_unacknowledged(NodeId node, std::string_view chunk, const Status& reason) override {
+    if (told) told("unacknowledged");
     unacknowledged.push_back({node, std::string(chunk), reason});
   }
   void on_drained(NodeId node, const Status& how) override { drained.emplace_back(node, how.code()); }
   void on_target_failed(TargetId, const Status& reason) override { target_failures.push_back(reason); }
-  void on_enrolled(const v1::Certificate& certificate) override { enrolled.push_back(certificate); }
+  void on_enrolled(const v1::Certificate& certificate) override {
+    enrolled.push_back(certificate);
+    if (told) told("enrolled");
+  }
 
   [[nodiscard]] bool sees(const LinkNode& other) const {
     return std::ranges::count(connected, other.id) == 1;
@@ -100,6 +110,7 @@ struct LinkNode final : LinkEvents {
   std::vector<Status> target_failures;
   std::vector<v1::Certificate> enrolled;
   std::function<void(const PeerInfo&, const EnvelopeView&)> react;
+  std::function<void(std::string_view what)> told;  // called inside what Links tells
   std::unique_ptr<Transport> transport;
   std::unique_ptr<Links> links;  // ends before its transport
 };

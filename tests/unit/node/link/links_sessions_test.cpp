@@ -61,6 +61,29 @@ TEST_F(LinkSessions, M2_GoOnWhicheverSideHasNotSeenTheEndOfTheConnection) {
   EXPECT_EQ(world.network.connections(), 1U);
 }
 
+// The directory of a broker that has just started knows nobody.
+TEST_F(LinkSessions, D6_KeepASessionThatLivesWhenTheDirectoryForgetsThePeer) {
+  connect();
+  world.network.break_connections("alpha", "beta");
+  world.network.cut("alpha", "beta");
+  world.run(300ms);
+  a.send(b, 0);
+  a.links->forget(b.id);
+  b.links->forget(a.id);
+  world.run(300ms);
+  EXPECT_TRUE(a.downs.empty() && b.downs.empty());
+  world.network.heal_all();
+  EXPECT_TRUE(world.run(3s, [&] { return !b.got.empty(); }));
+  expect_one_session();
+  // Its own end ends it, and nobody dials any more.
+  world.kill(b);
+  ASSERT_TRUE(world.run(10s, [&] { return !a.downs.empty(); }));
+  a.links->submit(NodeId{2}, one_envelope(9));
+  world.run(10ms);
+  ASSERT_FALSE(a.returned.empty());
+  EXPECT_EQ(a.returned.back().reason.code(), Code::not_found);
+}
+
 // A firewall between them forgot the connection: after three seconds without a word they dial anew.
 TEST_F(LinkSessions, M2_FindAnotherConnectionForOneThatCarriesNothing) {
   connect();

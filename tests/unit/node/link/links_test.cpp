@@ -128,6 +128,18 @@ struct EnrolmentTest : testing::Test {
   }
 };
 
+TEST_F(EnrolmentTest, PublishesTheCertificateBeforeItTellsOfIt) {
+  LinkNode& newcomer = world.add(
+      {.name = "newcomer", .endpoint = endpoint_b, .id = 2, .role = v1::ROLE_UNSPECIFIED, .token = "sesame"});
+  std::vector<std::pair<std::string, bool>> seen;
+  newcomer.told = [&](std::string_view what) {
+    seen.emplace_back(what, newcomer.links->certificate().has_value());
+  };
+  newcomer.links->add_target({endpoint_a}, broker.key);
+  ASSERT_TRUE(world.run(1s, [&] { return newcomer.sees(broker); }));
+  EXPECT_EQ(seen, (std::vector<std::pair<std::string, bool>>{{"enrolled", true}, {"up", true}}));
+}
+
 TEST_F(EnrolmentTest, TradesATokenForACertificateAndIsUpAtOnce) {
   LinkNode& newcomer = world.add(
       {.name = "newcomer", .endpoint = endpoint_b, .id = 2, .role = v1::ROLE_UNSPECIFIED, .token = "sesame"});
@@ -337,6 +349,30 @@ TEST_F(LinksTest, ReportALostPeerOnceAndReachItsSuccessorAtTheSameEndpoint) {
   EXPECT_TRUE(world.run(5s, [&] { return !again.got.empty(); }));
   EXPECT_EQ(a.downs.size(), 1U);
   EXPECT_EQ(a.ups.back().first.node, NodeId{22});
+}
+
+// Whatever a callback starts on another thread reads the state at once.
+TEST_F(LinksTest, PublishASessionBeforeTheyTellOfIt) {
+  std::vector<std::pair<std::string, bool>> seen;
+  a.told = [&](std::string_view what) {
+    seen.emplace_back(what, a.links->peer(b.id).has_value() && a.links->peers().size() == 1);
+  };
+  connect();
+  world.kill(b);
+  ASSERT_TRUE(world.run(1s, [&] { return !a.downs.empty(); }));
+  EXPECT_EQ(seen,
+            (std::vector<std::pair<std::string, bool>>{{"up", true}, {"closing", false}, {"down", false}}));
+}
+
+TEST_F(LinksTest, TellOfALossBeforeTheyTellWhatWasLostByIt) {
+  connect();
+  world.network.cut("alpha", "beta");
+  a.send(b, 1);
+  world.run(10ms);  // sent, and not acknowledged
+  std::vector<std::string> seen;
+  a.told = [&](std::string_view what) { seen.emplace_back(what); };
+  ASSERT_TRUE(world.run(10s, [&] { return !a.downs.empty(); }));
+  EXPECT_EQ(seen, (std::vector<std::string>{"closing", "unacknowledged", "down"}));
 }
 
 TEST_F(LinksTest, DoNotTakeAnotherNodeForTheOneTheyDialled) {
