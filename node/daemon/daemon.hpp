@@ -10,6 +10,7 @@
 
 #include "node/cluster/membership.hpp"
 #include "node/host/children.hpp"
+#include "node/host/module.hpp"
 #include "node/job/jobs_service.hpp"
 #include "node/job/sqlite_ledger.hpp"
 #include "node/link/join_string.hpp"
@@ -73,7 +74,7 @@ class Daemon {
   class Watch;
   explicit Daemon(Setup setup);
   [[nodiscard]] v1::NodeRecord describe();
-  [[nodiscard]] Status load_modules();
+  void add_modules(std::vector<host::Module> modules);
   [[nodiscard]] Status dial();
   void add_services();
 

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "node/worker/self.hpp"
 
@@ -47,13 +46,5 @@ template <class Argument>
   };
   return Kind{std::move(name), make};
 }
-
-// The kinds that modules have brought into this process, with the module version that each was built for.
-// Main thread.
-struct ModuleKind {
-  int module_version;
-  Kind kind;
-};
-[[nodiscard]] std::vector<ModuleKind>& module_kinds();
 
 }  // namespace cobus
