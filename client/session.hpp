@@ -114,12 +114,14 @@ class Session {
 
   // Starts `function(Self, arguments...)`, a coroutine function that gives a Task<T>. Arguments by value.
   template <class T, class Function, class... Arguments>
+    requires WorkerFunction<Function, Arguments...>
   [[nodiscard]] std::shared_ptr<Outcome<T>> start(Function function, Arguments... arguments);
 
   // Runs `function(Self, arguments...)`, a coroutine function that gives a Task<T>, and waits for its T, as a
   // Result<T>, or as it is when T is a Result itself. UNAVAILABLE when the session ended first, or the worker
   // was ended. Rethrows what it threw.
   template <class Function, class... Arguments>
+    requires WorkerFunction<Function, Arguments...>
   [[nodiscard]] auto run(Function function, Arguments... arguments)
       -> FlatResult<cobus::detail::WorkerValue<Function, Arguments...>>;
 
@@ -185,6 +187,7 @@ Task<> run_and_settle(Self self, std::shared_ptr<Outcome<T>> outcome, Function f
 }  // namespace detail
 
 template <class T, class Function, class... Arguments>
+  requires WorkerFunction<Function, Arguments...>
 std::shared_ptr<Outcome<T>> Session::start(Function function, Arguments... arguments) {
   auto outcome = std::make_shared<Outcome<T>>();
   node_->spawn("cobus.client", &detail::run_and_settle<T, Function, Arguments...>, outcome, function,
@@ -193,6 +196,7 @@ std::shared_ptr<Outcome<T>> Session::start(Function function, Arguments... argum
 }
 
 template <class Function, class... Arguments>
+  requires WorkerFunction<Function, Arguments...>
 auto Session::run(Function function, Arguments... arguments)
     -> FlatResult<cobus::detail::WorkerValue<Function, Arguments...>> {
   using Value = cobus::detail::WorkerValue<Function, Arguments...>;

@@ -29,8 +29,10 @@ struct Kind {
       make;
 };
 
+namespace detail {
+
 template <class Argument>
-[[nodiscard]] Kind make_kind(std::string name, Task<> (*function)(Self, Argument)) {
+[[nodiscard]] Kind kind_of(std::string name, Task<> (*function)(Self, Argument)) {
   const auto make = [function](Home& home, const char* its_name, std::string_view encoded,
                                const Birth& birth) -> Result<WorkerId> {
     Argument argument;
@@ -45,6 +47,14 @@ template <class Argument>
     return made.id;
   };
   return Kind{std::move(name), make};
+}
+
+}  // namespace detail
+
+// A kind whose workers run `function`: a Task<>(Self, Message).
+template <KindFunction Function>
+[[nodiscard]] Kind make_kind(std::string name, Function function) {
+  return detail::kind_of(std::move(name), function);
 }
 
 }  // namespace cobus

@@ -32,6 +32,7 @@ class LocalNode {
   // its T once it has ended. Rethrows what it threw; throws std::future_error when the worker was ended
   // before that, as by an exit.
   template <class Function, class... Arguments>
+    requires WorkerFunction<Function, Arguments...>
   auto run(Function function, Arguments... arguments) {
     using Value = detail::WorkerValue<Function, Arguments...>;
     std::promise<Value> promise;

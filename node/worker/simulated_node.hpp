@@ -40,6 +40,7 @@ class SimulatedNode {
   // the worker was ended before that, and std::logic_error when it waits for what never comes: nothing is
   // left to do and no timer runs, or `longest` of simulated time have passed.
   template <class Function, class... Arguments>
+    requires WorkerFunction<Function, Arguments...>
   auto run(Function function, Arguments... arguments) {
     using Value = detail::WorkerValue<Function, Arguments...>;
     std::promise<Value> promise;
