@@ -12,13 +12,17 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "node/cluster/broker_addresses.hpp"
 #include "node/cluster/membership.hpp"
 #include "node/cluster/view.hpp"
 #include "node/link/join_string.hpp"
+#include "node/runtime/flat_result.hpp"
+#include "node/worker/fulfil.hpp"
 #include "node/worker/node.hpp"
 
 namespace cobus::client {
@@ -30,11 +34,20 @@ struct SessionOptions {
   std::function<void()> while_waiting = {};  // called again and again until it has joined
 };
 
+namespace detail {
+
+// What a coroutine gave, as something that can be stored.
+template <class T>
+using Value = std::conditional_t<std::is_void_v<T>, std::monostate, T>;
+
+}  // namespace detail
+
 // What one coroutine that an ordinary thread waits for came to. Shared by both.
 template <class T>
 class Outcome {
  public:
-  void settle(std::optional<T> value, std::exception_ptr thrown) {
+  using Value = detail::Value<T>;
+  void settle(std::optional<Value> value, std::exception_ptr thrown) {
     const std::scoped_lock lock(mutex_);
     value_ = std::move(value);
     thrown_ = std::move(thrown);
@@ -59,7 +72,7 @@ class Outcome {
     return settled_;
   }
   // Once settled. Rethrows what the coroutine threw; nothing when it was ended before it was done.
-  std::optional<T> take() {
+  std::optional<Value> take() {
     const std::scoped_lock lock(mutex_);
     if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
     return std::move(value_);
@@ -69,7 +82,7 @@ class Outcome {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool settled_ = false;  // guarded by mutex_, as are the next
-  std::optional<T> value_;
+  std::optional<Value> value_;
   std::exception_ptr thrown_;
 };
 
@@ -105,11 +118,16 @@ class Session {
 
   // Starts `function(Self, arguments...)`, a coroutine function that gives a Task<T>. Arguments by value.
   template <class T, class Function, class... Arguments>
+    requires WorkerFunction<Function, Arguments...>
   [[nodiscard]] std::shared_ptr<Outcome<T>> start(Function function, Arguments... arguments);
 
-  // Runs it and waits. UNAVAILABLE when the session ended first. Rethrows what it threw.
-  template <class T, class Function, class... Arguments>
-  [[nodiscard]] Result<T> run(Function function, Arguments... arguments);
+  // Runs `function(Self, arguments...)`, a coroutine function that gives a Task<T>, and waits for its T, as a
+  // Result<T>, or as it is when T is a Result itself. UNAVAILABLE when the session ended first, or the worker
+  // was ended. Rethrows what it threw.
+  template <class Function, class... Arguments>
+    requires WorkerFunction<Function, Arguments...>
+  [[nodiscard]] auto run(Function function, Arguments... arguments)
+      -> FlatResult<cobus::detail::WorkerValue<Function, Arguments...>>;
 
   // From now on calls `told` when the last broker has ended the session and refuses another one, as when our
   // key was revoked. It must not call back; empty: nobody is told.
@@ -144,7 +162,7 @@ class Settler {
   ~Settler() {
     if (outcome_) outcome_->settle(std::nullopt, nullptr);
   }
-  void settle(std::optional<T> value, std::exception_ptr thrown) {
+  void settle(std::optional<Value<T>> value, std::exception_ptr thrown) {
     std::exchange(outcome_, nullptr)->settle(std::move(value), std::move(thrown));
   }
 
@@ -156,10 +174,15 @@ template <class T, class Function, class... Arguments>
 Task<> run_and_settle(Self self, std::shared_ptr<Outcome<T>> outcome, Function function,
                       Arguments... arguments) {
   Settler<T> settler(std::move(outcome));
-  std::optional<T> value;
+  std::optional<Value<T>> value;
   std::exception_ptr thrown;
   try {
-    value.emplace(co_await function(self, std::move(arguments)...));
+    if constexpr (std::is_void_v<T>) {
+      co_await function(self, std::move(arguments)...);
+      value.emplace();
+    } else {
+      value.emplace(co_await function(self, std::move(arguments)...));
+    }
   } catch (...) {
     thrown = std::current_exception();
   }
@@ -169,6 +192,7 @@ Task<> run_and_settle(Self self, std::shared_ptr<Outcome<T>> outcome, Function f
 }  // namespace detail
 
 template <class T, class Function, class... Arguments>
+  requires WorkerFunction<Function, Arguments...>
 std::shared_ptr<Outcome<T>> Session::start(Function function, Arguments... arguments) {
   auto outcome = std::make_shared<Outcome<T>>();
   node_->spawn("cobus.client", &detail::run_and_settle<T, Function, Arguments...>, outcome, function,
@@ -176,13 +200,20 @@ std::shared_ptr<Outcome<T>> Session::start(Function function, Arguments... argum
   return outcome;
 }
 
-template <class T, class Function, class... Arguments>
-Result<T> Session::run(Function function, Arguments... arguments) {
-  auto outcome = start<T>(function, std::move(arguments)...);
+template <class Function, class... Arguments>
+  requires WorkerFunction<Function, Arguments...>
+auto Session::run(Function function, Arguments... arguments)
+    -> FlatResult<cobus::detail::WorkerValue<Function, Arguments...>> {
+  using Value = cobus::detail::WorkerValue<Function, Arguments...>;
+  auto outcome = start<Value>(function, std::move(arguments)...);
   outcome->wait_until(never, [] { return false; });
-  std::optional<T> value = outcome->take();
+  auto value = outcome->take();
   if (!value) return fail(Code::unavailable, "the session ended before the work was done");
-  return std::move(*value);
+  if constexpr (std::is_void_v<Value>) {
+    return {};
+  } else {
+    return std::move(*value);
+  }
 }
 
 }  // namespace cobus::client

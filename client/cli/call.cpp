@@ -78,9 +78,7 @@ Status no_items(const std::string& method) {
 // A slow writer at the other end of stdin holds nobody else.
 Task<Result<std::string>> read_on_pool(NamedInput input) {
   const auto read = [input](OffloadStop stop) { return read_all(input, &stop); };
-  Result<Result<std::string>> text = co_await offload(read);
-  if (!text) co_return fail(std::move(text).error());
-  co_return std::move(*text);
+  co_return co_await offload(read);
 }
 
 // The call as it goes to the nodes of one version. Ok when it was stopped: that is said where the signal is

@@ -139,8 +139,7 @@ Task<Result<std::string>> MapRunner::payload_of(MapInput input) {
     const auto read = [field = field_, path = input.text](OffloadStop /*stop*/) {
       return file_payload(field, path);
     };
-    auto done = co_await offload(read);
-    payload = done ? std::move(*done) : fail(done.error());
+    payload = co_await offload(read);
   } else {
     payload = catalog_.json_to_bytes(method_->input_type(), input.text);
     if (!payload) payload = fail(of_one_line(payload.error()));

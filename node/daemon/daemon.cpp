@@ -12,7 +12,6 @@
 #include <set>
 
 #include "node/cluster/workers_service.hpp"
-#include "node/host/module.hpp"
 #include "node/link/route.hpp"
 #include "node/observe/inspect.hpp"
 #include "node/observe/process_load.hpp"
@@ -183,6 +182,9 @@ class Daemon::Watch final : public PeerListener {
 Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
   std::unique_ptr<Daemon> daemon(new Daemon(std::move(setup)));
   const Setup& with = daemon->setup_;
+  // First, while there are few threads (host/trial.hpp).
+  Result<std::vector<host::Module>> modules = host::load_modules(with.modules);
+  if (!modules) return fail(std::move(modules).error());
   auto folder = NodeFolder::open(with.state);
   if (!folder) return fail(std::move(folder).error());
   daemon->folder_.emplace(std::move(*folder));
@@ -224,7 +226,7 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
   daemon->node_ = std::make_unique<Node>(std::move(options), *daemon->transport_, std::move(*identity));
   link::wipe(daemon->setup_.join.token);
   daemon->view_ = std::make_unique<View>(system_clock());
-  if (const Status loaded = daemon->load_modules(); !loaded.ok()) return fail(loaded);
+  daemon->add_modules(std::move(*modules));
   daemon->add_services();
   return daemon;
 }
@@ -232,20 +234,17 @@ Result<std::unique_ptr<Daemon>> Daemon::open(Setup setup) {
 Daemon::Daemon(Setup setup) : setup_(std::move(setup)) {}
 Daemon::~Daemon() { stop(); }
 
-Status Daemon::load_modules() {
-  for (const std::string& file : setup_.modules) {
-    Result<host::Module> module = host::load_module(file);
-    if (!module) return std::move(module).error();
-    if (module->service != nullptr) {
-      spdlog::info("loaded {} from {}", module->service->info().name, file);
-      node_->add_service(std::move(module->service));
+void Daemon::add_modules(std::vector<host::Module> modules) {
+  for (host::Module& module : modules) {
+    for (std::unique_ptr<Service>& service : module.services) {
+      spdlog::info("loaded {} from {}", service->info().name, module.file);
+      node_->add_service(std::move(service));
     }
-    for (Kind& kind : module->kinds) {
-      spdlog::info("loaded workers of kind {} from {}", kind.name, file);
+    for (Kind& kind : module.kinds) {
+      spdlog::info("loaded workers of kind {} from {}", kind.name, module.file);
       node_->add_kind(std::move(kind));
     }
   }
-  return {};
 }
 
 void Daemon::add_services() {

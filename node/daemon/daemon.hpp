@@ -13,6 +13,7 @@
 #include "node/cluster/membership.hpp"
 #include "node/daemon/node_folder.hpp"
 #include "node/host/children.hpp"
+#include "node/host/module.hpp"
 #include "node/job/jobs_service.hpp"
 #include "node/job/sqlite_ledger.hpp"
 #include "node/link/join_string.hpp"
@@ -78,7 +79,7 @@ class Daemon {
   class Watch;
   explicit Daemon(Setup setup);
   [[nodiscard]] v1::NodeRecord describe();
-  [[nodiscard]] Status load_modules();
+  void add_modules(std::vector<host::Module> modules);
   [[nodiscard]] Status dial();
   void find_own_address(const std::string& endpoint);
   void add_services();

@@ -97,9 +97,7 @@ Status check(const OptionValues& options) {
   if (!setup) return setup.error();
   const Result<link::JoinString> join = join_of(options, *setup);
   if (!join && (setup->join_given || join.error().code() != Code::not_found)) return join.error();
-  for (const std::string& file : setup->modules) {
-    if (const auto service = host::load_module(file); !service) return service.error();
-  }
+  if (const auto modules = host::load_modules(setup->modules); !modules) return modules.error();
   // Those of children are not loaded here: a crash of theirs must not reach this process.
   if (const auto isolated = isolated_modules(options, *setup); !isolated) return isolated.error();
   return {};

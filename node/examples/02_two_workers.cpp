@@ -10,7 +10,7 @@
 //   ping heard 4
 //   pong heard 5
 //   ping heard 6
-#include <cobus/lone_node.hpp>
+#include <cobus/local_node.hpp>
 
 #include <iostream>
 
@@ -44,6 +44,6 @@ cobus::Task<> ping(cobus::Self self) {
 }
 
 int main() {
-  cobus::LoneNode node;
+  cobus::LocalNode node;
   node.run(&ping);
 }

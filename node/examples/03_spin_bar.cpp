@@ -6,7 +6,7 @@
 //
 // Prints:
 //   There are 148933 primes below two million, and the bar turned meanwhile.
-#include <cobus/lone_node.hpp>
+#include <cobus/local_node.hpp>
 
 #include <cstdint>
 #include <iostream>
@@ -48,6 +48,6 @@ cobus::Task<> compute(cobus::Self) {
 }
 
 int main() {
-  cobus::LoneNode node(1);  // one shard: worker and bar share a thread
+  cobus::LocalNode node(1);  // one shard: worker and bar share a thread
   node.run(&compute);
 }

@@ -6,7 +6,7 @@
 // Prints:
 //   two naps side by side, and the ticker ticked
 //   offload rethrows: the disk is on fire
-#include <cobus/lone_node.hpp>
+#include <cobus/local_node.hpp>
 
 #include <chrono>
 #include <iostream>
@@ -52,6 +52,6 @@ cobus::Task<> work(cobus::Self self, int* ticks) {
 
 int main() {
   int ticks = 0;  // outlives the node, and so the ticker
-  cobus::LoneNode node(1);
+  cobus::LocalNode node(1);
   node.run(&work, &ticks);
 }

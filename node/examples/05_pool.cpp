@@ -9,7 +9,7 @@
 //   imap: 0 1 4 9 16 25 36 49
 //   imap_unordered, sorted: 0 1 4 9 16 25 36 49
 //   the slow one came last: yes
-#include <cobus/lone_node.hpp>
+#include <cobus/local_node.hpp>
 
 #include <algorithm>
 #include <iostream>
@@ -115,6 +115,6 @@ cobus::Task<> use(cobus::Self self) {
 }
 
 int main() {
-  cobus::LoneNode node;
+  cobus::LocalNode node;
   node.run(&use);
 }

@@ -8,7 +8,7 @@
 //   pipe: HELLO, WORLD
 //   before anybody took one, 3 were in the queue
 //   queue: 1 2 3 4 5 6 7 8 9 10
-#include <cobus/lone_node.hpp>
+#include <cobus/local_node.hpp>
 
 #include <algorithm>
 #include <cctype>
@@ -79,6 +79,6 @@ cobus::Task<> use(cobus::Self self, int* sent) {
 
 int main() {
   int sent = 0;  // outlives the node, and so the producer
-  cobus::LoneNode node(1);
+  cobus::LocalNode node(1);
   node.run(&use, &sent);
 }

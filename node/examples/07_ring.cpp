@@ -5,7 +5,7 @@
 //
 // Prints:
 //   100000 hops through 1000 workers
-#include <cobus/lone_node.hpp>
+#include <cobus/local_node.hpp>
 
 #include <iostream>
 
@@ -36,6 +36,6 @@ cobus::Task<std::int64_t> around(cobus::Self self, int workers, int rounds) {
 }
 
 int main() {
-  cobus::LoneNode node(1);
+  cobus::LocalNode node(1);
   std::cout << node.run(&around, 1000, 100) << " hops through 1000 workers\n";
 }

@@ -11,7 +11,7 @@
 //   asked again: 9 / 3 = 3
 #include <cobus/v1/worker.pb.h>
 #include <spdlog/spdlog.h>
-#include <cobus/lone_node.hpp>
+#include <cobus/local_node.hpp>
 
 #include <iostream>
 #include <stdexcept>
@@ -90,7 +90,7 @@ cobus::Task<> watch(cobus::Self self) {
 }
 
 int main() {
-  cobus::LoneNode node(1);
+  cobus::LocalNode node(1);
   spdlog::set_level(spdlog::level::off);  // it would tell of the crashes too
   node.run(&watch);
 }

@@ -2,13 +2,73 @@
 #include "node/host/module.hpp"
 
 #include <dlfcn.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cobus/service.hpp>
+#include <map>
+#include <string_view>
 #include <utility>
 
+#include "node/host/trial.hpp"
+
 namespace cobus::host {
+namespace {
+
+// What modules of the first module version defined instead of registering their service.
+constexpr const char* version_before_registration = "cobus_module_version";
+
+// What was loaded so far. Main thread.
+struct Loaded {
+  std::filesystem::path path;
+  void* handle;
+};
+std::vector<Loaded>& all_loaded() {
+  static std::vector<Loaded> all;
+  return all;
+}
+
+// The symbol that protoc generates for a .proto: its name with all but letters and digits in hexadecimal.
+std::string table_of(std::string_view proto) {
+  std::string symbol = "descriptor_table_";
+  for (const unsigned char c : proto) {
+    symbol += std::isalnum(c) != 0 ? std::string(1, static_cast<char>(c)) : fmt::format("_{:x}", c);
+  }
+  return symbol;
+}
+
+// What has brought that .proto into this process.
+std::string owner_of(std::string_view proto) {
+  const std::string symbol = table_of(proto);
+  for (const Loaded& module : all_loaded()) {
+    if (::dlsym(module.handle, symbol.c_str()) != nullptr) return "module " + module.path.string();
+  }
+  return "cobus-node itself";
+}
+
+// Why the module cannot be loaded into this process, from what became of it in a copy.
+Status lost(const std::filesystem::path& path, const Trial& trial) {
+  constexpr std::string_view twice = "File already exists in database: ";
+  if (const std::size_t at = trial.said.find(twice); at != std::string::npos) {
+    const std::size_t begin = at + twice.size();
+    const std::string proto = trial.said.substr(begin, trial.said.find('\n', begin) - begin);
+    return {Code::failed_precondition,
+            fmt::format(
+                "module {} cannot be loaded: it brings {}, as {} does, and a process can hold the code of a "
+                ".proto once: make it a library that both use (cobus_add_messages), or rename the file",
+                path.string(), proto, owner_of(proto))};
+  }
+  const std::string words = trial.said.substr(0, trial.said.find('\n'));
+  return {Code::failed_precondition,
+          fmt::format(
+              "module {} cannot be loaded: it would end this process with {}{}{}; its messages must not be "
+              "those of another module, and what it does while it is loaded must not fail",
+              path.string(), trial.how, words.empty() ? "" : ": ", words)};
+}
+
+}  // namespace
 
 Result<std::filesystem::path> find_module(const std::filesystem::path& file) {
   std::error_code error;
@@ -30,31 +90,55 @@ Result<Module> load_module(const std::filesystem::path& file) {
   Result<std::filesystem::path> found = find_module(file);
   if (!found) return fail(std::move(found).error());
   const std::filesystem::path& path = *found;
-  module_kinds().clear();  // of a library that this program is linked with
+  if (const Trial trial = try_to_load(path); trial.outcome == Trial::Outcome::lost)
+    return fail(lost(path, trial));
+  module_services().clear();  // of a library that this program is linked with
+  module_kinds().clear();
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) {
     return fail(Code::failed_precondition, "module " + path.string() + " cannot be loaded: " + ::dlerror());
   }
-  Module module;
-  std::vector<int> versions;
-  for (ModuleKind& brought : std::exchange(module_kinds(), {})) {
-    versions.push_back(brought.module_version);
-    module.kinds.push_back(std::move(brought.kind));
+  if (std::ranges::find(all_loaded(), handle, &Loaded::handle) != all_loaded().end())
+    return fail(Code::failed_precondition, "module " + path.string() + " is loaded already: name it once");
+  const std::vector<ModuleService> services = std::exchange(module_services(), {});
+  std::vector<ModuleKind> kinds = std::exchange(module_kinds(), {});
+  const auto other_release = [](const auto& offered) {
+    return offered.module_version != COBUS_MODULE_VERSION;
+  };
+  if (std::ranges::any_of(services, other_release) || std::ranges::any_of(kinds, other_release) ||
+      ::dlsym(handle, version_before_registration) != nullptr) {
+    return fail(Code::failed_precondition,
+                "module " + path.string() + " was built for another release of cobus: build it again");
   }
-  const auto module_version = reinterpret_cast<int (*)()>(::dlsym(handle, "cobus_module_version"));
-  const auto make = reinterpret_cast<Service* (*)()>(::dlsym(handle, "cobus_module_service"));
-  if (module_version != nullptr && make != nullptr) versions.push_back(module_version());
-  if (versions.empty()) {
+  if (services.empty() && kinds.empty()) {
     return fail(Code::failed_precondition,
                 "module " + path.string() +
                     " brings nothing: it lacks COBUS_SERVICE(Class) or COBUS_WORKER(NAME, function)");
   }
-  if (std::any_of(versions.begin(), versions.end(), [](int of) { return of != COBUS_MODULE_VERSION; })) {
-    return fail(Code::failed_precondition,
-                "module " + path.string() + " was built for another release of cobus: build it again");
-  }
-  if (make != nullptr) module.service.reset(make());
+  all_loaded().push_back({path, handle});
+  Module module;
+  module.file = file.string();
+  for (const ModuleService& offered : services) module.services.push_back(offered.make());
+  for (ModuleKind& offered : kinds) module.kinds.push_back(std::move(offered.kind));
   return module;
+}
+
+Result<std::vector<Module>> load_modules(const std::vector<std::string>& files) {
+  std::vector<Module> all;
+  std::map<std::string_view, std::string_view> from;  // service to module
+  for (const std::string& file : files) {
+    Result<Module> module = load_module(file);
+    if (!module) return fail(std::move(module).error());
+    for (const std::unique_ptr<Service>& service : module->services) {
+      const auto [other, added] = from.try_emplace(service->info().name, file);
+      if (added) continue;
+      return fail(Code::failed_precondition,
+                  fmt::format("module {} brings the service {}, as {} does: load one of them", file,
+                              other->first, other->second));
+    }
+    all.push_back(std::move(*module));
+  }
+  return all;
 }
 
 }  // namespace cobus::host

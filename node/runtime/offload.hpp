@@ -24,7 +24,9 @@
 #include <utility>
 #include <vector>
 
+#include "node/runtime/flat_result.hpp"
 #include "node/runtime/shard.hpp"
+#include "node/runtime/task.hpp"
 #include "proto/status.hpp"
 
 namespace cobus {
@@ -126,6 +128,11 @@ class OffloadPool {
 
 namespace detail {
 
+template <class T>
+inline constexpr bool is_task = false;
+template <class T>
+inline constexpr bool is_task<Task<T>> = true;
+
 // How an offloaded function is called and what it gives: `function(OffloadStop)` if it can be, else
 // `function()`.
 template <class Function>
@@ -148,6 +155,8 @@ class [[nodiscard]] Offload {
   static constexpr AwaitKind awaits = AwaitKind::pool;
   using Value = typename detail::OffloadCall<Function>::Value;
   static_assert(!std::is_void_v<Value>, "an offloaded function returns what it found out, if only true");
+  static_assert(!detail::is_task<Value>,
+                "offload() is for code that blocks; a coroutine is awaited as it is");
 
   explicit Offload(Function function) : function_(std::move(function)) {}
   Offload(const Offload&) = delete;
@@ -168,9 +177,9 @@ class [[nodiscard]] Offload {
     strand.stop.add(stopper_);
     return true;
   }
-  // RESOURCE_EXHAUSTED when the pool's queue is full, CANCELLED when the worker was asked to stop before a
-  // thread came to it. Rethrows what the function threw.
-  [[nodiscard]] Result<Value> await_resume() {
+  // What the function returned, as FlatResult; RESOURCE_EXHAUSTED when the pool's queue is full, CANCELLED
+  // when the worker was asked to stop before a thread came to it. Rethrows what the function threw.
+  [[nodiscard]] FlatResult<Value> await_resume() {
     if (taken_back_) return fail(Code::cancelled, "stopped before a thread of the pool came to it");
     if (job_ == nullptr) {
       Status full(Code::resource_exhausted, "the node's pool for blocking code is full: try again");
@@ -221,7 +230,7 @@ class [[nodiscard]] Offload {
   Job* job_ = nullptr;
 };
 
-// Runs `function()` or `function(OffloadStop)` on the pool; gives Result<what it returns>.
+// Runs `function()` or `function(OffloadStop)` on the pool; gives what it returns as a Result.
 template <class Function>
 [[nodiscard]] Offload<std::decay_t<Function>> offload(Function&& function) {
   return Offload<std::decay_t<Function>>(std::forward<Function>(function));

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "node/runtime/branches.hpp"
+#include "node/runtime/flat_result.hpp"
 #include "node/runtime/task.hpp"
 #include "proto/status.hpp"
 
@@ -22,11 +23,7 @@ namespace detail {
 
 template <class T>
 struct Timed {
-  using Value = Result<T>;
-};
-template <class T>
-struct Timed<Result<T>> {
-  using Value = Result<T>;
+  using Value = FlatResult<T>;
 };
 template <>
 struct Timed<Status> {

@@ -142,7 +142,7 @@ struct CallOptions {
 [[nodiscard]] Task<Result<EnvelopePtr>> call_envelope(Self self, NodeId node, std::string method,
                                                       EnvelopePtr request, CallOptions options);
 
-template <class Reply, class Request>
+template <ProtobufMessage Reply, ProtobufMessage Request>
 [[nodiscard]] Task<Result<Reply>> call_method(Self self, NodeId node, std::string method, Request request,
                                               CallOptions options = {}) {
   EnvelopePtr envelope = std::make_unique<TypedEnvelope<Request>>(std::move(request));
@@ -160,7 +160,7 @@ template <class Reply, class Request>
 
 // Asks the worker at `to`: the request goes into its mailbox, in order with all else that is sent there, and
 // Received::reply() answers it. Needs no monitor: when the worker or its node is gone, the call says so.
-template <class Reply, class Request>
+template <ProtobufMessage Reply, ProtobufMessage Request>
 [[nodiscard]] Task<Result<Reply>> call_worker(Self self, Address to, Request request,
                                               CallOptions options = {}) {
   EnvelopePtr envelope = std::make_unique<TypedEnvelope<Request>>(std::move(request));

@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "node/worker/self.hpp"
 
@@ -30,8 +29,10 @@ struct Kind {
       make;
 };
 
+namespace detail {
+
 template <class Argument>
-[[nodiscard]] Kind make_kind(std::string name, Task<> (*function)(Self, Argument)) {
+[[nodiscard]] Kind kind_of(std::string name, Task<> (*function)(Self, Argument)) {
   const auto make = [function](Home& home, const char* its_name, std::string_view encoded,
                                const Birth& birth) -> Result<WorkerId> {
     Argument argument;
@@ -48,12 +49,12 @@ template <class Argument>
   return Kind{std::move(name), make};
 }
 
-// The kinds that modules have brought into this process, with the module version that each was built for.
-// Main thread.
-struct ModuleKind {
-  int module_version;
-  Kind kind;
-};
-[[nodiscard]] std::vector<ModuleKind>& module_kinds();
+}  // namespace detail
+
+// A kind whose workers run `function`: a Task<>(Self, Message).
+template <KindFunction Function>
+[[nodiscard]] Kind make_kind(std::string name, Function function) {
+  return detail::kind_of(std::move(name), function);
+}
 
 }  // namespace cobus

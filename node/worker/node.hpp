@@ -170,8 +170,10 @@ class Node final : public link::LinkEvents {
 
   // Runs `function(home)` on a shard, soon. What it throws is written to the log. Any thread.
   void run_on(unsigned shard, std::move_only_function<void(Home&)> function);
-  // Spawns `function(Self, arguments...)` on the least loaded shard. Any thread.
+  // Spawns `function(Self, arguments...)` on the least loaded shard; the rules are those of Self::spawn. Any
+  // thread.
   template <class Function, class... Arguments>
+    requires SpawnFunction<Function, Arguments...>
   void spawn(const char* kind, Function function, Arguments... arguments);
   // The shard for something new: the one with the fewest workers, those on their way there included, shard 0
   // last. Whoever puts it there calls Home::arrived() when it has come. Any thread.
@@ -329,6 +331,7 @@ class Node final : public link::LinkEvents {
 };
 
 template <class Function, class... Arguments>
+  requires SpawnFunction<Function, Arguments...>
 void Node::spawn(const char* kind, Function function, Arguments... arguments) {
   run_on(place(), [kind, function, ... arguments = std::move(arguments)](Home& home) mutable {
     home.arrived();

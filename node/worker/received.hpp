@@ -9,6 +9,7 @@
 
 #include "node/worker/envelope.hpp"
 #include "node/worker/home.hpp"
+#include "node/worker/rules.hpp"
 #include "proto/address.hpp"
 #include "proto/status.hpp"
 
@@ -46,7 +47,7 @@ class Received {
   // When whoever waits gives up; `never` when nobody does.
   [[nodiscard]] TimePoint deadline() const noexcept { return envelope_->deadline; }
   // Answers it, once; afterwards, and when nobody waits, they do nothing.
-  template <class Message>
+  template <ProtobufMessage Message>
   void reply(Message&& message) {
     answer(std::make_unique<TypedEnvelope<std::remove_cvref_t<Message>>>(std::forward<Message>(message)),
            v1::REPLY);

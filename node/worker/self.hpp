@@ -19,6 +19,7 @@
 #include "node/worker/exit_reason.hpp"
 #include "node/worker/home.hpp"
 #include "node/worker/received.hpp"
+#include "node/worker/rules.hpp"
 
 namespace cobus {
 
@@ -190,19 +191,19 @@ class Self {
   // The next message of one of the types; others stay queued in order. CANCELLED once the worker is asked to
   // stop, also with messages waiting; INVALID_ARGUMENT for a message whose bytes are malformed (it is a dead
   // letter then); FAILED_PRECONDITION while another coroutine of this worker waits in a receive.
-  template <class... Messages>
+  template <ProtobufMessage... Messages>
   [[nodiscard]] Receive<Messages...> receive() const noexcept {
     return Receive<Messages...>(worker());
   }
   // The same; DEADLINE_EXCEEDED after `timeout` (negative: none).
-  template <class... Messages>
+  template <ProtobufMessage... Messages>
   [[nodiscard]] TimedReceive<Messages...> receive(Duration timeout) const noexcept {
     return TimedReceive<Messages...>(worker(), timeout);
   }
 
   // The same without waiting: nothing when none has come. One whose bytes are malformed is passed over, as a
   // dead letter.
-  template <class... Messages>
+  template <ProtobufMessage... Messages>
   [[nodiscard]] std::optional<Received<Messages...>> try_receive() const {
     while (EnvelopePtr envelope = worker().take(&Receive<Messages...>::wanted)) {
       if (Result<Received<Messages...>> received =
@@ -213,7 +214,7 @@ class Self {
   }
 
   // The same, deaf to a stop: for what has to be waited for before this worker may end.
-  template <class... Messages>
+  template <ProtobufMessage... Messages>
   [[nodiscard]] TimedReceive<Messages...> receive_uncancelled(Duration timeout) const noexcept {
     return TimedReceive<Messages...>(worker(), timeout, false);
   }
@@ -224,7 +225,7 @@ class Self {
   // Waits for room while the receiver's mailbox is full, or known to be when it is elsewhere; CANCELLED when
   // this worker is asked to stop meanwhile, and UNAVAILABLE when the receiver's node is lost: then it was not
   // sent. RESOURCE_EXHAUSTED to oneself with a full mailbox.
-  template <class Message>
+  template <ProtobufMessage Message>
   [[nodiscard]] Sent send(Address to, Message&& message) const {
     if (to.node != worker().home().node_id()) {
       if (sent_at_once(to, message)) return Sent(worker());
@@ -233,7 +234,7 @@ class Self {
     return Sent(worker(), to, enclose(std::forward<Message>(message)));
   }
   // The same without waiting: RESOURCE_EXHAUSTED when the mailbox is known to be full.
-  template <class Message>
+  template <ProtobufMessage Message>
   [[nodiscard]] Status try_send(Address to, Message&& message) const {
     if (to.node != worker().home().node_id() && sent_at_once(to, message)) return {};
     EnvelopePtr envelope = enclose(std::forward<Message>(message));
@@ -241,22 +242,26 @@ class Self {
   }
   // To the worker that is registered under `name` at `node`. A dead letter when there is none. Never waits:
   // RESOURCE_EXHAUSTED when it is of this node and its mailbox is known to be full.
-  template <class Message>
+  template <ProtobufMessage Message>
   [[nodiscard]] Status send_to_name(NodeId node, std::string name, Message&& message) const {
     EnvelopePtr envelope = enclose(std::forward<Message>(message));
     envelope->extra().to_name = std::move(name);
     return dispatch(Address{node, WorkerId{}}, envelope);
   }
 
-  // A new worker on this shard that runs `function(Self, arguments...)`, a coroutine function. Gives its
+  // A new worker on this shard that runs `function(Self, arguments...)`, a coroutine function that captures
+  // nothing and takes its parameters by value, for they outlive this call (rules.hpp). Gives its
   // address at once; it starts when this worker waits. `kind` names it in reports; static storage.
   // Throws std::bad_alloc, and whatever the function throws before its first suspension.
   template <class Function, class... Arguments>
+    requires SpawnFunction<Function, Arguments...>
   Address spawn(const char* kind, Function function, Arguments... arguments) const;
   // The same, monitored or linked from its first instant.
   template <class Function, class... Arguments>
+    requires SpawnFunction<Function, Arguments...>
   Spawned spawn_monitor(const char* kind, Function function, Arguments... arguments) const;
   template <class Function, class... Arguments>
+    requires SpawnFunction<Function, Arguments...>
   Address spawn_link(const char* kind, Function function, Arguments... arguments) const;
 
   // Exactly one v1::Down tells when `target` has ended, with the reason, behind all that it sent here
@@ -352,6 +357,7 @@ Worker& Home::spawn(const char* kind, Function& function, Arguments&&... argumen
 }
 
 template <class Function, class... Arguments>
+  requires SpawnFunction<Function, Arguments...>
 Address Self::spawn(const char* kind, Function function, Arguments... arguments) const {
   Worker& made = worker().home().spawn(kind, function, std::move(arguments)...);
   made.parent = worker().id;
@@ -359,12 +365,14 @@ Address Self::spawn(const char* kind, Function function, Arguments... arguments)
 }
 
 template <class Function, class... Arguments>
+  requires SpawnFunction<Function, Arguments...>
 Spawned Self::spawn_monitor(const char* kind, Function function, Arguments... arguments) const {
   const Address made = spawn(kind, std::move(function), std::move(arguments)...);
   return {made, monitor(made)};  // it has not run yet
 }
 
 template <class Function, class... Arguments>
+  requires SpawnFunction<Function, Arguments...>
 Address Self::spawn_link(const char* kind, Function function, Arguments... arguments) const {
   const Address made = spawn(kind, std::move(function), std::move(arguments)...);
   link(made);

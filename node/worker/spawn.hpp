@@ -28,7 +28,7 @@ struct SpawnOptions {
 // INVALID_ARGUMENT when it is made from another message; UNAVAILABLE when the node is lost or cannot be
 // reached; DEADLINE_EXCEEDED; CANCELLED when this worker is asked to stop. After an error there is no such
 // worker, and no Down or Exit comes: one that was made all the same is killed.
-template <class Argument>
+template <ProtobufMessage Argument>
 [[nodiscard]] Task<Result<Spawned>> spawn_at(Self self, NodeId node, std::string kind, Argument argument,
                                              SpawnOptions options = {}) {
   return spawn_encoded(self, node, std::move(kind), argument.SerializeAsString(), options);

@@ -56,7 +56,9 @@ class ChildStart {
   template <class Function>
     requires std::is_same_v<std::invoke_result_t<Function&, Self, std::string>, Task<Result<Address>>>
   ChildStart(Function function)  // NOLINT(google-explicit-constructor): the same
-      : start_(std::move(function)) {}
+      : start_([function](Self supervisor, std::string argument) {
+          return in_time<Function>(function, supervisor, std::move(argument));
+        }) {}
   [[nodiscard]] Task<Result<Address>> operator()(Self supervisor, std::string argument) const {
     return start_(supervisor, std::move(argument));
   }
@@ -66,14 +68,18 @@ class ChildStart {
   static Task<Result<Address>> at_once(Function function, Self supervisor, std::string argument) {
     co_return function(supervisor, argument);
   }
+  // Keeps the function until its task has ended: it may be a lambda with captures that is a coroutine.
+  template <class Function>
+  static Task<Result<Address>> in_time(Function function, Self supervisor, std::string argument) {
+    co_return co_await function(supervisor, std::move(argument));
+  }
   std::function<Task<Result<Address>>(Self, std::string)> start_;
 };
 
 // Starts a worker of `kind` (kind.hpp) on a node that makes such workers, another one if the first cannot be
 // reached. Started again after its node was lost, it so comes back elsewhere.
 [[nodiscard]] ChildStart start_anywhere(std::string kind, std::string encoded_argument);
-template <class Argument>
-  requires requires(const Argument& of) { of.SerializeAsString(); }
+template <ProtobufMessage Argument>
 [[nodiscard]] ChildStart start_anywhere(std::string kind, const Argument& argument) {
   return start_anywhere(std::move(kind), argument.SerializeAsString());
 }

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs cobus to an empty prefix, builds the project in outside_project against it, and calls its service in a
-# running node of the installed cobus. Nothing of the source tree or the build may be needed for that.
+# Installs cobus to an empty prefix, compiles each public header alone, builds the project in outside_project against it, runs
+# its programs, one for each library, and calls its services in a running node of the installed cobus. Nothing of the source
+# tree or the build may be needed for that. Takes more than 30 s: compiling without precompiled headers is what it tests.
 # Run as: outside_project_test.py BUILD_FOLDER COMPILER
+import concurrent.futures
 import json
 import os
 import pathlib
@@ -12,6 +14,8 @@ import tempfile
 import time
 import unittest
 
+# The compiler runs this many at a time.
+TOGETHER = 2
 HERE = pathlib.Path(__file__).resolve().parent
 BUILD, COMPILER = "", ""
 
@@ -63,6 +67,31 @@ class OutsideProject(unittest.TestCase):
         self.assertIn(f"{self.prefix}/include/cobus/service.hpp", used)
         self.assertNotIn(str(HERE.parents[1]) + "/", used)
 
+    def test_each_public_header_compiles_alone(self):
+        public = self.prefix / "include/cobus"
+        headers = sorted(header.name for header in public.glob("*.hpp"))
+        for name in ("client", "local_node", "node", "service", "status", "task", "testing", "worker"):
+            self.assertIn(name + ".hpp", headers)
+
+        def compile_alone(header):
+            return header, subprocess.run(
+                [COMPILER, "-std=c++23", "-fsyntax-only", "-Wall", "-Wextra", "-Werror", f"-I{self.prefix}/include",
+                 f"-isystem{public}/internal", "-x", "c++", "-"], input=f"#include <cobus/{header}>\n", capture_output=True,
+                text=True, check=False)
+
+        with concurrent.futures.ThreadPoolExecutor(TOGETHER) as pool:
+            for header, compiled in pool.map(compile_alone, headers):
+                with self.subTest(header):
+                    self.assertEqual(compiled.returncode, 0, compiled.stderr)
+
+    def test_a_program_has_workers_of_its_own(self):
+        self.assertEqual(run(self.built / "alone"), "5050\n")
+
+    def test_handlers_have_unit_tests_on_simulated_time(self):
+        begin = time.monotonic()
+        run(self.built / "greet_test")
+        self.assertLess(time.monotonic() - begin, 9, "its handler waits for ten seconds")
+
     def test_an_installed_node_serves_it(self):
         self.start("cobus-broker", "--listen", "tcp://127.0.0.1:0")
         join = pathlib.Path(self.environment["COBUS_STATE"], "join", "node")
@@ -78,6 +107,8 @@ class OutsideProject(unittest.TestCase):
         refused = self.cobus("call", "greet.Greeter/Greet", "{}")
         self.assertEqual(refused.returncode, 1)
         self.assertIn("whom to greet?", refused.stderr)
+        self.assertIn("greet.Farewell", self.cobus("services", "-o", "json").stdout, "the second service of the module")
+        self.assertEqual(run(self.built / "ask", "client", env=self.environment), "Hello, client!\n")
 
 
 if __name__ == "__main__":

@@ -109,12 +109,12 @@ SupervisorSpec some_spec(Chaos* chaos, std::uint64_t number, unsigned children) 
 
 Kind child_kind(Chaos* chaos) {
   the_chaos = chaos;
-  return make_kind<EchoRequest>("chaos.Child", &child);
+  return make_kind("chaos.Child", &child);
 }
 
 Kind guest_kind(Chaos* chaos) {
   the_chaos = chaos;
-  return make_kind<EchoRequest>("chaos.Guest", &guest);
+  return make_kind("chaos.Guest", &guest);
 }
 
 Task<> host(Self self, Chaos* chaos, NodeId to) {

@@ -81,7 +81,7 @@ Task<> spawner(Self self, Story* story, NodeId node, std::string kind, std::stri
 struct Scene {
   explicit Scene(std::uint64_t seed) : cluster(seed) {
     living().clear();
-    cluster.offer(make_kind<EchoRequest>("test.Member", &member));
+    cluster.offer(make_kind("test.Member", &member));
     cluster.start_broker();
     for (const char* name : {"alpha", "beta", "gamma"}) cluster.start_node(name);
     EXPECT_TRUE(

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+
 #include "greet.cobus.h"
 
 namespace {
@@ -23,6 +25,20 @@ class Greeter final : public greet::GreeterService {
   }
 };
 
+// Waves for ten seconds.
+class Farewell final : public greet::FarewellService {
+ public:
+  cobus::Task<cobus::Result<greet::GreetReply>> Wave(cobus::Call, greet::GreetRequest request) override {
+    if (cobus::Status slept = co_await cobus::sleep(std::chrono::seconds(10)); !slept.ok()) {
+      co_return cobus::fail(std::move(slept));
+    }
+    greet::GreetReply reply;
+    reply.set_text("Goodbye, " + request.name() + "!");
+    co_return reply;
+  }
+};
+
 }  // namespace
 
 COBUS_SERVICE(Greeter);
+COBUS_SERVICE(Farewell);

@@ -83,7 +83,7 @@ class BadInput : public TestNode {
     service_ = service.get();
     node_->add_service(std::move(service));
     node_->add_service(make_workers_service(*node_));
-    node_->add_kind(make_kind<EchoRequest>(
+    node_->add_kind(make_kind(
         "sleeper",
         +[](Self self, EchoRequest) -> Task<> { static_cast<void>(co_await self.receive<EchoRequest>()); }));
   }

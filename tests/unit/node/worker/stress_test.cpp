@@ -24,7 +24,7 @@
 #include "node/runtime/random.hpp"
 #include "node/runtime/scope.hpp"
 #include "node/runtime/with_timeout.hpp"
-#include "node/worker/lone_node.hpp"
+#include "node/worker/local_node.hpp"
 #include "tests/support/echo_messages.hpp"
 
 namespace cobus {
@@ -208,7 +208,7 @@ TEST(Stress, W2_EveryMonitorFiresOnceAndNothingIsLeftWhateverWorkersDoToOneAnoth
   spdlog::set_level(spdlog::level::off);
   Board board;
   {
-    LoneNode lone(shards);
+    LocalNode lone(shards);
     Node& node = lone.node();
     node.add_service(std::make_unique<Moody>());
     const auto workers = [&node] {
@@ -296,7 +296,7 @@ TEST(Stress, M3_NothingIsLostOrLeftWaitingWhoeverSendsFasterThanOthersRead) {
     traffic.readers_end = readers_end;
     traffic.senders = 18;
     {
-      LoneNode lone(shards);
+      LocalNode lone(shards);
       Node& node = lone.node();
       for (std::size_t place = 0; place < traffic.readers.size(); ++place)
         node.spawn("slow reader", &slow_reader, &traffic, place, place);

@@ -19,7 +19,7 @@
 #include "node/runtime/random.hpp"
 #include "node/runtime/scope.hpp"
 #include "node/runtime/signal.hpp"
-#include "node/worker/lone_node.hpp"
+#include "node/worker/local_node.hpp"
 #include "tests/support/echo_messages.hpp"
 #include "tests/support/tasks.hpp"
 
@@ -176,7 +176,7 @@ TEST(Turns, W1_BetweenTwoAwaitsNobodyElseOfTheShardRunsAndNobodyOnTwoThreads) {
   Hall hall;
   the_hall = &hall;
   {
-    LoneNode lone(shards);
+    LocalNode lone(shards);
     lone.node().add_service(std::make_unique<Host>());
     for (int i = 0; i < visitors; ++i) lone.node().spawn("visitor", &wander, i);
     const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(60);
@@ -235,7 +235,7 @@ TEST(Turns, W8_BlockingCodeInThePoolHoldsNobodyAndWhatDoesNotFitIsRefused) {
   Hall hall;
   the_hall = &hall;
   Block on;
-  LoneNode lone(2);
+  LocalNode lone(2);
   lone.node().add_service(std::make_unique<Host>());
   const int threads = static_cast<int>(lone.node().pool().threads());
   const auto wait_for = [](const auto& condition) {

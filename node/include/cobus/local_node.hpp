@@ -5,4 +5,4 @@
 
 #include <cobus/worker.hpp>
 
-#include "node/worker/lone_node.hpp"  // IWYU pragma: export
+#include "node/worker/local_node.hpp"  // IWYU pragma: export

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "node/worker/lone_node.hpp"
+#include "node/worker/local_node.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -24,7 +24,7 @@ link::Identity nobody() {
 
 }  // namespace
 
-LoneNode::LoneNode(unsigned shards) : node_(options_of(shards), transport_, nobody()) { node_.start(); }
-LoneNode::~LoneNode() { node_.stop(Duration(0)); }
+LocalNode::LocalNode(unsigned shards) : node_(options_of(shards), transport_, nobody()) { node_.start(); }
+LocalNode::~LocalNode() { node_.stop(Duration(0)); }
 
 }  // namespace cobus
