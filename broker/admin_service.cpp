@@ -9,16 +9,6 @@
 #include "node/runtime/offload.hpp"
 
 namespace cobus::broker {
-namespace {
-
-// What the function gave, or why the pool did not come to it.
-template <class Value>
-Result<Value> flat(Result<Result<Value>> offloaded) {
-  if (!offloaded) return fail(std::move(offloaded).error());
-  return std::move(*offloaded);
-}
-
-}  // namespace
 
 Task<Result<v1::LostReply>> AdminService::Lost(Call /*call*/, v1::LostRequest /*request*/) {
   co_return directory_.lost();
@@ -31,8 +21,8 @@ std::string AdminService::who(const Call& call) const {
 }
 
 Task<Result<v1::CreateTokenReply>> AdminService::CreateToken(Call call, v1::CreateTokenRequest request) {
-  auto reply = flat(
-      co_await offload([this, request, now_s = unix_s()] { return trust_.create_token(request, now_s); }));
+  auto reply =
+      co_await offload([this, request, now_s = unix_s()] { return trust_.create_token(request, now_s); });
   if (!reply) co_return reply;
   reply->set_address(address_);
   const v1::Token& token = reply->token();
@@ -55,8 +45,8 @@ Task<Result<v1::ListTokensReply>> AdminService::ListTokens(Call /*call*/, v1::Li
 }
 
 Task<Result<v1::DeleteTokenReply>> AdminService::DeleteToken(Call call, v1::DeleteTokenRequest request) {
-  auto removed = flat(co_await offload(
-      [this, id = request.id(), now_s = unix_s()] { return trust_.delete_token(id, now_s); }));
+  auto removed = co_await offload(
+      [this, id = request.id(), now_s = unix_s()] { return trust_.delete_token(id, now_s); });
   if (!removed) co_return fail(std::move(removed).error());
   spdlog::info("{} deleted token {}", who(call), removed->id());
   v1::DeleteTokenReply reply;
@@ -68,8 +58,8 @@ Stream<v1::IssuedCertificate> AdminService::ListCertificates(Call /*call*/,
                                                              v1::ListCertificatesRequest /*request*/) {
   Trust::Page page;
   while (!page.is_last) {
-    auto read = flat(co_await offload(
-        [this, after = page.next, now_s = unix_s()] { return trust_.certificates(after, now_s); }));
+    auto read = co_await offload(
+        [this, after = page.next, now_s = unix_s()] { return trust_.certificates(after, now_s); });
     if (!read) {
       co_yield fail(std::move(read).error());
       co_return;
@@ -98,8 +88,9 @@ Task<Result<v1::RevokeReply>> AdminService::Revoke(Call call, v1::RevokeRequest 
   if (!caller) co_return fail(Code::unavailable, "the connection ended");
   std::vector<Issued> seen;
   for (const v1::CertificateBody& body : directory_.certificates()) seen.push_back(issued_of(body));
-  const auto keys = flat(co_await offload([this, who = request.who(), seen = std::move(seen),
-                                           now_s = unix_s()] { return trust_.find(who, seen, now_s); }));
+  const auto keys = co_await offload([this, who = request.who(), seen = std::move(seen), now_s = unix_s()] {
+    return trust_.find(who, seen, now_s);
+  });
   if (!keys) co_return fail(keys.error());
   v1::RevokeReply reply;
   for (const Issued& issued : *keys) *reply.add_keys() = to_proto(issued);
@@ -139,8 +130,7 @@ Task<Result<v1::RenewCertificateReply>> CertificatesService::Renew(Call call,
         fmt::format("this key asked for a later certificate more than {} times within {} s: ask less often",
                     renewals_per_window, renewal_window_s));
   }
-  auto certificate =
-      flat(co_await offload([this, peer = *peer, now_s] { return trust_.renew(peer, now_s); }));
+  auto certificate = co_await offload([this, peer = *peer, now_s] { return trust_.renew(peer, now_s); });
   if (!certificate) co_return fail(std::move(certificate).error());
   v1::RenewCertificateReply reply;
   *reply.mutable_certificate() = std::move(*certificate);

@@ -120,13 +120,13 @@ Task<> Broker::keep_certificate(Self self, Broker* broker) {
 
 Task<> Broker::enrol(Self self, Broker* broker, v1::Hello hello, link::CurveKey key,
                      link::ConnectionId connection) {
-  auto offloaded = co_await offload([trust = broker->trust_.get(), hello, key, now_s = unix_s()]() mutable {
-    auto issued = trust->enrol(hello, key, now_s);
-    link::wipe(*hello.mutable_token());
-    return issued;
-  });
+  Result<v1::Certificate> issued =
+      co_await offload([trust = broker->trust_.get(), hello, key, now_s = unix_s()]() mutable {
+        auto made = trust->enrol(hello, key, now_s);
+        link::wipe(*hello.mutable_token());
+        return made;
+      });
   link::wipe(*hello.mutable_token());
-  Result<v1::Certificate> issued = offloaded ? std::move(*offloaded) : fail(std::move(offloaded).error());
   // Somebody may be after the name of another: that is worth an alarm.
   if (!issued && issued.error().code() == Code::already_exists &&
       broker->refusals_.due(issued.error().message(), system_clock().now())) {
