@@ -6,7 +6,6 @@
 
 #include "node/worker/node.hpp"
 #include "node/worker/undeliverable.hpp"
-#include "proto/log_text.hpp"
 
 namespace cobus {
 namespace {
@@ -36,25 +35,6 @@ bool may_send(v1::Role role, const Envelope& envelope) noexcept {
     default:
       return true;
   }
-}
-
-// As people know a node that has a session here: its role and name; empty for another.
-std::string name_for_log(const Node& here, NodeId node) {
-  if (node == here.id()) return "node " + here.name();
-  const std::optional<link::PeerInfo> peer = here.peer(node);
-  if (!peer) return {};
-  return fmt::format("{} {}", link::role_name(peer->role), log_text(peer->name, limits::name_bytes_max));
-}
-
-// " (from node alpha to submit client)", as far as they are known.
-std::string between(const Node& here, NodeId from, NodeId to) {
-  const std::string sender = name_for_log(here, from);
-  const std::string receiver = name_for_log(here, to);
-  if (from == to && !sender.empty()) return fmt::format(" (within {})", sender);
-  if (sender.empty() && receiver.empty()) return {};
-  if (receiver.empty()) return fmt::format(" (from {})", sender);
-  if (sender.empty()) return fmt::format(" (to {})", receiver);
-  return fmt::format(" (from {} to {})", sender, receiver);
 }
 
 }  // namespace

@@ -5,6 +5,9 @@
 #include "node/worker/undeliverable.hpp"
 
 #include <cobus/v1/envelope.pb.h>
+#include <fmt/format.h>
+
+#include "proto/log_text.hpp"
 
 namespace cobus {
 namespace {
@@ -34,7 +37,25 @@ void end_stream(Node& node, const EnvelopeHeader& header, const Status& reason) 
   });
 }
 
+// As people know a node that has a session here: its role and name; empty for another.
+std::string name_for_log(const Node& here, NodeId node) {
+  if (node == here.id()) return "node " + here.name();
+  const std::optional<link::PeerInfo> peer = here.peer(node);
+  if (!peer) return {};
+  return fmt::format("{} {}", link::role_name(peer->role), log_text(peer->name, limits::name_bytes_max));
+}
+
 }  // namespace
+
+std::string between(const Node& here, NodeId from, NodeId to) {
+  const std::string sender = name_for_log(here, from);
+  const std::string receiver = name_for_log(here, to);
+  if (from == to && !sender.empty()) return fmt::format(" (within {})", sender);
+  if (sender.empty() && receiver.empty()) return {};
+  if (receiver.empty()) return fmt::format(" (from {})", sender);
+  if (sender.empty()) return fmt::format(" (to {})", receiver);
+  return fmt::format(" (from {} to {})", sender, receiver);
+}
 
 void Node::on_undeliverable(NodeId node, std::string_view envelopes, const Status& reason) {
   return_unsent(*this, node, envelopes, reason);
@@ -107,7 +128,8 @@ void Node::on_unacknowledged(NodeId node, std::string_view envelopes, const Stat
 void Node::dead_letter(DeadLetter why, NodeId to, const EnvelopeHeader& header) noexcept {
   dead_letters_.add(
       why, id(), Address{id(), WorkerId{header.from}}, Address{to, WorkerId{header.to}}, header.to_name,
-      [&] { return what_was_sent(header.kind, TypeId{header.type}, {}); }, clock().now());
+      [&] { return what_was_sent(header.kind, TypeId{header.type}, {}) + between(*this, id(), to); },
+      clock().now());
 }
 
 }  // namespace cobus

@@ -4,6 +4,7 @@
 // told.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "node/worker/node.hpp"
@@ -17,5 +18,9 @@ void return_unsent(Node& here, NodeId node, std::string_view envelopes, const St
 // Answers a request that came from another node on the link's thread, for a shard that has no space even for
 // the answer. The answer leaves with the next poll. `downs`: as for Links::submit().
 void refuse_at_once(Node& here, const Envelope& request, Status status, std::uint64_t downs);
+
+// " (from node alpha to submit client)", as far as the two nodes have a session here: for the log. Any
+// thread.
+[[nodiscard]] std::string between(const Node& here, NodeId from, NodeId to);
 
 }  // namespace cobus
