@@ -106,7 +106,9 @@ std::string inside(std::string_view name, const std::vector<const pb::ServiceDes
 Status ambiguous_name(std::string_view name, const std::string& noun,
                       const std::vector<std::string>& fitting) {
   std::string text = "'" + std::string(name) + "' fits several " + noun + "s: ";
-  for (const std::string& one : fitting) text += (&one == &fitting.front() ? "" : ", ") + one;
+  std::vector<std::string> sorted = fitting;
+  std::ranges::sort(sorted);
+  for (const std::string& one : sorted) text += (&one == &sorted.front() ? "" : ", ") + one;
   return {Code::invalid_argument, text + "; write one of them in full"};
 }
 

@@ -82,7 +82,8 @@ Task<> SchemaFetch::run(Self self, std::set<std::string> digests, std::string fi
   first_ = std::move(first);
   for (const std::string& digest : wanted_) {
     if (versions_.has(digest)) continue;
-    if (const auto files = cache_.load(digest)) static_cast<void>(versions_.add(digest, *files));
+    // With one version at hand another one is waited for no longer than when a node had answered.
+    if (const auto files = cache_.load(digest)) answered_ = versions_.add(digest, *files).ok() || answered_;
   }
   const TimePoint begun = self.node().clock().now();
   TimePoint next = begun;
