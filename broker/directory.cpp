@@ -178,7 +178,8 @@ void Directory::depart(NodeId node, std::string_view reason, TimePoint now) {
   remove(node, reason, add_delta());
 }
 
-// What is still said of a node that goes: who it was, not what it offered.
+// What is still said of a node that goes: who it was, and what it offered to users, so that a job for it can
+// wait.
 void Directory::remember(NodeId node, TimePoint now) {
   std::erase_if(departed_, [now](const auto& each) { return now - each.second.left >= down_told; });
   if (departed_.size() >= down_told_max) return;
@@ -186,7 +187,10 @@ void Directory::remember(NodeId node, TimePoint now) {
   Departed departed{entry.record, entry.renewed, now};
   departed.record.set_state(v1::DEPARTED);
   departed.record.clear_suspected();
-  departed.record.clear_services();
+  auto& services = *departed.record.mutable_services();
+  services.erase(
+      std::remove_if(services.begin(), services.end(), [](const auto& each) { return each.internal(); }),
+      services.end());
   departed.record.clear_certificate();
   departed.record.clear_load();
   departed_.insert_or_assign(entry.record.name(), std::move(departed));

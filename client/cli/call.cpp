@@ -202,8 +202,7 @@ Command call_command() {
         false}},
       {{"node", "", Flag::Kind::text, "NAME", "the node to call, rather than any that offers the method"},
        {"timeout", "", Flag::Kind::limit, "DURATION",
-        "how long the call may take; 0 or none: for ever (what the method says, else 30s; a stream: for "
-        "ever)"}},
+        "how long it may take; 0 or none: for ever (what the method says, else 30s; a stream: none)"}},
       {{"cobus call echo.Echo/Echo '{\"text\":\"hello\"}'", "one answer"},
        {"cobus call Text/Grep @request.json", "one line an item"},
        {"tail -f requests.jsonl | cobus call Echo/Chat -", "a stream in, and one out"},

@@ -27,27 +27,22 @@ bool later_than(const v1::Certificate& one, const std::optional<v1::Certificate>
 // Reports the end of run(), whatever ended it.
 class CertificateRenewal::Running {
  public:
-  explicit Running(CertificateRenewal* renewal) noexcept : renewal_(renewal) { renewal_->report({}); }
+  explicit Running(std::shared_ptr<Trouble> trouble) : trouble_(std::move(trouble)) { trouble_->report({}); }
   Running(const Running&) = delete;
   Running& operator=(const Running&) = delete;
-  ~Running() { renewal_->report("the worker that renews it has ended"); }
+  ~Running() { trouble_->report("the worker that renews it has ended"); }
 
  private:
-  CertificateRenewal* const renewal_;
+  const std::shared_ptr<Trouble> trouble_;
 };
 
-void CertificateRenewal::report(std::string trouble) {
-  const std::scoped_lock lock(mutex_);
-  trouble_ = std::move(trouble);
-}
-
 std::string CertificateRenewal::trouble() const {
-  const std::scoped_lock lock(mutex_);
-  return trouble_;
+  const std::scoped_lock lock(trouble_->mutex);
+  return trouble_->text;
 }
 
 Task<> CertificateRenewal::run(Self self, CertificateRenewal* renewal) {
-  const Running running(renewal);
+  const Running running(renewal->trouble_);
   while (!self.stop_requested()) {
     const Duration wait = co_await renewal->step(self);
     if (!(co_await sleep(wait)).ok()) co_return;

@@ -7,8 +7,10 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "node/worker/node.hpp"
@@ -29,17 +31,25 @@ class CertificateRenewal {
 
  private:
   class Running;
+  // Why the certificate will not be renewed. Shared with the coroutine, whose frame may outlive this object.
+  struct Trouble {
+    std::mutex mutex;
+    std::string text = "it has not joined yet";  // guarded by mutex
+    void report(std::string trouble) {
+      const std::scoped_lock lock(mutex);
+      text = std::move(trouble);
+    }
+  };
   // From any broker. True when one gave it.
   Task<bool> renew_once(Self self);
   // What to do now: how long to wait, after a renewal if one is due.
   Task<Duration> step(Self self);
-  void report(std::string trouble);
+  void report(std::string trouble) { trouble_->report(std::move(trouble)); }
   [[nodiscard]] std::int64_t unix_s() const { return node_.clock().unix_us() / 1'000'000; }
 
   Node& node_;
   const std::function<std::vector<NodeId>()> brokers_;
-  mutable std::mutex mutex_;
-  std::string trouble_ = "it has not joined yet";  // guarded by mutex_
+  const std::shared_ptr<Trouble> trouble_ = std::make_shared<Trouble>();
 };
 
 }  // namespace cobus

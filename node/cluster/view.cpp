@@ -231,7 +231,10 @@ std::vector<v1::NodeRecord> View::nodes() const {
 std::vector<v1::NodeRecord> View::down() const {
   std::vector<v1::NodeRecord> all;
   const std::scoped_lock lock(mutex_);
-  for (const auto& [name, entry] : down_) all.push_back(shown(entry));
+  for (const auto& [name, entry] : down_) {
+    all.push_back(shown(entry));
+    all.back().set_unconfirmed(false);  // a broker said that it is down
+  }
   return all;
 }
 

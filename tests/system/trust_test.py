@@ -202,7 +202,7 @@ class Revocation(processes.ClusterTest):
         self.cobus("revoke", "beta", code=1)
         os.rmdir(kept)
         self.wait_until(lambda: os.path.isfile(kept), "the broker to write it down by itself")
-        self.wait_until(lambda: "what is revoked is written down now" in self.log_of("broker"), "the broker to say so")
+        self.wait_until(lambda: "what was revoked is written down now" in self.log_of("broker"), "the broker to say so")
         revoked = json.loads(self.cobus("revoke", "beta", "-o", "json")[0])
         self.assertEqual([key["state"] for key in revoked], ["revoked"])
         # Its disk is all that knows of it then.
@@ -267,9 +267,10 @@ class Record(processes.ClusterTest):
         self.assertIn("--certificates-max", err)
         self.assertEqual(len(self.lines("keys")), 2)
         self.assertEqual(self.names_up(), ["alpha"])
-        late = subprocess.Popen([os.path.join(processes.BIN, "cobus-node"), "--state", self.state, "--name", "late"],
-                                stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        self.processes["late"] = late
+        with open(os.path.join(self.state, "late.log"), "w", encoding="utf-8") as log:
+            self.processes["late"] = subprocess.Popen(
+                [os.path.join(processes.BIN, "cobus-node"), "--state", self.state, "--name", "late"],
+                stdin=subprocess.DEVNULL, stderr=log)
         self.restart_broker("--certificates-max", "10")
         self.wait_until(lambda: self.names_up() == ["alpha", "late"], "the node that waited to be let in")
         self.cobus("nodes", "--join", "@" + submit, state=you)

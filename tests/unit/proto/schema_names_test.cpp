@@ -47,7 +47,7 @@ TEST_F(SchemaNames, TakeWholeWordsOnly) { EXPECT_TRUE(method("Count").starts_wit
 
 TEST_F(SchemaNames, ListWhatAnAmbiguousNameFits) {
   EXPECT_EQ(method("Grep"),
-            "INVALID_ARGUMENT: 'Grep' fits several methods: text.Text/Grep, audio.Speech/Grep; write one of "
+            "INVALID_ARGUMENT: 'Grep' fits several methods: audio.Speech/Grep, text.Text/Grep; write one of "
             "them in full");
 }
 

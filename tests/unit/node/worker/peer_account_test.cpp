@@ -222,7 +222,8 @@ TEST_F(HeldOfPeer, M5_RequestsBeyondItAreRefusedWithoutTheirPayload) {
   expect_nothing_held();
 }
 
-// The errors that leave for a client.
+// The errors that answer requests. The tests that use it let requests come from the node itself, since a tap
+// shows what goes to another node where it arrives.
 class SeenErrors final : public TrafficObserver {
  public:
   void saw(const Sighting& sighting) noexcept override {
@@ -239,10 +240,6 @@ class SeenErrors final : public TrafficObserver {
 };
 
 TEST_F(HeldOfPeer, M4_ARequestToAShardThatIsFarBehindIsAnswered) {
-  link::PeerInfo peer;
-  peer.node = afar;
-  peer.role = v1::SUBMIT;  // what goes to a node is seen there
-  node_->on_peer_up(peer, link::TargetId::none);
   SeenErrors errors;
   node_->use_observer(&errors);
   // Less than twice the bound: the shard answers. More: the request does not even reach it.
@@ -255,10 +252,10 @@ TEST_F(HeldOfPeer, M4_ARequestToAShardThatIsFarBehindIsAnswered) {
       header.to = to.value;
       if (!to) header.to_name = "echo.Echo/Echo";
       header.call = 9;
-      come(header, large);
+      come(header, large, node_->id());
       step();
       EXPECT_EQ(errors.count, ++answered);
-      EXPECT_EQ(errors.to, (Address{afar, WorkerId::make(0, 1, 1)}));
+      EXPECT_EQ(errors.to, (Address{node_->id(), WorkerId::make(0, 1, 1)}));
       EXPECT_EQ(errors.call, 9U);
       EXPECT_EQ(errors.status.code(), Code::resource_exhausted);
       EXPECT_EQ(errors.status.detail("started"), "no");
@@ -271,10 +268,6 @@ TEST_F(HeldOfPeer, M4_ARequestToAShardThatIsFarBehindIsAnswered) {
 }
 
 TEST_F(HeldOfPeer, M4_RequestsFarBeyondItAreAnsweredToo) {
-  link::PeerInfo peer;
-  peer.node = afar;
-  peer.role = v1::SUBMIT;
-  node_->on_peer_up(peer, link::TargetId::none);
   SeenErrors errors;
   node_->use_observer(&errors);
   EnvelopeHeader header;
@@ -282,9 +275,9 @@ TEST_F(HeldOfPeer, M4_RequestsFarBeyondItAreAnsweredToo) {
   header.to = WorkerId::make(0, 7, 7).value;  // nobody
   header.call = 9;
   std::uint64_t requests = 0;
-  for (; errors.count == 0 && requests < 3 * most / 256; ++requests) come(header, 0);
+  for (; errors.count == 0 && requests < 3 * most / 256; ++requests) come(header, 0, node_->id());
   EXPECT_EQ(errors.count, 1U) << "at once, since so many wait that their answers would take memory";
-  EXPECT_GT(held(), most);
+  EXPECT_GT(node_->peer_accounts().held_of(node_->id()), most);
   EXPECT_TRUE(at_frame_end_.ok());
   step();
   EXPECT_EQ(errors.count, requests);
