@@ -230,7 +230,12 @@ void LinkMachine::begin(Connection& connection) {
   if (Peer* offered = session_of(goal);
       offered != nullptr && offered->session->number() == connection.terms.resume) {
     if (may_replace(connection, *offered)) return replace(connection, *offered);
+    // The target of a node that the directory lost goes with its session, but not while it is the target of
+    // this very dial.
+    const NodeId over = offered->info.node;
+    const bool is_forgotten = over == node && forgotten_.erase(node) != 0;
     end_session(*offered, {Code::unavailable, "it knows nothing of it any more"});
+    if (is_forgotten) forgotten_.insert(node);
     earlier = in_session(node);
   }
   if (earlier == nullptr) return bring_up(connection);
