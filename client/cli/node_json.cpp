@@ -118,8 +118,9 @@ Json node_json(const v1::NodeRecord& record, bool all, const std::vector<std::st
   node["state"] = state_name(record.state());
   node["address"] = record.endpoints().empty() ? "" : record.endpoints(0);
   Json& services = node["services"] = Json::array();
+  // What a node offered before it went is known, so that jobs can wait for it; it offers nothing now.
   for (const v1::ServiceRecord& service : record.services()) {
-    if (all || !service.internal()) services.push_back(service.name());
+    if (record.state() == v1::UP && (all || !service.internal())) services.push_back(service.name());
   }
   const std::map<std::string, std::string> labels(record.labels().begin(), record.labels().end());
   node["labels"] = Json::object();

@@ -3,6 +3,8 @@
 
 #include <dlfcn.h>
 #include <fmt/format.h>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/descriptor_database.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -48,17 +50,31 @@ std::string owner_of(std::string_view proto) {
   return "cobus-node itself";
 }
 
+// The .proto files of this program and its libraries: what was there before the first module.
+const std::vector<std::string>& own_protos() {
+  static const std::vector<std::string> all = [] {
+    std::vector<std::string> names;
+    google::protobuf::DescriptorPool::internal_generated_database()->FindAllFileNames(&names);
+    return names;
+  }();
+  return all;
+}
+
+Status brought_twice(const std::filesystem::path& path, std::string_view proto) {
+  return {Code::failed_precondition,
+          fmt::format(
+              "module {} cannot be loaded: it brings {}, as {} does, and a process can hold the code of a "
+              ".proto once: make it a library that both use (cobus_add_messages), or rename the file",
+              path.string(), proto, owner_of(proto))};
+}
+
 // Why the module cannot be loaded into this process, from what became of it in a copy.
 Status lost(const std::filesystem::path& path, const Trial& trial) {
   constexpr std::string_view twice = "File already exists in database: ";
   if (const std::size_t at = trial.said.find(twice); at != std::string::npos) {
     const std::size_t begin = at + twice.size();
     const std::string proto = trial.said.substr(begin, trial.said.find('\n', begin) - begin);
-    return {Code::failed_precondition,
-            fmt::format(
-                "module {} cannot be loaded: it brings {}, as {} does, and a process can hold the code of a "
-                ".proto once: make it a library that both use (cobus_add_messages), or rename the file",
-                path.string(), proto, owner_of(proto))};
+    return brought_twice(path, proto);
   }
   const std::string words = trial.said.substr(0, trial.said.find('\n'));
   return {Code::failed_precondition,
@@ -92,6 +108,7 @@ Result<Module> load_module(const std::filesystem::path& file) {
   const std::filesystem::path& path = *found;
   if (const Trial trial = try_to_load(path); trial.outcome == Trial::Outcome::lost)
     return fail(lost(path, trial));
+  const std::vector<std::string>& own = own_protos();
   module_services().clear();  // of a library that this program is linked with
   module_kinds().clear();
   void* handle = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
@@ -100,6 +117,11 @@ Result<Module> load_module(const std::filesystem::path& file) {
   }
   if (std::ranges::find(all_loaded(), handle, &Loaded::handle) != all_loaded().end())
     return fail(Code::failed_precondition, "module " + path.string() + " is loaded already: name it once");
+  // The symbols of this program come first, so such a module would use this program's table in place of its
+  // own, and its services would have no description.
+  const auto twice = std::ranges::find_if(
+      own, [&](const std::string& proto) { return ::dlsym(handle, table_of(proto).c_str()) != nullptr; });
+  if (twice != own.end()) return fail(brought_twice(path, *twice));
   const std::vector<ModuleService> services = std::exchange(module_services(), {});
   std::vector<ModuleKind> kinds = std::exchange(module_kinds(), {});
   const auto other_release = [](const auto& offered) {

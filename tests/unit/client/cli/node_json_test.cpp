@@ -40,6 +40,12 @@ TEST(NodeJson, HasTheFieldsThatScriptsRelyOn) {
       R"("memory_bytes":0,"dead_letters":{}},"version":"0.1.0","age_ms":5,"suspected_by":[],"unconfirmed":false})");
 }
 
+TEST(NodeJson, ANodeThatIsDownOffersNothing) {
+  v1::NodeRecord record = sample("n1");
+  record.set_state(v1::DEPARTED);
+  EXPECT_EQ(one_line(node_json(record, true)["services"]), "[]");
+}
+
 TEST(NodeJson, SaysWhoSuspectsANodeThatCountsAsUpStill) {
   const auto state_of = [](const Json& node) { return node_columns()[1].cell(node); };
   EXPECT_EQ(state_of(node_json(sample("n1"), false)), "up");
