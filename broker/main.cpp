@@ -12,11 +12,14 @@
 #include "node/runtime/exit_code.hpp"
 #include "node/runtime/signals.hpp"
 #include "node/runtime/standard_descriptors.hpp"
+#include "proto/log_text.hpp"
 
 namespace {
 
+constexpr std::size_t error_bytes_max = 4096;  // a peer may send a megabyte
+
 int complain(const cobus::Status& status) {
-  cobus::say_on_stderr("cobus-broker: " + status.message());
+  cobus::say_on_stderr("cobus-broker: " + cobus::log_text(status.message(), error_bytes_max));
   return cobus::exit_code(status.code());
 }
 

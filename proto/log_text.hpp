@@ -10,8 +10,9 @@
 
 namespace cobus {
 
-// `text` as one line of printable UTF-8: control characters as \n, \t or \x1b, malformed bytes as U+FFFD. Of
-// a longer one only the first `bytes_max` bytes are shown, and how many there were.
+// `text` as one line of printable UTF-8: control characters (see control.hpp) as \n, \t, \x1b or \u202e,
+// malformed bytes as U+FFFD. Of a longer one only the first `bytes_max` bytes are shown, and how many there
+// were.
 [[nodiscard]] std::string log_text(std::string_view text, std::size_t bytes_max);
 
 }  // namespace cobus

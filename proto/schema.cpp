@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "proto/schema.hpp"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <sodium.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 #include <cobus/v1/job.pb.h>
 #include <cobus/v1/observe.pb.h>
 #include <cobus/v1/session.pb.h>
+#include "proto/deterministic.hpp"
 #include "proto/type_id.hpp"
 
 namespace cobus {
@@ -21,17 +20,6 @@ namespace pb = google::protobuf;
 
 // Nobody nests imports this deep; a ring of imports does.
 constexpr int import_depth_max = 64;
-
-std::string deterministic(const pb::Message& message) {
-  std::string bytes;
-  {
-    pb::io::StringOutputStream stream(&bytes);
-    pb::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    message.SerializeToCodedStream(&coded);
-  }
-  return bytes;
-}
 
 void forget_json_names(pb::DescriptorProto& message) {
   for (pb::FieldDescriptorProto& field : *message.mutable_field()) field.clear_json_name();
@@ -45,7 +33,7 @@ std::string identity(pb::FileDescriptorProto file) {
   file.clear_source_code_info();
   for (pb::DescriptorProto& message : *file.mutable_message_type()) forget_json_names(message);
   for (pb::FieldDescriptorProto& field : *file.mutable_extension()) field.clear_json_name();
-  return deterministic(file);
+  return deterministic_bytes(file);
 }
 
 // The program's own definition of a file that every cobus program has; null for any other.
@@ -181,7 +169,7 @@ pb::FileDescriptorSet collect_files(const pb::FileDescriptor* file) {
 }
 
 std::string schema_digest(const pb::FileDescriptorSet& set) {
-  const std::string bytes = deterministic(set);
+  const std::string bytes = deterministic_bytes(set);
   std::string digest(crypto_hash_sha256_BYTES, '\0');
   crypto_hash_sha256(reinterpret_cast<unsigned char*>(digest.data()),
                      reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());

@@ -13,12 +13,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
+#include "proto/json_writer.hpp"
 #include "proto/status.hpp"
 
 namespace cobus {
@@ -26,6 +28,16 @@ namespace cobus {
 struct JsonStyle {
   bool pretty = false;          // over several lines, indented by two
   bool redact_secrets = false;  // "***" for every field with option (cobus.v1.secret)
+};
+
+// A message as JSON.
+struct MessageJson {
+  nlohmann::ordered_json value;
+  std::vector<JsonProblem> problems;  // what JSON cannot say of it: those fields are shown as well as may be
+
+  // Ok without problems. INTERNAL naming the first of them and how many more there are; `what` names the
+  // message.
+  [[nodiscard]] Status status(const std::string& what) const;
 };
 
 class SchemaPool {
@@ -58,13 +70,16 @@ class SchemaPool {
   // By the type id of an envelope; null when no such message is known.
   [[nodiscard]] const google::protobuf::Descriptor* find_type(std::uint64_t type_id) const;
 
-  // The bytes of a message written as JSON; fields by their name in the .proto or in lowerCamelCase.
-  // INVALID_ARGUMENT that says where and what: line and column of malformed JSON, the field that is
-  // unknown, has a wrong value or is not UTF-8.
+  // The bytes of a message written as JSON; fields by their name in the .proto or in lowerCamelCase. Equal
+  // messages give equal bytes. INVALID_ARGUMENT that says where and what: line and column of malformed JSON,
+  // the field that is unknown, missing, has a wrong value or is not UTF-8; see read_json().
   [[nodiscard]] Result<std::string> json_to_bytes(const google::protobuf::Descriptor* type,
                                                   std::string_view json) const;
-  // JSON with the field names of the .proto, defaults included, 64-bit numbers as strings.
-  // INVALID_ARGUMENT when the bytes are no such message.
+  // JSON with the field names of the .proto in its order, defaults included, 64-bit numbers as strings, maps
+  // by their keys. INVALID_ARGUMENT when the bytes are no such message.
+  [[nodiscard]] Result<MessageJson> message_json(const google::protobuf::Descriptor* type,
+                                                 std::string_view bytes, bool redact_secrets = false) const;
+  // The same as text; a problem is an error.
   [[nodiscard]] Result<std::string> bytes_to_json(const google::protobuf::Descriptor* type,
                                                   std::string_view bytes, JsonStyle style = {}) const;
 
@@ -82,6 +97,7 @@ class SchemaPool {
 
   Status add_file(const FilesByName& set, const google::protobuf::FileDescriptorProto& file, int depth);
   Status add_imports(const FilesByName& set, const google::protobuf::FileDescriptorProto& file, int depth);
+  [[nodiscard]] std::unique_ptr<google::protobuf::Message> new_message(const std::string& name) const;
   void index(const google::protobuf::FileDescriptor* file);
   void index(const google::protobuf::Descriptor* message);
 

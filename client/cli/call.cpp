@@ -26,11 +26,13 @@ struct CallVerb {
   Context* context;
   View* view;
   NamedInput input;
+  int code = 0;  // of items that could not be shown whole
 };
 
 // A stream goes on for as long as it does, unless the user or the method says otherwise.
 CallOptions options_of(const Context& context, const View& view, const Catalog::Found& found, NodeId node) {
   CallOptions options;
+  options.trace = new_trace();
   options.timeout = context.arguments.time_limit("timeout");
   if (!options.timeout && has_stream(found.method)) {
     const NodeId provider = node != NodeId::none || found.nodes.empty() ? node : *found.nodes.begin();
@@ -41,10 +43,14 @@ CallOptions options_of(const Context& context, const View& view, const Catalog::
   return options;
 }
 
-Task<Status> call_stream(Context* context, Catalog* catalog, const google::protobuf::MethodDescriptor* method,
-                         EnvelopeStream stream) {
+Task<Status> call_stream(Self self, CallVerb* verb, Catalog* catalog,
+                         const google::protobuf::MethodDescriptor* method, EnvelopeStream stream) {
+  Context& context = *verb->context;
   while (EnvelopePtr item = co_await stream.next()) {
-    context->console.print(one_line(catalog->decoded(method->output_type(), "", item->encoded())));
+    const Decoded decoded =
+        co_await catalog->decode(self, method->output_type(), "", std::string(item->encoded()));
+    if (decoded.is_message) context.console.print(one_line(decoded.json));
+    if (!decoded.problem.ok()) verb->code = fail_call(context, method_name(method), decoded.problem);
   }
   co_return stream.status();
 }
@@ -62,9 +68,10 @@ Task<Status> call_once(Self self, Context* context, Catalog* catalog,
   line.end();
   if (self.stop_requested()) co_return Status();
   if (!reply) co_return reply.error();
-  print_value(context->console, format_of(*context),
-              catalog->decoded(method->output_type(), "", (*reply)->encoded()));
-  co_return Status();
+  const Decoded decoded =
+      co_await catalog->decode(self, method->output_type(), "", std::string((*reply)->encoded()));
+  if (decoded.is_message) print_value(context->console, format_of(*context), decoded.json);
+  co_return decoded.problem;
 }
 
 Status no_items(const std::string& method) {
@@ -94,7 +101,7 @@ Task<Status> call_version(Self self, CallVerb* verb, Catalog* catalog, Catalog::
     co_return co_await call_once(self, &context, catalog, method, node, std::move(request),
                                  std::move(options));
   co_return co_await call_stream(
-      &context, catalog, method,
+      self, verb, catalog, method,
       EnvelopeStream(self, node, method_name(method), std::move(request), std::move(options)));
 }
 
@@ -109,13 +116,14 @@ Task<int> call_versions(Self self, CallVerb* verb, Catalog* catalog, Catalog::Fo
   std::string misfit_at;
   Status failed;
   for (;;) {
-    auto bytes = catalog->json_to_bytes(found.method->input_type(), json);
+    auto bytes = co_await catalog->encode(self, found.method->input_type(), json);
     if (bytes) {
       if (!misfit.ok())
         context.console.note(printable(
             fmt::format("node {} has another version of {}: {}", misfit_at, name, misfit.message())));
       failed = co_await call_version(self, verb, catalog, found, node, std::move(*bytes));
-      if (failed.ok() || self.stop_requested()) co_return 0;
+      if (self.stop_requested()) co_return 0;
+      if (failed.ok()) co_return verb->code;
       if (!never_started(failed)) break;
     } else if (misfit.ok()) {
       misfit = bytes.error();

@@ -14,11 +14,13 @@ namespace {
 
 // What is on the way from the input to the screen. Its coroutines refer to it.
 struct Conversation {
+  Self self;
   Context* context;
   Catalog* catalog;
   const google::protobuf::MethodDescriptor* method;
   MapSource* source;
   EnvelopeStream stream;
+  int code = 0;  // of answers that could not be shown whole
 };
 
 // The texts of the elements of `array`, which is valid JSON: as they stand, so that what is wrong with one is
@@ -64,7 +66,7 @@ Task<Status> send_all(Conversation* talk) {
   const TypeId type = type_id(talk->method->input_type()->full_name());
   while (std::optional<MapInput> input = co_await talk->source->next()) {
     if (!input->unusable.ok()) co_return named(input->unusable, *talk, *input);
-    auto bytes = talk->catalog->json_to_bytes(talk->method->input_type(), input->text);
+    auto bytes = co_await talk->catalog->encode(talk->self, talk->method->input_type(), input->text);
     if (!bytes) co_return named(bytes.error(), *talk, *input);
     const Status sent =
         co_await talk->stream.send(std::make_unique<EncodedEnvelope>(type, std::move(*bytes)));
@@ -81,12 +83,15 @@ Task<Status> send_all(Conversation* talk) {
 
 Task<Status> print_all(Conversation* talk) {
   while (EnvelopePtr item = co_await talk->stream.next()) {
-    const Json answer = talk->catalog->decoded(talk->method->output_type(), "", item->encoded());
-    if (item->kind == v1::REPLY) {
-      print_value(talk->context->console, format_of(*talk->context), answer);
-    } else {
-      talk->context->console.print(one_line(answer));
+    const Decoded answer = co_await talk->catalog->decode(talk->self, talk->method->output_type(), "",
+                                                          std::string(item->encoded()));
+    if (answer.is_message && item->kind == v1::REPLY) {
+      print_value(talk->context->console, format_of(*talk->context), answer.json);
+    } else if (answer.is_message) {
+      talk->context->console.print(one_line(answer.json));
     }
+    if (!answer.problem.ok())
+      talk->code = fail_call(*talk->context, method_name(talk->method), answer.problem);
   }
   talk->source->cancel();
   co_return Status();
@@ -119,7 +124,8 @@ Task<int> call_with_items(Self self, Context* context, Catalog* catalog,
                           const google::protobuf::MethodDescriptor* method, NodeId node, MapSource* source,
                           CallOptions options) {
   const std::string name = method_name(method);
-  Conversation talk{context, catalog, method, source, EnvelopeStream(self, node, name, nullptr, options)};
+  Conversation talk{self,   context, catalog,
+                    method, source,  EnvelopeStream(self, node, name, nullptr, options)};
   Scope scope;
   // One that fails ends the other: a line that is no request ends the call.
   scope.spawn(send_all(&talk));
@@ -129,7 +135,7 @@ Task<int> call_with_items(Self self, Context* context, Catalog* catalog,
   if (!bad.ok()) co_return fail_setup(*context, bad);
   if (!talk.stream.status().ok())
     co_return fail_timed_call(*context, name, talk.stream.status(), options.timeout);
-  co_return 0;
+  co_return talk.code;
 }
 
 }  // namespace cobus::client

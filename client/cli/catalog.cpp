@@ -11,6 +11,9 @@
 namespace cobus::client {
 namespace {
 
+constexpr Duration look_again = std::chrono::seconds(10);  // for a type that no node knew
+constexpr int any_levels_max = 8;                          // Anys within one another of types to look for
+
 std::string dotted(std::string_view name) {
   std::string text(name);
   std::replace(text.begin(), text.end(), '/', '.');
@@ -208,22 +211,73 @@ const google::protobuf::MethodDescriptor* Catalog::loaded_method(const std::stri
   return best;
 }
 
-Json Catalog::decoded(const google::protobuf::Descriptor* type, std::string_view type_name,
-                      std::string_view bytes, bool redacted) const {
+Decoded Catalog::decode_now(const google::protobuf::Descriptor* type, std::string_view type_name,
+                            std::string_view bytes, bool redacted) const {
+  Status problem(Code::internal, fmt::format("no node that is up knows the schema of the {}", type_name));
   if (type != nullptr) {
-    if (const auto json = schemas_.pool_of(type).bytes_to_json(
-            type, bytes, {.pretty = false, .redact_secrets = redacted})) {
-      return Json::parse(*json, nullptr, false);
+    auto json = schemas_.pool_of(type).message_json(type, bytes, redacted);
+    if (json) {
+      Decoded decoded{std::move(json->value), json->status(type->full_name()), true};
+      for (const JsonProblem& each : json->problems) {
+        if (!each.unknown_type.empty()) decoded.unknown_types.push_back(each.unknown_type);
+      }
+      return decoded;
     }
+    problem = Status(Code::internal, json.error().message());
   }
-  if (redacted) return Json{{"type", type_name}, {"size", bytes.size()}};
-  return Json{{"type", type_name}, {"hex", hexadecimal(bytes)}};
+  if (redacted) return {Json{{"type", type_name}, {"size", bytes.size()}}, std::move(problem)};
+  return {Json{{"type", type_name}, {"hex", hexadecimal(bytes)}}, std::move(problem)};
 }
 
-Json Catalog::decoded_result(const std::string& method, std::string_view bytes,
-                             const std::string& node) const {
+Json Catalog::decoded(const google::protobuf::Descriptor* type, std::string_view type_name,
+                      std::string_view bytes, bool redacted) const {
+  return decode_now(type, type_name, bytes, redacted).json;
+}
+
+Task<bool> Catalog::learn(Self self, const google::protobuf::Descriptor* type,
+                          std::vector<std::string> names) {
+  const auto lent = [&] {
+    bool any = false;
+    for (const std::string& name : names) any = schemas_.lend(type, name).ok() || any;
+    return any;
+  };
+  if (lent()) co_return true;
+  const TimePoint now = system_clock().now();
+  if (looked_everywhere_ != TimePoint::min() && now - looked_everywhere_ < look_again) co_return false;
+  looked_everywhere_ = now;
+  static_cast<void>(co_await load_all(self));  // what is still unknown then is reported as such
+  co_return lent();
+}
+
+Task<Decoded> Catalog::decode(Self self, const google::protobuf::Descriptor* type, std::string type_name,
+                              std::string bytes, bool redacted) {
+  Decoded decoded = decode_now(type, type_name, bytes, redacted);
+  // An Any that has become known may hold another one.
+  for (int i = 0; i < any_levels_max && !decoded.unknown_types.empty(); ++i) {
+    const bool learned = co_await learn(self, type, decoded.unknown_types);
+    if (!learned) break;
+    decoded = decode_now(type, type_name, bytes, redacted);
+  }
+  co_return decoded;
+}
+
+Task<Decoded> Catalog::decode_result(Self self, std::string method, std::string bytes, std::string node) {
   const google::protobuf::MethodDescriptor* const found = loaded_method(method, node);
-  return decoded(found != nullptr ? found->output_type() : nullptr, "result of " + method, bytes);
+  co_return co_await decode(self, found != nullptr ? found->output_type() : nullptr, "result of " + method,
+                            std::move(bytes));
+}
+
+Task<Result<std::string>> Catalog::encode(Self self, const google::protobuf::Descriptor* type,
+                                          std::string json) {
+  auto bytes = json_to_bytes(type, json);
+  for (int i = 0; i < any_levels_max && !bytes; ++i) {
+    const std::string unknown(bytes.error().detail(unknown_type_detail));
+    if (unknown.empty()) break;
+    const bool learned = co_await learn(self, type, {unknown});
+    if (!learned) break;
+    bytes = json_to_bytes(type, json);
+  }
+  co_return bytes;
 }
 
 }  // namespace cobus::client

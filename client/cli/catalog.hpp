@@ -23,6 +23,14 @@
 
 namespace cobus::client {
 
+// A payload as far as it can be shown.
+struct Decoded {
+  Json json;                // of bytes that are no message of a known type: their type and hexadecimal form
+  Status problem;           // ok when `json` says all; else INTERNAL naming the field and the reason
+  bool is_message = false;  // false: `json` is the hexadecimal form
+  std::vector<std::string> unknown_types = {};  // of Anys in it, which no loaded schema defines
+};
+
 class Catalog {
  public:
   // `view` must outlive it. `cache`: a folder for the schemas that came; empty: none.
@@ -63,7 +71,10 @@ class Catalog {
                                                                         const std::string& node = {}) const;
   // Names of the nodes that offer something of the version `digest`.
   [[nodiscard]] std::vector<std::string> nodes_with(const std::string& digest) const;
-  // See SchemaPool.
+  // The bytes of a message that `json` is. Loads as decode() does. Errors as of SchemaPool::json_to_bytes().
+  [[nodiscard]] Task<Result<std::string>> encode(Self self, const google::protobuf::Descriptor* type,
+                                                 std::string json);
+  // The same without loading anything.
   [[nodiscard]] Result<std::string> json_to_bytes(const google::protobuf::Descriptor* type,
                                                   std::string_view json) const {
     return schemas_.pool_of(type).json_to_bytes(type, json);
@@ -74,18 +85,28 @@ class Catalog {
   [[nodiscard]] Json decoded(const google::protobuf::Descriptor* type, std::string_view type_name,
                              std::string_view bytes, bool redacted = false) const;
   // What a job of `method`, in full, gave that ran at the node named `node`.
-  [[nodiscard]] Json decoded_result(const std::string& method, std::string_view bytes,
-                                    const std::string& node = {}) const;
+  [[nodiscard]] Task<Decoded> decode_result(Self self, std::string method, std::string bytes,
+                                            std::string node = {});
+  // As decoded(), with what is wrong. When an Any is of a type that is not known, the schemas of all services
+  // are loaded.
+  [[nodiscard]] Task<Decoded> decode(Self self, const google::protobuf::Descriptor* type,
+                                     std::string type_name, std::string bytes, bool redacted = false);
 
  private:
   // The digests of a service, and who offers it so.
   using Versions = std::map<std::string, std::set<NodeId>>;
   [[nodiscard]] Versions versions_of(const std::string& service) const;
+  [[nodiscard]] Decoded decode_now(const google::protobuf::Descriptor* type, std::string_view type_name,
+                                   std::string_view bytes, bool redacted) const;
+  // Whether one of these messages is known, from now on, where `type` is.
+  [[nodiscard]] Task<bool> learn(Self self, const google::protobuf::Descriptor* type,
+                                 std::vector<std::string> names);
   [[nodiscard]] Task<Result<std::string>> full_name(Self self, std::string name);
 
   View& view_;
   SchemaCache cache_;
   SchemaVersions schemas_;
+  TimePoint looked_everywhere_ = TimePoint::min();
   std::map<std::string, Status> problems_;  // nodes that do not tell what they offer
 };
 

@@ -13,6 +13,7 @@ namespace cobus::client {
 namespace {
 
 constexpr std::string_view erase_line = "\r\x1b[K";
+constexpr std::size_t error_bytes_max = 4096;  // of one line of stderr: a peer may send a megabyte
 constexpr int exit_of_sigpipe = 128 + SIGPIPE;
 
 }  // namespace
@@ -39,7 +40,13 @@ void Console::erase_status() {
 
 void Console::print(std::string_view line) { write(std::string(line) + '\n'); }
 
-void Console::write(std::string_view text) {
+void Console::print_titled(std::string_view title, std::string_view rest) {
+  put_out(painted(title, Paint::bold) + printable(rest) + '\n');
+}
+
+void Console::write(std::string_view text) { put_out(printable(text, Lines::keep)); }
+
+void Console::put_out(std::string_view text) {
   const std::scoped_lock lock(mutex_);
   // Only a stdout that shares the screen with the status line disturbs it.
   const bool disturbs = out_traits_.terminal && !status_.empty();
@@ -58,14 +65,14 @@ void Console::error(std::string_view text) { note("cobus: " + std::string(text))
 void Console::note(std::string_view text) {
   const std::scoped_lock lock(mutex_);
   erase_status();
-  put(err_, std::string(text) + '\n');
+  put(err_, short_printable(text, error_bytes_max) + '\n');
   if (!status_.empty()) put(err_, status_);
 }
 
 void Console::status(std::string_view line) {
   if (!err_traits_.moves) return;
   const std::scoped_lock lock(mutex_);
-  std::string wanted = fit(line, err_traits_.columns > 1 ? err_traits_.columns - 1 : 1);
+  std::string wanted = fit(printable(line), err_traits_.columns > 1 ? err_traits_.columns - 1 : 1);
   if (wanted == status_) return;
   erase_status();
   status_ = std::move(wanted);
@@ -80,8 +87,8 @@ void Console::clear_status() {
 
 std::string Console::painted(std::string_view text, Paint paint) const {
   static constexpr std::array<std::string_view, 7> codes = {"", "1", "2", "31", "32", "33", "36"};
-  if (!out_traits_.colors || paint == Paint::none) return std::string(text);
-  return fmt::format("\x1b[{}m{}\x1b[0m", codes[static_cast<std::size_t>(paint)], text);
+  if (text.empty() || !out_traits_.colors || paint == Paint::none) return printable(text);
+  return fmt::format("\x1b[{}m{}\x1b[0m", codes[static_cast<std::size_t>(paint)], printable(text));
 }
 
 }  // namespace cobus::client

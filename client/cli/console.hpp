@@ -2,7 +2,9 @@
 //
 // Console: the two output streams of the program. Data goes to stdout, everything else to stderr. At the
 // bottom of the screen there may be one status line (a spinner, a bar), which gives way to every other
-// line and is never drawn unless stderr is a terminal. Shared by all threads; every method locks.
+// line and is never drawn unless stderr is a terminal. All text is made harmless here, on its way out:
+// whoever it came from, it cannot drive a terminal, forge a line of stderr or fill the screen with an error.
+// Shared by all threads; every method locks.
 #pragma once
 
 #include <cstdio>
@@ -34,6 +36,8 @@ class Console {
   void print(std::string_view line);
   // Text that has its own line ends.
   void write(std::string_view text);
+  // One line that begins with `title` in bold.
+  void print_titled(std::string_view title, std::string_view rest = {});
 
   // Added to the error from now on when stdout cannot be written: what its reader would miss.
   void set_loss(std::string text);
@@ -47,11 +51,13 @@ class Console {
   void status(std::string_view line);
   void clear_status();
 
-  // "" unless colours are on for stdout.
+  // `text` in colour where colours are on for stdout; nothing in it can drive the terminal.
   enum class Paint : unsigned char { none, bold, dim, red, green, yellow, cyan };
   [[nodiscard]] std::string painted(std::string_view text, Paint paint) const;
 
  private:
+  // What nothing has to be replaced in.
+  void put_out(std::string_view text);
   void put(std::FILE* stream, std::string_view text);
   void erase_status();
 

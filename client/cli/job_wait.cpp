@@ -6,6 +6,7 @@
 #include "client/cli/job_json.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/progress.hpp"
+#include "client/cli/run.hpp"
 #include "client/cli/status_line.hpp"
 
 namespace cobus::client {
@@ -71,12 +72,12 @@ Task<Result<v1::Job>> watch_job(Self self, Context* context, JobClient* jobs, st
   co_return job;
 }
 
-Json job_result(const Catalog& catalog, const v1::Job& job) {
-  return job.state() == v1::SUCCEEDED ? catalog.decoded_result(job.method(), job.result(), job.node())
-                                      : Json();
+Task<Decoded> job_result(Self self, Catalog& catalog, v1::Job job) {
+  if (job.state() != v1::SUCCEEDED) co_return Decoded{};
+  co_return co_await catalog.decode_result(self, job.method(), std::move(*job.mutable_result()), job.node());
 }
 
-int tell_failure(Context& context, const v1::Job& job) {
+int tell_failure(Context& context, const v1::Job& job, const Status& problem) {
   if (const Status status = job_status(job); !status.ok()) {
     const bool final = job.state() == v1::FAILED && job.attempt() < job.attempts_max();
     const std::string why = final ? fmt::format("; {} is not tried again", code_name(status.code())) : "";
@@ -84,18 +85,20 @@ int tell_failure(Context& context, const v1::Job& job) {
                                       job.method(), state_name(job.state()), job.attempt(),
                                       job.attempts_max(), printable(status.to_string()), why));
   }
-  return job_exit_code(job);
+  if (problem.ok()) return job_exit_code(job);
+  return fail_call(context, fmt::format("showing the result of job {} ({})", job.id(), job.method()),
+                   problem);
 }
 
-int print_end(Context& context, const Catalog& catalog, const v1::Job& job) {
-  const Json result = job_result(catalog, job);
+Task<int> print_end(Self self, Context& context, Catalog& catalog, v1::Job job) {
+  const Decoded result = co_await job_result(self, catalog, job);
   if (const auto asked = asked_format(context)) {
-    const Json object = job_json(job, result);
+    const Json object = job_json(job, result.json);
     print_object(context.console, *asked, object, "id", job_fields(object));
   } else if (job.state() == v1::SUCCEEDED) {
-    print_value(context.console, format_of(context), result);
+    print_value(context.console, format_of(context), result.json);
   }
-  return tell_failure(context, job);
+  co_return tell_failure(context, job, result.problem);
 }
 
 }  // namespace cobus::client

@@ -21,13 +21,13 @@ namespace cobus::client {
 [[nodiscard]] std::string detached_text(const std::string& id);
 
 // Its result; null unless it succeeded.
-[[nodiscard]] Json job_result(const Catalog& catalog, const v1::Job& job);
+[[nodiscard]] Task<Decoded> job_result(Self self, Catalog& catalog, v1::Job job);
 
-// Says on stderr why a job that is over has no result, if so. Gives the exit code.
-[[nodiscard]] int tell_failure(Context& context, const v1::Job& job);
+// Says on stderr why a job that is over has no result, or none that is shown whole. Gives the exit code.
+[[nodiscard]] int tell_failure(Context& context, const v1::Job& job, const Status& problem);
 
-// Prints the result, or with -o the whole job; says on stderr why there is none. Gives the exit code.
-[[nodiscard]] int print_end(Context& context, const Catalog& catalog, const v1::Job& job);
+// Prints the result, or with -o the whole job; says on stderr as tell_failure(). Gives the exit code.
+[[nodiscard]] Task<int> print_end(Self self, Context& context, Catalog& catalog, v1::Job job);
 
 // The lines that --follow prints: one for each change of state or attempt, and progress now and then, since a
 // worker may report it hundreds of times a second.

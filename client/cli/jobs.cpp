@@ -8,6 +8,7 @@
 #include "client/cli/catalog.hpp"
 #include "client/cli/job_client.hpp"
 #include "client/cli/job_json.hpp"
+#include "client/cli/job_wait.hpp"
 #include "client/cli/known_homes.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
@@ -96,14 +97,11 @@ Task<int> show_job(Self self, JobsVerb* verb) {
   const auto job = co_await jobs.find(self, context.arguments.text("ID"), homes_away(context, *verb->view));
   if (!job) co_return fail_name(context, job.error());
   Catalog catalog(*verb->view);
-  Json result;
-  if (job->state() == v1::SUCCEEDED) {
-    static_cast<void>(co_await catalog.load_method(self, job->method()));
-    result = catalog.decoded_result(job->method(), job->result(), job->node());
-  }
-  const Json object = job_json(*job, std::move(result));
+  if (job->state() == v1::SUCCEEDED) static_cast<void>(co_await catalog.load_method(self, job->method()));
+  const Decoded result = co_await job_result(self, catalog, *job);
+  const Json object = job_json(*job, result.json);
   print_object(context.console, format_of(context), object, "id", job_fields(object));
-  co_return 0;
+  co_return result.problem.ok() ? 0 : tell_failure(context, *job, result.problem);
 }
 
 int run_jobs(Context& given) {

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdint>
+
+#include "proto/control.hpp"
 
 namespace cobus::client {
 namespace {
@@ -34,26 +37,28 @@ std::string scalar(const Json& value) {
   return one_line(value);  // JSON is YAML; also {} and []
 }
 
-// JSON lets DEL and the C1 controls (U+0080 to U+009F) stand as they are; a terminal obeys some of them.
+// JSON lets DEL, the C1 controls and characters that turn text around stand as they are.
 std::string harmless(std::string json) {
-  const auto control = [&json](std::size_t i) -> int {
-    const auto c = static_cast<unsigned char>(json[i]);
-    if (c == 0x7f) return c;
-    const int next = i + 1 < json.size() ? static_cast<unsigned char>(json[i + 1]) : 0;
-    return c == 0xc2 && next >= 0x80 && next < 0xa0 ? next : 0;
-  };
+  const auto control = [&json](std::size_t i) { return control_at(std::string_view(json).substr(i)); };
+  // indented() has line ends.
+  const auto is_safe = [&](std::size_t i) { return control(i).bytes == 0 || json[i] == '\n'; };
   std::size_t i = 0;
-  while (i < json.size() && control(i) == 0) ++i;
+  while (i < json.size() && is_safe(i)) ++i;
   if (i == json.size()) return json;
   std::string out = json.substr(0, i);
-  for (; i < json.size(); ++i) {
-    const int code = control(i);
-    if (code == 0) {
-      out += json[i];
+  while (i < json.size()) {
+    if (is_safe(i)) {
+      out += json[i++];
       continue;
     }
-    out += fmt::format("\\u{:04x}", code);
-    if (code >= 0x80) ++i;
+    const Control found = control(i);
+    const auto code = static_cast<std::uint32_t>(found.code);
+    if (code > 0xffff) {
+      out += fmt::format("\\u{:04x}\\u{:04x}", 0xd800 + ((code - 0x10000) >> 10), 0xdc00 + (code & 0x3ff));
+    } else {
+      out += fmt::format("\\u{:04x}", code);
+    }
+    i += found.bytes;
   }
   return out;
 }

@@ -15,6 +15,7 @@
 #include "node/observe/log.hpp"
 #include "node/runtime/exit_code.hpp"
 #include "node/runtime/hidden_arguments.hpp"
+#include "node/runtime/protobuf_log.hpp"
 #include "node/runtime/standard_descriptors.hpp"
 
 namespace {
@@ -28,6 +29,7 @@ std::unique_ptr<cobus::OpenLog> open_log() {
   const char* level = std::getenv("COBUS_LOG");
   if (level == nullptr || *level == '\0') {
     spdlog::set_default_logger(spdlog::null_logger_mt("cobus"));
+    cobus::route_protobuf_log();
     return nullptr;
   }
   auto log = std::make_unique<cobus::OpenLog>("cobus");
@@ -70,7 +72,10 @@ int main(int argc, char** argv) {
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
-    std::fputs(fmt::format("cobus: a defect of this program: {}\n", error.what()).c_str(), stderr);
+    std::fputs(fmt::format("cobus: a defect of this program: {}\n",
+                           cobus::client::short_printable(error.what(), 4096))
+                   .c_str(),
+               stderr);
     return 1;
   }
 }

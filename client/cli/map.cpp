@@ -10,6 +10,7 @@
 #include <cstring>
 #include <deque>
 
+#include "client/cli/caught.hpp"
 #include "client/cli/known_homes.hpp"
 #include "client/cli/map_resume.hpp"
 #include "client/cli/map_runner.hpp"
@@ -52,9 +53,15 @@ bool must_halt(const MapVerb& verb) {
 
 Task<> run_one(Self self, MapVerb* verb, MapRunner* runner, MapInput input) {
   const std::uint64_t sequence = input.sequence;
-  std::optional<MapOutcome> outcome = co_await runner->run(self, std::move(input));
-  if (outcome) {
-    verb->report->end(std::move(*outcome));
+  MapOutcome broken = MapRunner::begun(verb->options, input);
+  Result<std::optional<MapOutcome>> outcome = co_await caught(runner->run(self, std::move(input)));
+  if (!outcome) {
+    broken.error = outcome.error();
+    broken.exit = 1;
+    outcome = std::move(broken);
+  }
+  if (*outcome) {
+    verb->report->end(std::move(**outcome));
   } else {
     verb->report->abandon(sequence);
   }
@@ -197,11 +204,11 @@ Task<int> map(Self self, MapVerb* verb) {
   waiting.end();
   if (self.stop_requested()) co_return 0;
   if (!method) co_return fail_name(context, method.error());
-  const google::protobuf::FieldDescriptor* field = nullptr;
+  FieldPath field;
   if (!options.field.empty()) {
-    const auto found = text_field((*method)->input_type(), options.field);
+    auto found = text_field((*method)->input_type(), options.field);
     if (!found) co_return fail_setup(context, found.error());
-    field = *found;
+    field = std::move(*found);
   }
   if (!verb->source) {
     auto inputs = failed_inputs(*verb);
@@ -322,7 +329,8 @@ Command map_command() {
       "others go on.",
       {{"METHOD", "package.Service/Method, or any end of it that is clear"},
        {"INPUT", "a file with one JSON request a line; - or nothing for stdin", false}},
-      {{"files", "", Kind::texts, "FIELD PATH...", "one request a file instead, with FIELD set to its text"},
+      {{"files", "", Kind::texts, "FIELD PATH...",
+        "one request a file instead, with FIELD (or FIELD.INNER) set to its text"},
        {"jobs", "j", Kind::number, "N", "requests at once (16)", 1, 10'000},
        {"keep-order", "k", Kind::toggle, "",
         "print results in the order of the input; null for a request that failed"},

@@ -25,19 +25,27 @@ JoblogEntry entry_of(const MapOutcome& outcome) {
   return entry;
 }
 
+// What was sent: the path of a file, or the JSON; its text when that is none.
+Json input_json(const MapOutcome& outcome) {
+  if (outcome.file) return *outcome.file;
+  // What is refused for its depth is not parsed here either.
+  Json request =
+      outcome.sent > 0 || outcome.error.ok() ? Json::parse(outcome.request, nullptr, false) : Json();
+  return request.is_discarded() || request.is_null() ? Json(outcome.request) : request;
+}
+
 }  // namespace
 
 Json outcome_json(const MapOutcome& outcome) {
   Json object;
   object["seq"] = outcome.sequence;
-  object["input"] = outcome.file ? Json(*outcome.file) : Json();
+  object["input"] = input_json(outcome);
   object["id"] = outcome.job.empty() ? Json() : Json(outcome.job);
   object["node"] = outcome.node;
   object["state"] = outcome.state;
   object["attempt"] = outcome.attempt;
-  if (outcome.error.ok()) {
-    object["result"] = outcome.result;
-  } else {
+  if (outcome.error.ok() || !outcome.result.is_null()) object["result"] = outcome.result;
+  if (!outcome.error.ok()) {
     object["error"] = {{"code", code_name(outcome.error.code())}, {"message", outcome.error.message()}};
   }
   return object;
@@ -89,7 +97,7 @@ void MapReport::print(const MapOutcome& outcome) {
     // Ids are for what goes on with them.
   } else if (whole_objects(asked_)) {
     list_.add(outcome_json(outcome));
-  } else if (outcome.error.ok() || aligned_) {
+  } else if (outcome.error.ok() || aligned_ || !outcome.result.is_null()) {
     // In order, a line stands for the request of the same line, also where there is no result.
     console_.print(one_line(outcome.result));
   }

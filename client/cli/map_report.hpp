@@ -20,12 +20,13 @@ namespace cobus::client {
 struct MapOutcome {
   std::uint64_t sequence = 0;
   std::optional<std::string> file;  // of --files
+  std::string request;              // the JSON, without --files
   std::string place;                // of the line in the input, if it is one
   std::string job;                  // id; empty without a ledger
   std::string node;
   std::string state = "failed";
   std::uint32_t attempt = 0;
-  Json result;
+  Json result;   // with an error: what of an answer could be shown; else null
   Status error;  // ok: it succeeded
   int exit = 0;
   double start_s = 0;

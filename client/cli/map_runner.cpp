@@ -63,54 +63,78 @@ Status of_one_line(const Status& status) {
   return {status.code(), fmt::format("{}: {}", column, text.erase(at, end - at))};
 }
 
-}  // namespace
-
-Result<const FieldDescriptor*> text_field(const google::protobuf::Descriptor* type, const std::string& name) {
+Result<const FieldDescriptor*> field_of(const google::protobuf::Descriptor* type, const std::string& name) {
   const FieldDescriptor* field = type->FindFieldByName(name);
   if (field == nullptr) field = type->FindFieldByCamelcaseName(name);
-  if (field == nullptr) {
-    std::vector<std::string> known;
-    for (int i = 0; i < type->field_count(); ++i) known.push_back(type->field(i)->name());
-    const std::string similar = most_similar(name, known);
-    return fail(Code::invalid_argument,
-                fmt::format("--files: {} has no field '{}'; {}", type->full_name(), name,
-                            similar.empty() ? "see: cobus describe " + type->full_name()
-                                            : "did you mean '" + similar + "'?"));
-  }
-  if (field->type() != FieldDescriptor::TYPE_STRING && field->type() != FieldDescriptor::TYPE_BYTES) {
-    return fail(Code::invalid_argument, fmt::format("--files: the field '{}' of {} is a {} and takes no text",
-                                                    name, type->full_name(), field->type_name()));
-  }
-  return field;
+  if (field != nullptr) return field;
+  std::vector<std::string> known;
+  for (int i = 0; i < type->field_count(); ++i) known.push_back(type->field(i)->name());
+  const std::string similar = most_similar(name, known);
+  return fail(Code::invalid_argument,
+              fmt::format("--files: {} has no field '{}'; {}", type->full_name(), name,
+                          similar.empty() ? "see: cobus describe " + type->full_name()
+                                          : "did you mean '" + similar + "'?"));
 }
 
-Result<std::string> file_payload(const FieldDescriptor* field, const std::string& path) {
+// Of a field of wire type 2, or of a group: its start and its end are around the content.
+std::string enclosed(const FieldDescriptor& field, const std::string& content) {
+  const std::uint64_t number = static_cast<std::uint64_t>(field.number()) << 3;
+  if (field.type() == FieldDescriptor::TYPE_GROUP) return varint(number | 3) + content + varint(number | 4);
+  return varint(number | 2) + varint(content.size()) + content;
+}
+
+}  // namespace
+
+Result<FieldPath> text_field(const google::protobuf::Descriptor* type, const std::string& name) {
+  FieldPath path;
+  for (std::size_t from = 0, to = 0; to != std::string::npos; from = to + 1) {
+    to = name.find('.', from);
+    const auto field = field_of(type, name.substr(from, to == std::string::npos ? to : to - from));
+    if (!field) return fail(field.error());
+    path.push_back(*field);
+    type = (*field)->message_type();
+    if (to != std::string::npos && (type == nullptr || (*field)->is_repeated())) {
+      return fail(Code::invalid_argument,
+                  fmt::format("--files: '{}' of {} is no single message, so '{}' has no fields in it",
+                              (*field)->name(), (*field)->containing_type()->full_name(), name));
+    }
+  }
+  const FieldDescriptor* const field = path.back();
+  if (field->type() != FieldDescriptor::TYPE_STRING && field->type() != FieldDescriptor::TYPE_BYTES) {
+    return fail(Code::invalid_argument,
+                fmt::format("--files: the field '{}' of {} is a {} and takes no text", name,
+                            field->containing_type()->full_name(), field->type_name()));
+  }
+  return path;
+}
+
+Result<std::string> file_payload(const FieldPath& field, const std::string& path) {
   auto text = read_whole_file(path, limits::payload_bytes_max);
   if (!text) return fail(text.error());
-  if (field->type() == FieldDescriptor::TYPE_STRING) {
+  if (field.back()->type() == FieldDescriptor::TYPE_STRING) {
     const std::size_t valid = utf8_valid_bytes(*text);
     if (valid != text->size()) {
       return fail(
           Code::invalid_argument,
           fmt::format("{} is not UTF-8 (at byte {}), which the field '{}' has to be; convert it, if it is "
                       "Latin-1 with: iconv -f LATIN1 -t UTF-8 {}",
-                      path, valid + 1, field->name(), path));
+                      path, valid + 1, field.back()->name(), path));
     }
   }
-  // Wire type 2: length and bytes.
-  return varint((static_cast<std::uint64_t>(field->number()) << 3) | 2) + varint(text->size()) + *text;
+  std::string payload = std::move(*text);
+  for (auto level = field.rbegin(); level != field.rend(); ++level) payload = enclosed(**level, payload);
+  return payload;
 }
 
 MapRunner::MapRunner(const MapOptions& options, Console& console, View& view, Catalog& catalog,
-                     const google::protobuf::MethodDescriptor* method, const FieldDescriptor* field,
-                     std::string run_id)
+                     const google::protobuf::MethodDescriptor* method, FieldPath field, std::string run_id)
     : options_(options),
       console_(console),
       view_(view),
       catalog_(catalog),
       jobs_(view, console),
       method_(method),
-      field_(field),
+      field_(std::move(field)),
       method_name_(method_name(method)),
       run_id_(std::move(run_id)) {}
 
@@ -132,7 +156,7 @@ void MapRunner::say_what_it_waits_for(const Status& failed) {
                                       std::chrono::duration_cast<std::chrono::seconds>(patience).count())));
 }
 
-Task<Result<std::string>> MapRunner::payload_of(MapInput input) {
+Task<Result<std::string>> MapRunner::payload_of(Self self, MapInput input) {
   if (!input.unusable.ok()) co_return fail(input.unusable);
   Result<std::string> payload;
   if (input.file) {
@@ -141,7 +165,7 @@ Task<Result<std::string>> MapRunner::payload_of(MapInput input) {
     };
     payload = co_await offload(read);
   } else {
-    payload = catalog_.json_to_bytes(method_->input_type(), input.text);
+    payload = co_await catalog_.encode(self, method_->input_type(), input.text);
     if (!payload) payload = fail(of_one_line(payload.error()));
   }
   if (payload && payload->size() > limits::payload_bytes_max) {
@@ -151,16 +175,25 @@ Task<Result<std::string>> MapRunner::payload_of(MapInput input) {
   co_return payload;
 }
 
-Task<std::optional<MapOutcome>> MapRunner::run(Self self, MapInput input) {
+MapOutcome MapRunner::begun(const MapOptions& options, const MapInput& input) {
   MapOutcome outcome;
   outcome.sequence = input.sequence;
-  if (input.file) outcome.file = input.text;
-  outcome.place = place_of(options_, input);
-  outcome.command = request_command(options_, input);
+  if (input.file) {
+    outcome.file = input.text;
+  } else {
+    outcome.request = input.text;
+  }
+  outcome.place = place_of(options, input);
+  outcome.command = request_command(options, input);
   outcome.start_s = static_cast<double>(system_clock().unix_us()) / 1e6;
+  return outcome;
+}
+
+Task<std::optional<MapOutcome>> MapRunner::run(Self self, MapInput input) {
+  MapOutcome outcome = begun(options_, input);
   const TimePoint started = system_clock().now();
   std::string failed_job = std::move(input.failed_job);
-  Result<std::string> payload = co_await payload_of(std::move(input));
+  Result<std::string> payload = co_await payload_of(self, std::move(input));
   if (payload) {
     outcome.sent = payload->size();
     outcome.error = options_.ledger
@@ -174,6 +207,13 @@ Task<std::optional<MapOutcome>> MapRunner::run(Self self, MapInput input) {
   if (self.stop_requested()) co_return std::nullopt;
   outcome.runtime_s = std::chrono::duration<double>(system_clock().now() - started).count();
   co_return outcome;
+}
+
+Task<Status> MapRunner::take_result(Self self, std::string bytes, MapOutcome* outcome) {
+  Decoded decoded = co_await catalog_.decode(self, method_->output_type(), "", std::move(bytes));
+  if (decoded.is_message) outcome->result = std::move(decoded.json);
+  if (!decoded.problem.ok()) outcome->exit = call_exit_code(decoded.problem);
+  co_return decoded.problem;
 }
 
 Task<Status> MapRunner::as_job(Self self, std::string payload, std::string failed_job, MapOutcome* outcome) {
@@ -210,8 +250,8 @@ Task<Status> MapRunner::as_job(Self self, std::string payload, std::string faile
         outcome->received = job->result().size();
         outcome->exit = job_exit_code(*job);
         const Status status = job_status(*job);
-        if (status.ok()) outcome->result = catalog_.decoded(method_->output_type(), "", job->result());
-        co_return status;
+        if (!status.ok()) co_return status;
+        co_return co_await take_result(self, job->result(), outcome);
       }
       failed = job.error();
       backoff.reset();
@@ -236,6 +276,7 @@ Task<Status> MapRunner::as_job(Self self, std::string payload, std::string faile
 Task<Status> MapRunner::as_call(Self self, std::string payload, MapOutcome* outcome) {
   const TypeId type = type_id(method_->input_type()->full_name());
   CallOptions options;
+  options.trace = new_trace();
   options.on_progress = [this, sequence = outcome->sequence](const v1::Progress& progress) {
     reported(sequence, progress);
   };
@@ -253,8 +294,7 @@ Task<Status> MapRunner::as_call(Self self, std::string payload, MapOutcome* outc
       if (reply) {
         outcome->state = "succeeded";
         outcome->received = (*reply)->encoded().size();
-        outcome->result = catalog_.decoded(method_->output_type(), "", (*reply)->encoded());
-        co_return Status();
+        co_return co_await take_result(self, std::string((*reply)->encoded()), outcome);
       }
       failed = reply.error();
       if (lost(failed.code())) view_.lost(*node);

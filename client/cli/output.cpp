@@ -94,7 +94,7 @@ void ListOutput::finish() {
   bool title = true;
   // Only what a person looks at is cut to the screen.
   for (const std::string& line : table_.lines(console_.out().terminal ? console_.out().columns : 0)) {
-    console_.print(title ? console_.painted(line, Console::Paint::bold) : line);
+    console_.print_titled(title ? line : "", title ? "" : line);
     title = false;
   }
 }
@@ -108,7 +108,7 @@ void print_object(Console& console, Format format, const Json& object, const std
   for (const auto& [name, text] : fields) {
     if (text.empty()) continue;
     const std::string padding(widest + 2 - name.size(), ' ');
-    console.print(console.painted(name, Console::Paint::bold) + padding + printable(text));
+    console.print_titled(name, padding + text);
   }
 }
 

@@ -161,4 +161,13 @@ int wait_for_verb(Context& context, Session& session, Outcome<int>& outcome, Pat
   return outcome.take().value_or(exit_failed);
 }
 
+TraceContext new_trace() {
+  Random& random = system_random();
+  TraceContext trace;
+  trace.high = random.next();
+  trace.low = random.next();
+  trace.span = random.next();
+  return trace;
+}
+
 }  // namespace cobus::client

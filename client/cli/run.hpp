@@ -60,6 +60,9 @@ using Patience = std::optional<Duration>;
 // signal ends the program at once.
 [[nodiscard]] int wait_for_verb(Context& context, Session& session, Outcome<int>& outcome, Patience patience);
 
+// A trace of its own for what one run of this program asks, so that a tap shows what belongs together.
+[[nodiscard]] TraceContext new_trace();
+
 // Runs `function(Self, arguments...)`, which gives a Task<int>.
 template <class Function, class... Arguments>
 [[nodiscard]] int run_verb(Context& context, Session& session, Patience patience, Function function,

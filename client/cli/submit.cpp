@@ -86,7 +86,7 @@ Task<int> submit(Self self, SubmitVerb* verb) {
                          {Code::invalid_argument,
                           fmt::format("{} is a stream and cannot be a job; use: cobus call {}", name, name)});
   }
-  auto bytes = catalog.json_to_bytes((*method)->input_type(), verb->json);
+  auto bytes = co_await catalog.encode(self, (*method)->input_type(), verb->json);
   if (!bytes) co_return fail_setup(context, with_template_hint(bytes.error(), name));
   std::vector<std::string> away = homes_away(context, *verb->view);  // takes note of who is there now
   v1::SubmitRequest request = request_of(context.arguments, name, std::move(*bytes));
@@ -107,7 +107,7 @@ Task<int> submit(Self self, SubmitVerb* verb) {
                                       context.arguments.has("follow"));
   if (!job)
     co_return self.stop_requested() ? 0 : fail_call(context, "waiting for job " + submitted->id, job.error());
-  co_return print_end(context, catalog, *job);
+  co_return co_await print_end(self, context, catalog, *job);
 }
 
 int run(Context& context) {

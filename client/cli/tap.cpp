@@ -10,6 +10,7 @@
 #include <set>
 
 #include "client/cli/catalog.hpp"
+#include "client/cli/caught.hpp"
 #include "client/cli/options.hpp"
 #include "client/cli/run.hpp"
 #include "client/cli/tap_body.hpp"
@@ -38,7 +39,7 @@ struct TapVerb {
   std::uint64_t dropped = 0;  // records that nodes left out, not said yet
   TimePoint dropped_said{};
   Signal changed;
-  Status refused;  // why a node lets nobody tap
+  Status refused;  // why a node lets nobody tap, or what ended a tap
 };
 
 v1::TapRequest request_of(const Arguments& arguments) {
@@ -61,7 +62,7 @@ v1::TapRequest request_of(const Arguments& arguments) {
 void print_titles(TapVerb& verb) {
   if (!verb.table || std::exchange(verb.titled, true)) return;
   Console& console = verb.context->console;
-  console.print(console.painted(verb.table->titles(), Console::Paint::bold));
+  console.print_titled(verb.table->titles());
 }
 
 void print(TapVerb& verb, const v1::TapRecord& record, const std::optional<Json>& body) {
@@ -80,13 +81,19 @@ void print_dropped(TapVerb& verb, bool last) {
   verb.context->console.print(verb.table ? dropped_line(count) : one_line(dropped_json(count)));
 }
 
+Task<Json> body_of(Self self, TapVerb* verb, v1::TapRecord record) {
+  for (const std::string& method : methods_of_body(record))
+    static_cast<void>(co_await verb->catalog->load_method(self, method));
+  co_return tap_body(record, *verb->catalog);
+}
+
 Task<> show(Self self, TapVerb* verb, v1::TapBatch batch) {
   for (const v1::TapRecord& record : batch.records()) {
     std::optional<Json> body;
     if (verb->context->arguments.has("body") && !record.type().empty()) {
-      for (const std::string& method : methods_of_body(record))
-        static_cast<void>(co_await verb->catalog->load_method(self, method));
-      body = tap_body(record, *verb->catalog);
+      // A record that cannot be shown costs none of those behind it.
+      const Result<Json> shown = co_await caught(body_of(self, verb, record));
+      body = shown ? *shown : Json{{"type", record.type()}, {"error", shown.error().message()}};
     }
     if (verb->left == 0) co_return;  // another node was quicker
     print(*verb, record, body);
@@ -108,7 +115,7 @@ void say_who_is_not_there(const TapVerb& verb) {
   }
 }
 
-Task<> tap_node(Self self, TapVerb* verb, NodeId node) {
+Task<> read_tap(Self self, TapVerb* verb, NodeId node) {
   CallOptions options;
   options.timeout = Duration(-1);
   options.flags = v1::HIDDEN;
@@ -128,6 +135,13 @@ Task<> tap_node(Self self, TapVerb* verb, NodeId node) {
   const Code code = batches.status().code();
   if (code != Code::permission_denied && code != Code::unauthenticated) co_return;
   verb->refused = batches.status();
+  verb->changed.notify();
+}
+
+Task<> tap_node(Self self, TapVerb* verb, NodeId node) {
+  const Status broken = co_await caught(read_tap(self, verb, node));
+  if (broken.ok()) co_return;
+  verb->refused = broken;
   verb->changed.notify();
 }
 

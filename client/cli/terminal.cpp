@@ -6,10 +6,12 @@
 #include <unistd.h>
 #include <wchar.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
 
+#include "proto/control.hpp"
 #include "proto/utf8.hpp"
 
 namespace cobus::client {
@@ -134,18 +136,25 @@ std::string fit(std::string_view text, std::size_t width) {
   return std::string(text.substr(0, taken)) + std::string(ellipsis);
 }
 
-std::string printable(std::string_view text) {
+std::string printable(std::string_view text, Lines lines) {
   std::string safe = utf8_repaired(text);
   std::string out;
   out.reserve(safe.size());
-  for (std::size_t i = 0; i < safe.size(); ++i) {
-    const auto c = static_cast<unsigned char>(safe[i]);
-    // C1 controls (U+0080 to U+009F) are 0xc2 0x80 to 0xc2 0x9f.
-    const bool c1 = c == 0xc2 && i + 1 < safe.size() && static_cast<unsigned char>(safe[i + 1]) < 0xa0;
-    if (c1) ++i;
-    out += c1 || c < 0x20 || c == 0x7f ? (c == '\n' || c == '\t' ? ' ' : '?') : safe[i];
+  for (std::size_t i = 0; i < safe.size();) {
+    const Control control = control_at(std::string_view(safe).substr(i));
+    const bool blank = control.code == '\n' || control.code == '\t';
+    out += control.bytes == 0 || (blank && lines == Lines::keep) ? safe[i] : blank ? ' ' : '?';
+    i += std::max<std::size_t>(control.bytes, 1);
   }
   return out;
+}
+
+std::string short_printable(std::string_view text, std::size_t bytes_max) {
+  if (text.size() <= bytes_max) return printable(text);
+  std::size_t shown = bytes_max;
+  for (int i = 0; i < 3 && shown > 0 && (static_cast<unsigned char>(text[shown]) & 0xc0) == 0x80; ++i)
+    --shown;
+  return printable(text.substr(0, shown)) + "... (" + std::to_string(text.size()) + " bytes)";
 }
 
 }  // namespace cobus::client

@@ -35,7 +35,11 @@ using Environment = std::function<const char*(const char*)>;
 [[nodiscard]] std::size_t display_width(std::string_view text);
 // At most `width` columns of `text`, the last of them an ellipsis if something is cut off.
 [[nodiscard]] std::string fit(std::string_view text, std::size_t width);
-// `text` with every control character replaced, so that no peer's text can drive the terminal.
-[[nodiscard]] std::string printable(std::string_view text);
+// `text` with every control character (see proto/control.hpp) replaced, so that no peer's text can drive the
+// terminal or turn what stands beside it around. Line ends and tabs become blanks, or stay.
+enum class Lines : unsigned char { join, keep };
+[[nodiscard]] std::string printable(std::string_view text, Lines lines = Lines::join);
+// The same as one line; of a longer text its first `bytes_max` bytes, and how many there were.
+[[nodiscard]] std::string short_printable(std::string_view text, std::size_t bytes_max);
 
 }  // namespace cobus::client

@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "client/cli/catalog.hpp"
+#include "client/cli/caught.hpp"
 #include "client/cli/job_json.hpp"
 #include "client/cli/job_wait.hpp"
 #include "client/cli/known_homes.hpp"
@@ -37,9 +38,11 @@ Task<> watch_one(Self self, Context* context, JobClient* jobs, v1::Job job, bool
   if (is_final(job.state())) {
     waited->end.emplace(std::move(job));
   } else if (alone) {
-    waited->end.emplace(co_await watch_job(self, context, jobs, job.id(), job.home(), false));
+    auto end = co_await caught(watch_job(self, context, jobs, job.id(), job.home(), false));
+    waited->end.emplace(end ? std::move(*end) : fail(end.error()));
   } else {
-    waited->end.emplace(co_await jobs->follow(self, job.id(), job.home(), true, {}));
+    auto end = co_await caught(jobs->follow(self, job.id(), job.home(), true, {}));
+    waited->end.emplace(end ? std::move(*end) : fail(end.error()));
     if (self.stop_requested()) context->console.note(detached_text(job.id()));
   }
   ended->notify();
@@ -57,24 +60,25 @@ std::string line_of(const std::deque<Waited>& all, TimePoint started, TimePoint 
 class Ends {
  public:
   // `several`: as one list, where the format has lists.
-  Ends(Context& context, const Catalog& catalog, bool several)
+  Ends(Context& context, Catalog& catalog, bool several)
       : context_(context), catalog_(catalog), several_(several), asked_(asked_format(context)) {
     if (several && (asked_ == Format::json || asked_ == Format::yaml)) {
       list_.emplace(context.console, *asked_, std::vector<OutputColumn>(), "id");
     }
   }
 
-  void print(const std::string& id, const Result<v1::Job>& job) {
+  Task<> print(Self self, std::string id, Result<v1::Job> job) {
     int code = 0;
     if (!job) {
       code = fail_call(context_, "waiting for job " + id, job.error());
     } else if (list_) {
-      list_->add(job_json(*job, job_result(catalog_, *job)));
-      code = tell_failure(context_, *job);
+      Decoded result = co_await job_result(self, catalog_, *job);
+      list_->add(job_json(*job, std::move(result.json)));
+      code = tell_failure(context_, *job, result.problem);
     } else {
       const bool fields = asked_ == Format::table || asked_ == Format::wide;
       if (std::exchange(any_, true) && several_ && fields) context_.console.print("");
-      code = print_end(context_, catalog_, *job);
+      code = co_await print_end(self, context_, catalog_, *job);
     }
     // A failure says more than a cancellation.
     if (worst_ == 0 || code == 1) worst_ = code == 0 ? worst_ : code;
@@ -88,7 +92,7 @@ class Ends {
 
  private:
   Context& context_;
-  const Catalog& catalog_;
+  Catalog& catalog_;
   const bool several_;
   const std::optional<Format> asked_;
   std::optional<ListOutput> list_;
@@ -112,7 +116,8 @@ Task<int> print_ends(Self self, Context* context, Catalog* catalog, std::deque<W
       if (waited->end || !(co_await ended->wait()).ok()) break;
     }
     // What was stopped while it was waited for has said so.
-    if (waited->end && (*waited->end || !self.stop_requested())) ends.print(waited->id, *waited->end);
+    if (waited->end && (*waited->end || !self.stop_requested()))
+      co_await ends.print(self, waited->id, *waited->end);
     if (any) break;
   }
   co_return ends.finish();
@@ -162,7 +167,7 @@ Task<int> print_result(Self self, WaitVerb* verb) {
   }
   Catalog catalog(*verb->view);
   static_cast<void>(co_await catalog.load_method(self, job->method()));
-  co_return print_end(context, catalog, *job);
+  co_return co_await print_end(self, context, catalog, *job);
 }
 
 int run_wait(Context& context) {

@@ -29,7 +29,7 @@ void print(Context& context, const Json& worker) {
   context.console.print("");
   bool title = true;
   for (const std::string& line : await_lines(worker, columns)) {
-    context.console.print(title ? context.console.painted(line, Console::Paint::bold) : line);
+    context.console.print_titled(title ? line : "", title ? "" : line);
     title = false;
   }
 }

@@ -119,11 +119,13 @@ Result<Submitted> JobTables::submit(const NewJob& job) {
   if (job.method.empty()) return fail(Code::invalid_argument, "a job needs a method: package.Service/Method");
   std::string hash;
   if (!job.key.empty()) {
-    hash = request_hash(job.method, job.payload);
+    const std::string as_it_is = request_hash(job.method, job.payload);
+    hash = job.canonical.empty() ? as_it_is : request_hash(job.method, job.canonical);
     Execution known(find_key_, job.key);
     if (known.step()) {
       std::string id = known.text(1);
-      if (known.text(0) == hash) return Submitted{std::move(id), true};
+      // Earlier releases kept the hash of the payload as it came.
+      if (known.text(0) == hash || known.text(0) == as_it_is) return Submitted{std::move(id), true};
       return fail(Code::already_exists,
                   fmt::format("the key \"{}\" belongs to job {}, which is another request: use another key",
                               job.key, id));

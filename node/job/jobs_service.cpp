@@ -110,6 +110,7 @@ Task<Result<v1::SubmitReply>> JobsService::Submit(Call call, v1::SubmitRequest r
   job.method = std::move(*request.mutable_method());
   job.payload = std::move(*request.mutable_payload());
   job.key = std::move(*request.mutable_key());
+  if (!job.key.empty()) job.canonical = canonical_payload(job.method, job.payload);
   job.attempts_max = request.attempts_max();
   job.timeout_us = request.timeout_us();
   job.role = role;

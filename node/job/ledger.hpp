@@ -62,6 +62,7 @@ struct NewJob {
   std::string method;  // package.Service/Method
   std::string payload;
   std::string key;                 // idempotency key; empty = none
+  std::string canonical = {};      // the payload as equal requests have it; empty: as it is
   std::uint32_t attempts_max = 0;  // 0 = attempts_max_default
   std::map<std::string, std::string> labels;
   std::uint64_t timeout_us = 0;  // of each attempt; 0 = none

@@ -2,11 +2,15 @@
 #include "node/job/record.hpp"
 
 #include <fmt/format.h>
+#include <google/protobuf/descriptor.h>
+#include <google/protobuf/message.h>
 #include <sodium.h>
 
 #include <algorithm>
 #include <array>
+#include <memory>
 
+#include "proto/deterministic.hpp"
 #include "proto/utf8.hpp"
 
 namespace cobus::job {
@@ -40,6 +44,20 @@ Result<v1::JobState> parse_state(std::string_view name) {
 
 bool is_final(v1::JobState state) noexcept {
   return state == v1::SUCCEEDED || state == v1::FAILED || state == v1::CANCELLED || state == v1::EXPIRED;
+}
+
+std::string canonical_payload(std::string_view method, std::string_view payload) {
+  namespace pb = google::protobuf;
+  std::string name(method);
+  std::ranges::replace(name, '/', '.');
+  const pb::MethodDescriptor* const known = pb::DescriptorPool::generated_pool()->FindMethodByName(name);
+  const pb::Message* const empty =
+      known == nullptr ? nullptr : pb::MessageFactory::generated_factory()->GetPrototype(known->input_type());
+  if (empty == nullptr) return std::string(payload);
+  const std::unique_ptr<pb::Message> request(empty->New());
+  if (!request->ParsePartialFromArray(payload.data(), static_cast<int>(payload.size())))
+    return std::string(payload);
+  return deterministic_bytes(*request);
 }
 
 std::string request_hash(std::string_view method, std::string_view payload) {

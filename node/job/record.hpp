@@ -21,6 +21,9 @@ namespace cobus::job {
 [[nodiscard]] bool is_final(v1::JobState state) noexcept;
 
 // 16 bytes; equal exactly when method and payload are, for all practical purposes.
+// `payload` as equal requests of `method` have it: entries of maps in the order of their keys. As it is when
+// this process does not know the method, which it does when it offers it, or the payload is no request of it.
+[[nodiscard]] std::string canonical_payload(std::string_view method, std::string_view payload);
 [[nodiscard]] std::string request_hash(std::string_view method, std::string_view payload);
 
 // Labels as bytes that Job::MergeFromString adds to a job. Empty for none.

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "node/observe/log_writer.hpp"
+#include "node/runtime/protobuf_log.hpp"
 #include "proto/log_text.hpp"
 
 namespace cobus {
@@ -183,6 +184,7 @@ OpenLog::OpenLog(const std::string& program) : sink_(std::make_shared<LogSink>(p
   spdlog::set_default_logger(std::make_shared<spdlog::logger>(program, sink_));
   make_current(sink_);
   change_log("info", "auto");
+  route_protobuf_log();
 }
 
 OpenLog::~OpenLog() {

@@ -22,9 +22,9 @@ class FailingCollector final : public google::protobuf::io::ErrorCollector {
   }
 };
 
-// `text` is what stands behind `syntax = "proto3";`.
+// `text` is what stands behind `syntax = "proto3";`, or begins with another syntax.
 inline google::protobuf::FileDescriptorProto parse_proto(const std::string& name, const std::string& text) {
-  const std::string whole = "syntax = \"proto3\";\n" + text;
+  const std::string whole = text.starts_with("syntax") ? text : "syntax = \"proto3\";\n" + text;
   google::protobuf::io::ArrayInputStream stream(whole.data(), static_cast<int>(whole.size()));
   FailingCollector collector;
   google::protobuf::io::Tokenizer tokenizer(&stream, &collector);

@@ -32,7 +32,7 @@ class Map(SharedCluster):
     def test_each_format_has_one_object_a_request(self):
         line = self.lines("map", "Echo", "-", "-o", "jsonl", stdin=echoes(1))[0]
         self.assertEqual(list(line), ["seq", "input", "id", "node", "state", "attempt", "result"])
-        self.assertEqual((line["seq"], line["input"], line["state"]), (1, None, "succeeded"))
+        self.assertEqual((line["seq"], line["input"], line["state"]), (1, {"text": "0"}, "succeeded"))
         self.assertEqual(self.json("job", line["id"])["state"], "succeeded")
         self.assertEqual(len(self.json("map", "Echo", "-", "-o", "json", stdin=echoes(3))), 3)
         self.assertEqual(self.json("map", "Echo", "-", "-o", "json", stdin=""), [])

@@ -54,7 +54,8 @@ TEST(Catalog, BytesOfAnUnknownTypeAreShownInHexadecimal) {
   const Catalog catalog(view);
   EXPECT_EQ(one_line(catalog.decoded(nullptr, "x.Y", std::string_view("\x08\xff", 2))),
             R"({"type":"x.Y","hex":"08ff"})");
-  EXPECT_EQ(one_line(catalog.decoded_result("x.Y/Z", "a")), R"({"type":"result of x.Y/Z","hex":"61"})");
+  EXPECT_EQ(one_line(catalog.decoded(nullptr, "result of x.Y/Z", "a")),
+            R"({"type":"result of x.Y/Z","hex":"61"})");
 }
 
 TEST(Catalog, BytesThatAreNoSuchMessageAreShownInHexadecimal) {

@@ -18,8 +18,8 @@ using testing::HasSubstr;
 class FilePayloadTest : public testing::Test {
  protected:
   void write(const std::string& bytes) const { std::ofstream(file_, std::ios::binary) << bytes; }
-  const google::protobuf::FieldDescriptor* text_ = *text_field(v1::SubmitRequest::descriptor(), "method");
-  const google::protobuf::FieldDescriptor* bytes_ = *text_field(v1::SubmitRequest::descriptor(), "payload");
+  const FieldPath text_ = *text_field(v1::SubmitRequest::descriptor(), "method");
+  const FieldPath bytes_ = *text_field(v1::SubmitRequest::descriptor(), "payload");
   const PrivateFolder folder_;
   const std::string file_ = folder_.path() / "payload.txt";
 };
@@ -59,6 +59,25 @@ TEST_F(FilePayloadTest, AFileThatCannotBeReadOrIsTooLargeIsNamed) {
   EXPECT_THAT(file_payload(text_, testing::TempDir()).error().message(), HasSubstr("Is a directory"));
   write(std::string(limits::payload_bytes_max + 1, 'x'));
   EXPECT_THAT(file_payload(text_, file_).error().message(), HasSubstr("too large"));
+}
+
+TEST_F(FilePayloadTest, AFieldInsideOfOtherMessagesIsReached) {
+  write("why it waits");
+  const auto field = text_field(v1::JobEvent::descriptor(), "job.wait_reason");
+  ASSERT_TRUE(field);
+  v1::JobEvent event;
+  ASSERT_TRUE(event.ParseFromString(*file_payload(*field, file_)));
+  EXPECT_EQ(event.job().wait_reason(), "why it waits");
+}
+
+TEST(TextField, OneInsideOfAnotherHasToBeThere) {
+  EXPECT_THAT(text_field(v1::JobEvent::descriptor(), "job.wait_raeson").error().message(),
+              HasSubstr("cobus.v1.Job has no field 'wait_raeson'; did you mean 'wait_reason'?"));
+  EXPECT_THAT(text_field(v1::JobEvent::descriptor(), "job.id.x").error().message(),
+              HasSubstr("no single message"));
+  EXPECT_THAT(text_field(v1::GetJobReply::descriptor(), "jobs.id").error().message(),
+              HasSubstr("no single message"));
+  EXPECT_THAT(text_field(v1::JobEvent::descriptor(), "job").error().message(), HasSubstr("takes no text"));
 }
 
 TEST(TextField, IsFoundByEitherSpellingAndTheNearestIsNamed) {

@@ -116,6 +116,20 @@ TEST_F(JobTablesTest, J7_TheSameKeyWithAnotherRequestIsRefused) {
   EXPECT_EQ(submit(other).error().code(), Code::already_exists);
 }
 
+TEST_F(JobTablesTest, J7_ARequestIsTheSameInWhateverOrderItsMapsCame) {
+  NewJob one = echo("a b", "order-1");
+  NewJob other = echo("b a", "order-1");
+  one.canonical = other.canonical = "a b";
+  const auto first = submit(one);
+  const auto second = submit(other);
+  ASSERT_TRUE(first && second);
+  EXPECT_EQ(first->id, second->id);
+  // A ledger of an earlier release knows the bytes as they came.
+  ASSERT_TRUE(submit(echo("b a", "order-2")));
+  other.key = "order-2";
+  EXPECT_TRUE(submit(other)->existed);
+}
+
 TEST_F(JobTablesTest, J7_AKeyIsRememberedAfterTheJobIsDoneAndAfterARestart) {
   const auto first = submit(echo("hello", "order-1"));
   ASSERT_TRUE(finish(claim(1).front(), Succeeded{"ok"}));

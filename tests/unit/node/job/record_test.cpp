@@ -36,6 +36,24 @@ TEST(Record, HashDistinguishesWhereTheMethodEnds) {
   EXPECT_NE(request_hash("a.B/C", "xyz"), request_hash("a.B/C", "xyz!"));
 }
 
+TEST(CanonicalPayload, EqualRequestsAreEqualWhateverTheOrderOfTheirMaps) {
+  const auto entry = [](char key) {
+    return std::string("\x2a\x06\x0a\x01") + key + "\x12\x01" +
+           key;  // one of SubmitRequest.labels, with itself as value
+  };
+  const auto canonical = [](const std::string& payload) {
+    return canonical_payload("cobus.v1.Jobs/Submit", payload);
+  };
+  ASSERT_EQ(v1::SubmitRequest::descriptor()->FindFieldByName("labels")->number(), 5);
+  EXPECT_EQ(canonical(entry('a') + entry('b')), canonical(entry('b') + entry('a')));
+  EXPECT_NE(canonical(entry('a')), canonical(entry('b')));
+}
+
+TEST(CanonicalPayload, LeavesWhatItDoesNotKnow) {
+  EXPECT_EQ(canonical_payload("x.Y/Z", "any"), "any");
+  EXPECT_EQ(canonical_payload("cobus.v1.Jobs/Submit", "\xff"), "\xff");
+}
+
 TEST(Record, LabelsSurviveTheRow) {
   v1::Job job;
   job.set_id("kept");
