@@ -5,11 +5,13 @@
 #include <fmt/format.h>
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor_database.h>
+#include <link.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <cctype>
 #include <cobus/service.hpp>
+#include <cstdint>
 #include <map>
 #include <string_view>
 #include <utility>
@@ -39,6 +41,16 @@ std::string table_of(std::string_view proto) {
     symbol += std::isalnum(c) != 0 ? std::string(1, static_cast<char>(c)) : fmt::format("_{:x}", c);
   }
   return symbol;
+}
+
+// Whether the module itself has the symbol, not a library that it uses.
+bool defines(void* handle, const std::string& symbol) {
+  void* const at = ::dlsym(handle, symbol.c_str());
+  Dl_info info{};
+  link_map* module = nullptr;
+  return at != nullptr && ::dladdr(at, &info) != 0 &&
+         ::dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void*>(&module)) == 0 &&
+         reinterpret_cast<std::uintptr_t>(info.dli_fbase) == module->l_addr;
 }
 
 // What has brought that .proto into this process.
@@ -119,8 +131,8 @@ Result<Module> load_module(const std::filesystem::path& file) {
     return fail(Code::failed_precondition, "module " + path.string() + " is loaded already: name it once");
   // The symbols of this program come first, so such a module would use this program's table in place of its
   // own, and its services would have no description.
-  const auto twice = std::ranges::find_if(
-      own, [&](const std::string& proto) { return ::dlsym(handle, table_of(proto).c_str()) != nullptr; });
+  const auto twice =
+      std::ranges::find_if(own, [&](const std::string& proto) { return defines(handle, table_of(proto)); });
   if (twice != own.end()) return fail(brought_twice(path, *twice));
   const std::vector<ModuleService> services = std::exchange(module_services(), {});
   std::vector<ModuleKind> kinds = std::exchange(module_kinds(), {});
