@@ -66,7 +66,7 @@ class Reloaded(ConfigTest):
             self.path(name + ".toml", "log-level = 3\n")
             self.processes[name].send_signal(signal.SIGHUP)
             self.wait_until(lambda: "nothing is reloaded" in self.log_of(name), "its refusal")
-            self.assertIn("is none of: debug", self.log_of(name))
+            self.assert_logged(name, "is none of: debug")
 
 
 class Client(ConfigTest):

@@ -132,7 +132,7 @@ class Breaking(IsolateTest):
         callers = self.steadily()
         for method, cause in (("Abort", "SIGABRT"), ("WriteToNull", "SIGSEGV")):
             self.breaks(method)
-            self.assertIn(f"child alpha.bad: it ended with signal {cause}", self.log_of("alpha"))
+            self.assert_logged("alpha", f"child alpha.bad: it ended with signal {cause}")
         self.end_well(callers)
         self.assertNotIn("child alpha.calm: it ended", self.log_of("alpha"))
 
@@ -141,8 +141,8 @@ class Breaking(IsolateTest):
         callers = self.steadily()
         process = self.breaks("Leak", seconds=60)  # it takes time to use up the memory
         self.end_well(callers)
-        self.assertIn("cobus-node alpha.bad: out of memory", self.log_of("alpha"))
-        self.assertIn("child alpha.bad: it ended with exit code 75", self.log_of("alpha"))
+        self.assert_logged("alpha", "cobus-node alpha.bad: out of memory")
+        self.assert_logged("alpha", "child alpha.bad: it ended with exit code 75")
         with open(f"/proc/{process}/oom_score_adj", encoding="utf-8") as file:
             self.assertEqual(file.read(), "500\n")
         with open(f"/proc/{process}/limits", encoding="utf-8") as file:
@@ -158,7 +158,7 @@ class Breaking(IsolateTest):
         self.end_well(self.steadily(), more=10)
         self.assertIsNone(loop.poll())
         self.terminate()
-        self.assertIn("child alpha.bad (process", self.log_of("alpha"))
+        self.assert_logged("alpha", "child alpha.bad (process")
         self.assertFalse(self.runs(process))
         self.assertIn("UNAVAILABLE", loop.communicate(timeout=60)[1])
 
@@ -258,6 +258,7 @@ class Refused(IsolateTest):
         self.start_node("alpha", "--isolate", self.module("garbage.so", "no module\n"), "--isolate", self.module("calm.so"))
         self.wait_until(lambda: self.names_up() == ["alpha", "alpha.calm"], "the other child")
         self.wait_until(lambda: self.log_of("alpha").count("garbage.so cannot be loaded") >= 4, "some attempts")
+        self.assert_logged("alpha", "child alpha.garbage: it ended with exit code 1")
         self.assertEqual(self.log_of("alpha").count("child alpha.garbage: it ended with exit code 1"), 1)
         self.assertIsNotNone(self.echo("alpha.calm"))
 

@@ -132,7 +132,7 @@ class Nodes(OperatorTest):
         self.processes["stray"] = stray
         self.wait_until(lambda: "Trying on" in self.log_of("stray"), "its complaint")
         for text in ("another cluster's broker", "join string is not", fingerprint(there), "STATE/join/node", "--join"):
-            self.assertIn(text, self.log_of("stray"))
+            self.assert_logged("stray", text)
 
     def test_after_a_join_the_state_folder_knows_the_way_itself_without_the_token(self):
         elsewhere = os.path.join(self.state, "elsewhere")

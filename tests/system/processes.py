@@ -48,6 +48,10 @@ class ClusterTest(unittest.TestCase):
         with open(os.path.join(self.state, f"{name}.log"), encoding="utf-8") as log:
             return log.read()
 
+    def assert_logged(self, name, text):
+        """Waits for it: a program writes its log in a thread of its own."""
+        self.wait_until(lambda: text in self.log_of(name), f"{name} to log {text!r}; it logged:\n{self.log_of(name)}")
+
     def stop_all(self):
         for process in reversed(self.processes.values()):
             if process.poll() is None:

@@ -60,7 +60,8 @@ class Tokens(SharedCluster):
         err = self.cobus("token", "create", "--join", join, state=me, code=77)[1]
         self.assertIn("PERMISSION_DENIED", err)
         self.cobus("keys", "--join", join, state=me, code=77)
-        self.assertRegex(self.cluster.log_of("broker"), r"refused a call of [\w.-]+ \(key [a-z2-7]{12}\): the role 'submit' may not call")
+        refused = r"refused a call of [\w.-]+ \(key [a-z2-7]{12}\): the role 'submit' may not call"
+        self.cluster.wait_until(lambda: re.search(refused, self.cluster.log_of("broker")), "the broker to log that")
         self.cobus("revoke", "alpha", "--join", join, state=me, code=77)
         token = next(token for token in self.lines("token", "list") if token["uses"] == 20)
         self.assertIn("lets nobody in", self.cobus("token", "delete", token["id"][:8])[1])
@@ -150,7 +151,7 @@ class Revocation(processes.ClusterTest):
         self.assertEqual(again.returncode, 77, again.stderr)
         self.assertIn("it was revoked", again.stderr)
         self.assertTrue(os.path.exists(os.path.join(self.state, "nodes", "alpha", "revoked")))
-        self.assertRegex(self.log_of("broker"), r"refused a connection from 127\.0\.0\.1 \(key [a-z2-7]{12}\): its key is revoked")
+        self.wait_until(lambda: re.search(r"refused a connection from 127\.0\.0\.1 \(key [a-z2-7]{12}\): its key is revoked", self.log_of("broker")), "the broker to log that")
         # With a key of its own somebody of that name joins again.
         os.rename(os.path.join(self.state, "nodes", "beta"), os.path.join(self.state, "nodes", "old"))
         self.start_node("beta")
