@@ -354,14 +354,15 @@ TEST_F(LinksTest, ReportALostPeerOnceAndReachItsSuccessorAtTheSameEndpoint) {
 // Whatever a callback starts on another thread reads the state at once.
 TEST_F(LinksTest, PublishASessionBeforeTheyTellOfIt) {
   std::vector<std::pair<std::string, bool>> seen;
-  a.told = [&](std::string_view what) {
-    seen.emplace_back(what, a.links->peer(b.id).has_value() && a.links->peers().size() == 1);
+  a.told = [&, other = b.id](std::string_view what) {
+    seen.emplace_back(what, a.links->peer(other).has_value() && a.links->peers().size() == 1);
   };
   connect();
   world.kill(b);
   ASSERT_TRUE(world.run(1s, [&] { return !a.downs.empty(); }));
   EXPECT_EQ(seen,
             (std::vector<std::pair<std::string, bool>>{{"up", true}, {"closing", false}, {"down", false}}));
+  a.told = nullptr;
 }
 
 TEST_F(LinksTest, TellOfALossBeforeTheyTellWhatWasLostByIt) {
@@ -373,6 +374,7 @@ TEST_F(LinksTest, TellOfALossBeforeTheyTellWhatWasLostByIt) {
   a.told = [&](std::string_view what) { seen.emplace_back(what); };
   ASSERT_TRUE(world.run(10s, [&] { return !a.downs.empty(); }));
   EXPECT_EQ(seen, (std::vector<std::string>{"closing", "unacknowledged", "down"}));
+  a.told = nullptr;
 }
 
 TEST_F(LinksTest, DoNotTakeAnotherNodeForTheOneTheyDialled) {
