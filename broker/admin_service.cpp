@@ -71,7 +71,7 @@ Stream<v1::IssuedCertificate> AdminService::ListCertificates(Call /*call*/,
 
 namespace {
 
-// What is answered about a revocation that is not on this broker's disk: not that it is done.
+// The error for a revocation that this broker could not write to its disk.
 Status unwritten(const std::string& who, const Status& why) {
   return {
       Code::failed_precondition,

@@ -38,8 +38,8 @@ class AdminService final : public v1::AdminService {
   const std::string address_;
 };
 
-// What one key may ask for: a node asks once in half of the life of its certificate, but programs that share
-// a key may start together, and an answer may be lost.
+// Renewals that one key may ask for in a window. A node asks about once in a certificate's life, but programs
+// that share a key may start together, and an answer may be lost.
 inline constexpr unsigned renewals_per_window = 30;
 inline constexpr std::int64_t renewal_window_s = 60;
 

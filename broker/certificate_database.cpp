@@ -41,7 +41,7 @@ int pragma(SQLite::Database& sql, const char* text) { return sql.execAndGet(text
 
 Result<CertificateDatabase> CertificateDatabase::open(const std::filesystem::path& file) {
   if (Status checked = link::check_private_file(file); checked.code() == Code::not_found) {
-    // What a database of that name left beside it when it was moved away belongs to that one.
+    // A write-ahead log that lies here belongs to a database that an administrator has moved away.
     std::error_code ignored;
     std::filesystem::remove(file.string() + "-wal", ignored);
     // An empty file is an empty database; SQLite would make one that others can read.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // CertificateDatabase: the one connection to the SQLite file of a broker's record of certificates, opened,
-// checked and with its table made, and what SQLite's errors mean to whoever runs the broker or enrols.
+// checked and with its table made, and SQLite's errors in words for the operator of the broker.
 // There is exactly one connection for each file, held exclusively: releases of SQLite before 3.51.3 can
 // damage a write-ahead log that several connections check-point. Another broker is kept out by the lock of
 // the folder. One thread at a time.
@@ -29,7 +29,7 @@ class CertificateDatabase {
   [[nodiscard]] static Result<CertificateDatabase> open(const std::filesystem::path& file);
 
   [[nodiscard]] SQLite::Database& sql() noexcept { return *sql_; }
-  // What to tell whoever waits for the operation that ended in `error`. Call before anything else is done
+  // The status that the caller of a failed operation gets for `error`. Call before anything else is done
   // with the connection.
   [[nodiscard]] Status explain(const SQLite::Exception& error) const;
 

@@ -178,8 +178,8 @@ void Directory::depart(NodeId node, std::string_view reason, TimePoint now) {
   remove(node, reason, add_delta());
 }
 
-// What is still said of a node that goes: who it was, and what it offered to users, so that a job for it can
-// wait.
+// Keeps the record of a departed node: its name, and the services that it offered to users, so that a job for
+// it can wait.
 void Directory::remember(NodeId node, TimePoint now) {
   std::erase_if(departed_, [now](const auto& each) { return now - each.second.left >= down_told; });
   if (departed_.size() >= down_told_max) return;

@@ -45,7 +45,7 @@ class Directory {
   void expect(const std::vector<std::string>& names, TimePoint until);
   // Whether it says so.
   [[nodiscard]] bool filling() const noexcept { return !expected_.empty(); }
-  // Who is registered, and who is expected, for the next life.
+  // Names of the registered and of the expected nodes; the broker saves them for its next start.
   [[nodiscard]] std::vector<std::string> names() const;
 
   // Takes in what a node says of itself and starts its lease. An earlier life of the same name and key is

@@ -45,7 +45,7 @@ class DirectoryService final : public v1::DirectoryService {
   void connection_lost(NodeId node);
   // It is silent, or heard again. The broker's shard.
   void suspect(NodeId node, bool suspected);
-  // Who went away without taking its leave. The broker's shard.
+  // The nodes that were lost without a Leave. Call on the broker's shard.
   [[nodiscard]] v1::LostReply lost() const { return lost_.list(node_.clock().now()); }
   // The key that holds a name, if one does. Any thread.
   [[nodiscard]] std::optional<link::CurveKey> holder(std::string_view name) const {

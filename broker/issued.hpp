@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// IssuedStore: the record of the certificates that this broker issued, for whoever wants to know whom the
-// cluster vouches for, or to take that back. One entry for a key, name and role: a later certificate replaces
-// the serial and the times of the one before. A certificate that is valid is never forgotten, so a record
-// that is full takes no newcomers. It says nothing of what other brokers issued. One owner, one thread at a
-// time: every method reads or writes the disk.
+// IssuedStore: the record of the certificates that this broker issued, so that an administrator can list whom
+// the cluster vouches for and can revoke a key. One entry for a key, name and role: a later certificate
+// replaces the serial and the times of the one before. A certificate that is valid is never forgotten, so a
+// record that is full takes no newcomers. It says nothing of what other brokers issued. One owner, one thread
+// at a time: every method reads or writes the disk.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +22,8 @@ namespace cobus::broker {
 
 // Entries of one record, unless the broker is told otherwise: at some 300 bytes each.
 inline constexpr std::size_t issued_max_default = 1'000'000;
-// Names and roles of one key. A key has one of each as a rule; whoever holds tokens can enrol it under
-// others.
+// Entries of one key. A key usually has one name and one role; the owner of other tokens can enrol it under
+// more.
 inline constexpr std::size_t issued_per_key_max = 16;
 // Of a key that is meant by the beginning of its fingerprint.
 inline constexpr std::size_t fingerprint_length_min = 8;
